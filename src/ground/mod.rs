@@ -1,0 +1,15 @@
+//! The ground floor: time, randomness, flows and the plain words that several floors share.
+//!
+//! Everything here is pure and serialisable. No module below this one.
+
+mod flow;
+mod id;
+mod random;
+mod text;
+mod time;
+
+pub use flow::{ConnectionId, Flow, ListenerId, Transport};
+pub use id::{BridgeId, IdError, PlaybackId, SessionId};
+pub use random::Random;
+pub use text::{Body, Description, HeaderField};
+pub use time::{Instant, Now, WallTime};
