@@ -4,12 +4,15 @@
 
 mod flow;
 mod id;
+pub mod leg;
+mod placement;
 mod random;
 mod text;
 mod time;
 
 pub use flow::{ConnectionId, Flow, ListenerId, Transport};
 pub use id::{BridgeId, IdError, PlaybackId, SessionId};
+pub use placement::Placement;
 pub use random::Random;
 pub use text::{Body, Description, HeaderField};
 pub use time::{Instant, Now, WallTime};

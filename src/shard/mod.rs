@@ -1,1 +1,3 @@
-//! (being laid)
+//! A shard: the floors composed. It alone moves outputs between them.
+
+pub mod io;
