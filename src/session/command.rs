@@ -194,7 +194,7 @@ pub struct CommandDone {
 }
 
 /// Why a command is refused. Nothing was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 pub enum CommandError {
     /// No such session, or it is over.
     #[error("no session {0}")]

@@ -108,7 +108,7 @@ pub enum Query {
 }
 
 /// Whatever a shard wants done.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub enum Output {
     /// Send these bytes.
     Transmit {
