@@ -27,6 +27,8 @@ pub mod transport;
 
 pub mod proto;
 
+pub mod callengine;
+
 pub mod app;
 pub mod cli;
 pub mod config;

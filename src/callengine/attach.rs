@@ -1,0 +1,181 @@
+//! The engine's stream: connect, open, acknowledge what is dealt with, and attach again when it breaks.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
+use tokio_util::time::DelayQueue;
+use tonic::transport::{Channel, Endpoint};
+
+use super::calls::{Calls, Step};
+use super::settings::CallEngineSettings;
+use crate::proto::session::v1::{
+    Ack, AttachItem, AttachRequest, AttachResponse, Cursor, Open, Ping, attach_item::Item,
+    attach_request::Message, event_service_client::EventServiceClient,
+};
+
+/// Requests that wait for the stream. Full: reading events stops until the service takes commands again.
+const OUTBOX_REQUESTS_MAX: usize = 4096;
+/// The pause before the engine attaches again: the first, doubled each time up to the last.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// How often the engine says something when it has nothing to say. Half of the service's patience.
+const PING_EVERY: Duration = Duration::from_secs(5);
+
+/// Why the engine could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The API's address cannot be used.
+    #[error("engine.api {0:?} is no usable address")]
+    Address(String),
+}
+
+/// Why a stream ended.
+#[derive(Debug, thiserror::Error)]
+enum StreamEnd {
+    #[error("cannot connect: {0}")]
+    Connect(#[from] tonic::transport::Error),
+    #[error("{0}")]
+    Status(#[from] tonic::Status),
+    #[error("the service closed the stream")]
+    Closed,
+}
+
+/// Attaches and serves calls until told to stop; attaches again when the stream breaks.
+///
+/// # Errors
+/// When the API's address cannot be used. A service that is away is waited for.
+pub async fn run(settings: CallEngineSettings, stop: CancellationToken) -> Result<(), EngineError> {
+    let address = || EngineError::Address(settings.api.clone());
+    let endpoint = Endpoint::from_shared(settings.api.clone()).map_err(|_| address())?;
+    let endpoint = endpoint.connect_timeout(Duration::from_secs(5)).tcp_nodelay(true);
+    let name = settings.name();
+    let mut pause = BACKOFF.0;
+    loop {
+        let mut opened = false;
+        let end = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            end = attend(&endpoint, &settings, &name, &mut opened) => end,
+        };
+        pause = if opened { BACKOFF.0 } else { (pause * 2).min(BACKOFF.1) };
+        tracing::warn!(engine = name, "attachment ended: {end}; trying again in {pause:?}");
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// One attachment, from open to its end.
+async fn attend(
+    endpoint: &Endpoint,
+    settings: &CallEngineSettings,
+    name: &str,
+    opened: &mut bool,
+) -> StreamEnd {
+    let channel = match endpoint.connect().await {
+        Ok(channel) => channel,
+        Err(error) => return error.into(),
+    };
+    let (outbox, requests) = mpsc::channel(OUTBOX_REQUESTS_MAX);
+    let open = Open {
+        engine_id: name.to_owned(),
+        group: settings.group.clone(),
+        sessions_max: settings.sessions_max,
+        ..Default::default()
+    };
+    let requests = tokio_stream::once(Message::Open(open)).chain(ReceiverStream::new(requests));
+    let items = match attach(channel, requests).await {
+        Ok(items) => items,
+        Err(status) => return status.into(),
+    };
+    let trunk = (!settings.trunk.is_empty()).then(|| settings.trunk.clone());
+    let attachment =
+        Attachment { calls: Calls::new(trunk), outbox, timers: DelayQueue::new(), through: None };
+    attachment.serve(items, opened).await
+}
+
+async fn attach(
+    channel: Channel,
+    requests: impl Stream<Item = Message> + Send + 'static,
+) -> Result<tonic::Streaming<AttachResponse>, tonic::Status> {
+    let requests = requests.map(|message| AttachRequest { message: Some(message) });
+    Ok(EventServiceClient::new(channel).attach(requests).await?.into_inner())
+}
+
+struct Attachment {
+    calls: Calls,
+    outbox: mpsc::Sender<Message>,
+    timers: DelayQueue<String>,
+    through: Option<Cursor>,
+}
+
+impl Attachment {
+    async fn serve(mut self, mut items: tonic::Streaming<AttachResponse>, opened: &mut bool) -> StreamEnd {
+        let mut ping = tokio::time::interval(PING_EVERY);
+        ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let steps = tokio::select! {
+                response = items.message() => match response {
+                    Ok(Some(response)) => self.on_response(response, opened),
+                    Ok(None) => return StreamEnd::Closed,
+                    Err(status) => return status.into(),
+                },
+                Some(expired) = self.timers.next() => self.calls.on_timer(expired.get_ref()),
+                _ = ping.tick() => {
+                    if self.outbox.send(Message::Ping(Ping {})).await.is_err() {
+                        return StreamEnd::Closed;
+                    }
+                    continue;
+                }
+            };
+            if self.carry_out(steps).await.is_err() {
+                return StreamEnd::Closed;
+            }
+        }
+    }
+
+    fn on_response(&mut self, response: AttachResponse, opened: &mut bool) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for AttachItem { item } in response.items {
+            match item {
+                Some(Item::Event(event)) => {
+                    steps.append(&mut self.calls.on_event(&event));
+                    self.through = event.cursor;
+                }
+                Some(Item::CommandResult(result)) => {
+                    let (mut again, told) = self.calls.on_result(&result);
+                    steps.append(&mut again);
+                    if let Some(told) = told {
+                        tracing::info!(command = result.command_id, "refused: {told}");
+                    }
+                }
+                Some(Item::Opened(open)) => {
+                    *opened = true;
+                    tracing::info!(version = open.version, "attached");
+                }
+                Some(Item::Draining(_)) => tracing::info!("the service is draining"),
+                Some(Item::Gap(gap)) => tracing::warn!(?gap, "events were lost"),
+                Some(Item::Heartbeat(_) | Item::Snapshot(_)) | None => {}
+            }
+        }
+        steps
+    }
+
+    /// Sends the commands, then acknowledges what led to them: events are never acknowledged before they are acted on.
+    async fn carry_out(&mut self, steps: Vec<Step>) -> Result<(), mpsc::error::SendError<Message>> {
+        for step in steps {
+            match step {
+                Step::Send(command) => self.outbox.send(Message::Command(command)).await?,
+                Step::Wait(session, pause) => {
+                    self.timers.insert(session, pause);
+                }
+            }
+        }
+        match self.through.take() {
+            Some(through) => self.outbox.send(Message::Ack(Ack { through: Some(through) })).await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! One call of the engine: events in, actions out. No I/O, so that each script can be read and tested as a table.
+
+use std::time::Duration;
+
+use super::command;
+use super::script::Script;
+use crate::proto::session::v1::{
+    BridgeMode, Event, Operation, command::Verb, event::Payload, operation_completed::Outcome,
+};
+
+/// How long the tone of `early` is heard before the answer.
+const EARLY_TONE: Duration = Duration::from_secs(2);
+/// What `early` and `hold` let the caller hear, hertz.
+const TONE_HZ: f64 = 440.0;
+
+/// What the engine is to do for a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Give this command.
+    Command(Box<Verb>),
+    /// Call [`Call::on_timer`] after this long.
+    Wait(Duration),
+    /// A call of its own for this session has to be followed: the B-leg of this one.
+    Follow(String),
+}
+
+/// What a call waits for when its timer runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    Nothing,
+    ToAnswer,
+    ToHold,
+    ToResume,
+    ToHangUp,
+}
+
+/// One incoming call and, for `dial`, the call made for it.
+#[derive(Debug)]
+pub struct Call {
+    session: String,
+    script: Script,
+    host: String,
+    waiting: Waiting,
+    other: Option<Other>,
+    connected: bool,
+}
+
+/// The B-leg.
+#[derive(Debug)]
+struct Other {
+    session: String,
+    connected: bool,
+    ringing: bool,
+}
+
+impl Call {
+    /// A call that came in, and what to do first. `trunk` is the `host:port` that `dial` calls; `host` is where
+    /// `redirect` points to.
+    #[must_use]
+    pub fn begin(session: &str, user: &str, host: &str, trunk: Option<&str>) -> (Self, Vec<Action>) {
+        let mut call = Self {
+            session: session.to_owned(),
+            script: Script::of_user(user),
+            host: host.to_owned(),
+            waiting: Waiting::Nothing,
+            other: None,
+            connected: false,
+        };
+        let actions = call.first(trunk);
+        (call, actions)
+    }
+
+    fn first(&mut self, trunk: Option<&str>) -> Vec<Action> {
+        let session = self.session.clone();
+        match self.script.clone() {
+            Script::Ring(pause) => {
+                self.waiting = Waiting::ToAnswer;
+                vec![act(command::ring(&session)), Action::Wait(pause)]
+            }
+            Script::NoAnswer => vec![act(command::ring(&session))],
+            Script::Early => vec![act(command::early_media(&session))],
+            Script::Reject(status) => vec![act(command::reject(&session, status))],
+            Script::Redirect(user) => {
+                vec![act(command::redirect(&session, &format!("sip:{user}@{}", self.host)))]
+            }
+            Script::Dial(user) => self.dial(&user, trunk),
+            _ => vec![act(command::answer(&session, ""))],
+        }
+    }
+
+    fn dial(&mut self, user: &str, trunk: Option<&str>) -> Vec<Action> {
+        let Some(trunk) = trunk else {
+            return vec![act(command::reject(&self.session, 404))];
+        };
+        let other = format!("{}-b", self.session);
+        self.other = Some(Other { session: other.clone(), connected: false, ringing: false });
+        vec![
+            act(command::create(&other, &format!("sip:{user}@{trunk}"), &self.session)),
+            Action::Follow(other),
+        ]
+    }
+
+    /// An event of the call's own session or of its B-leg.
+    pub fn on_event(&mut self, event: &Event) -> Vec<Action> {
+        let Some(payload) = &event.payload else { return Vec::new() };
+        if event.session_id == self.session { self.on_caller(payload) } else { self.on_callee(payload) }
+    }
+
+    fn on_caller(&mut self, payload: &Payload) -> Vec<Action> {
+        match payload {
+            Payload::Connected(_) => self.on_connected(),
+            Payload::OperationCompleted(done) => {
+                let ok = done.outcome() == Outcome::Succeeded;
+                self.on_completed(done.operation(), ok)
+            }
+            Payload::PlaybackEnded(_) if matches!(self.script, Script::Play(_)) => {
+                vec![act(command::terminate(&self.session))]
+            }
+            Payload::SessionEnded(_) => match self.other.take() {
+                Some(other) => vec![act(command::terminate(&other.session))],
+                None => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    fn on_connected(&mut self) -> Vec<Action> {
+        self.connected = true;
+        let session = self.session.clone();
+        match self.script.clone() {
+            Script::Echo | Script::Ring(_) | Script::Early => self.echo(),
+            Script::Tone(hertz) => vec![act(command::tone(&session, hertz))],
+            Script::Play(file) => vec![act(command::file(&session, &file))],
+            Script::Room(name) => join(&session, &format!("room-{name}"), BridgeMode::Mix),
+            Script::Mesh(name) => join(&session, &format!("mesh-{name}"), BridgeMode::Mesh),
+            Script::Hold(pause) => {
+                self.waiting = Waiting::ToHold;
+                vec![act(command::tone(&session, TONE_HZ)), Action::Wait(pause)]
+            }
+            Script::Bye(pause) => {
+                self.waiting = Waiting::ToHangUp;
+                let mut actions = self.echo();
+                actions.push(Action::Wait(pause));
+                actions
+            }
+            Script::Dial(_) => self.bridge(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn echo(&self) -> Vec<Action> {
+        join(&self.session, &format!("echo-{}", self.session), BridgeMode::Echo)
+    }
+
+    fn on_completed(&mut self, operation: Operation, ok: bool) -> Vec<Action> {
+        match (&self.script, operation, ok) {
+            (Script::Early, Operation::EarlyMedia, true) => {
+                self.waiting = Waiting::ToAnswer;
+                vec![act(command::tone(&self.session, TONE_HZ)), Action::Wait(EARLY_TONE)]
+            }
+            (Script::Hold(pause), Operation::Hold, true) => {
+                self.waiting = Waiting::ToResume;
+                vec![Action::Wait(*pause)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn on_callee(&mut self, payload: &Payload) -> Vec<Action> {
+        let Some(other) = &mut self.other else { return Vec::new() };
+        match payload {
+            Payload::Progress(_) if !other.ringing => {
+                other.ringing = true;
+                vec![act(command::ring(&self.session))]
+            }
+            Payload::Connected(_) => {
+                other.connected = true;
+                // The caller is given the callee's codec, so that the bridge relays and need not transcode.
+                vec![act(command::answer(&self.session, &other.session))]
+            }
+            Payload::SessionEnded(ended) => {
+                self.other = None;
+                if self.connected {
+                    vec![act(command::terminate(&self.session))]
+                } else {
+                    vec![act(command::reject(&self.session, refusal(ended.sip_status)))]
+                }
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn bridge(&self) -> Vec<Action> {
+        match &self.other {
+            Some(other) if other.connected => {
+                let bridge = format!("dial-{}", self.session);
+                vec![act(command::create_bridge(
+                    &bridge,
+                    BridgeMode::Relay,
+                    &[&self.session, &other.session],
+                ))]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The time asked with [`Action::Wait`] is over.
+    pub fn on_timer(&mut self) -> Vec<Action> {
+        match std::mem::replace(&mut self.waiting, Waiting::Nothing) {
+            Waiting::Nothing => Vec::new(),
+            Waiting::ToAnswer => vec![act(command::answer(&self.session, ""))],
+            Waiting::ToHold => vec![act(command::hold(&self.session))],
+            Waiting::ToResume => vec![act(command::resume(&self.session))],
+            Waiting::ToHangUp => vec![act(command::terminate(&self.session))],
+        }
+    }
+}
+
+fn act(verb: Verb) -> Action {
+    Action::Command(Box::new(verb))
+}
+
+/// A bridge that may exist already is made again: the refusal is expected and harmless.
+fn join(session: &str, bridge: &str, mode: BridgeMode) -> Vec<Action> {
+    vec![act(command::create_bridge(bridge, mode, &[])), act(command::add_member(bridge, session))]
+}
+
+/// What the caller is told when the callee's leg ended before an answer.
+fn refusal(status: u32) -> u32 {
+    if (400..=699).contains(&status) && status != 487 { status } else { 480 }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+use super::*;
+use crate::proto::session::v1::{OperationCompleted, SessionEnded};
+
+fn happens(session: &str, payload: Payload) -> Event {
+    Event { session_id: session.into(), payload: Some(payload), ..Default::default() }
+}
+
+fn connected(session: &str) -> Event {
+    happens(session, Payload::Connected(Default::default()))
+}
+
+fn done(operation: Operation) -> Event {
+    let done = OperationCompleted {
+        operation: operation.into(),
+        outcome: Outcome::Succeeded.into(),
+        ..Default::default()
+    };
+    happens("a", Payload::OperationCompleted(done))
+}
+
+fn ended(session: &str, status: u32) -> Event {
+    happens(session, Payload::SessionEnded(SessionEnded { sip_status: status, ..Default::default() }))
+}
+
+fn begin(user: &str) -> (Call, Vec<Action>) {
+    Call::begin("a", user, "192.0.2.1:5060", Some("192.0.2.9:5070"))
+}
+
+#[test]
+fn the_first_action_of_every_script_is_as_its_table_says() {
+    let b = "a-b";
+    let rows = [
+        ("echo", vec![act(command::answer("a", ""))]),
+        ("answer", vec![act(command::answer("a", ""))]),
+        ("ring-2", vec![act(command::ring("a")), Action::Wait(Duration::from_secs(2))]),
+        ("noanswer", vec![act(command::ring("a"))]),
+        ("early", vec![act(command::early_media("a"))]),
+        ("reject-486", vec![act(command::reject("a", 486))]),
+        ("redirect-bob", vec![act(command::redirect("a", "sip:bob@192.0.2.1:5060"))]),
+        ("dial-bob", vec![act(command::create(b, "sip:bob@192.0.2.9:5070", "a")), Action::Follow(b.into())]),
+    ];
+    for (user, actions) in rows {
+        assert_eq!(begin(user).1, actions, "{user}");
+    }
+}
+
+#[test]
+fn what_follows_the_answer_is_as_the_table_says() {
+    let join = |bridge: &str, mode| join("a", bridge, mode);
+    let rows = [
+        ("echo", join("echo-a", BridgeMode::Echo)),
+        ("answer", vec![]),
+        ("tone-440", vec![act(command::tone("a", 440.0))]),
+        ("play-x.wav", vec![act(command::file("a", "x.wav"))]),
+        ("room-x", join("room-x", BridgeMode::Mix)),
+        ("mesh-x", join("mesh-x", BridgeMode::Mesh)),
+    ];
+    for (user, actions) in rows {
+        assert_eq!(begin(user).0.on_event(&connected("a")), actions, "{user}");
+    }
+}
+
+#[test]
+fn a_call_is_dialled_rung_answered_bridged_and_hung_up() {
+    let (mut call, _) = begin("dial-bob");
+    let ringing = happens("a-b", Payload::Progress(Default::default()));
+    assert_eq!(call.on_event(&ringing), vec![act(command::ring("a"))]);
+    assert_eq!(call.on_event(&ringing), vec![], "it rings once");
+    assert_eq!(call.on_event(&connected("a-b")), vec![act(command::answer("a", "a-b"))]);
+    let bridge = act(command::create_bridge("dial-a", BridgeMode::Relay, &["a", "a-b"]));
+    assert_eq!(call.on_event(&connected("a")), vec![bridge]);
+    assert_eq!(call.on_event(&ended("a-b", 0)), vec![act(command::terminate("a"))]);
+    assert_eq!(call.on_event(&ended("a", 0)), vec![]);
+}
+
+#[test]
+fn a_callee_that_refuses_passes_its_status_to_the_caller() {
+    for (callee, caller) in [(486, 486), (603, 603), (487, 480), (0, 480), (302, 480)] {
+        let (mut call, _) = begin("dial-bob");
+        assert_eq!(call.on_event(&ended("a-b", callee)), vec![act(command::reject("a", caller))]);
+    }
+}
+
+#[test]
+fn a_caller_that_gives_up_ends_the_callee_s_leg() {
+    let (mut call, _) = begin("dial-bob");
+    assert_eq!(call.on_event(&ended("a", 487)), vec![act(command::terminate("a-b"))]);
+}
+
+#[test]
+fn without_a_trunk_nobody_is_dialled() {
+    let (_, actions) = Call::begin("a", "dial-bob", "h", None);
+    assert_eq!(actions, vec![act(command::reject("a", 404))]);
+}
+
+#[test]
+fn hold_waits_holds_waits_and_resumes() {
+    let pause = Duration::from_secs(2);
+    let (mut call, _) = begin("hold-2");
+    assert_eq!(call.on_event(&connected("a")), vec![act(command::tone("a", 440.0)), Action::Wait(pause)]);
+    assert_eq!(call.on_timer(), vec![act(command::hold("a"))]);
+    assert_eq!(call.on_event(&done(Operation::Hold)), vec![Action::Wait(pause)]);
+    assert_eq!(call.on_timer(), vec![act(command::resume("a"))]);
+    assert_eq!(call.on_timer(), vec![]);
+}
+
+#[test]
+fn early_plays_then_answers_then_echoes() {
+    let (mut call, _) = begin("early");
+    let plays = vec![act(command::tone("a", 440.0)), Action::Wait(EARLY_TONE)];
+    assert_eq!(call.on_event(&done(Operation::EarlyMedia)), plays);
+    assert_eq!(call.on_timer(), vec![act(command::answer("a", ""))]);
+    assert_eq!(call.on_event(&connected("a"))[1..], [act(command::add_member("echo-a", "a"))]);
+}
+
+#[test]
+fn a_file_played_to_its_end_hangs_up() {
+    let (mut call, _) = begin("play-x.wav");
+    call.on_event(&connected("a"));
+    let over = happens("a", Payload::PlaybackEnded(Default::default()));
+    assert_eq!(call.on_event(&over), vec![act(command::terminate("a"))]);
+}
+
+#[test]
+fn bye_hangs_up_after_its_time() {
+    let (mut call, _) = begin("bye-1");
+    let actions = call.on_event(&connected("a"));
+    assert_eq!(actions.last(), Some(&Action::Wait(Duration::from_secs(1))));
+    assert_eq!(call.on_timer(), vec![act(command::terminate("a"))]);
+}

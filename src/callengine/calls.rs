@@ -1,0 +1,284 @@
+//! All calls of the engine: which event belongs to which call, which timer, and which command is tried again.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::call::{Action, Call};
+use super::command;
+use crate::proto::session::v1::{
+    BridgeMode, CallDirection, Command, CommandResult, Event, Session, command::Verb, event::Payload,
+};
+
+/// How often joining a room is tried again: a room may end between the two commands that make and join it.
+const JOIN_TRIES_MAX: u8 = 3;
+/// gRPC's NOT_FOUND.
+const NOT_FOUND: i32 = 5;
+/// gRPC's ALREADY_EXISTS.
+const ALREADY_EXISTS: i32 = 6;
+
+/// What the engine is to do next.
+#[derive(Debug, PartialEq)]
+pub enum Step {
+    /// Send this command.
+    Send(Command),
+    /// Call [`Calls::on_timer`] with this session after so long.
+    Wait(String, Duration),
+}
+
+/// All calls.
+#[derive(Debug, Default)]
+pub struct Calls {
+    calls: HashMap<String, Call>,
+    /// B-leg session → A-leg session.
+    followed: HashMap<String, String>,
+    joins: HashMap<String, Join>,
+    commands: u64,
+    trunk: Option<String>,
+}
+
+/// A join whose result is awaited.
+#[derive(Debug)]
+struct Join {
+    bridge: String,
+    session: String,
+    mode: BridgeMode,
+    tries: u8,
+}
+
+impl Calls {
+    /// No calls yet. `trunk` is the `host:port` that `dial` calls.
+    #[must_use]
+    pub fn new(trunk: Option<String>) -> Self {
+        Self { trunk, ..Self::default() }
+    }
+
+    /// How many calls there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// An event came.
+    pub fn on_event(&mut self, event: &Event) -> Vec<Step> {
+        if let Some(Payload::IncomingCall(incoming)) = &event.payload {
+            return self.begin(event, &incoming.request_user, incoming.session.as_ref());
+        }
+        let ended = matches!(event.payload, Some(Payload::SessionEnded(_)));
+        let caller = self.followed.get(&event.session_id).unwrap_or(&event.session_id).clone();
+        let actions = self.calls.get_mut(&caller).map(|call| call.on_event(event)).unwrap_or_default();
+        let steps = self.steps(&caller, actions);
+        if ended {
+            self.forget(&event.session_id);
+        }
+        steps
+    }
+
+    fn begin(&mut self, event: &Event, user: &str, session: Option<&Session>) -> Vec<Step> {
+        if session.is_none_or(|session| session.direction() != CallDirection::Inbound)
+            || self.calls.contains_key(&event.session_id)
+        {
+            return Vec::new();
+        }
+        let host = session.map(|session| host_of(&session.request_uri)).unwrap_or_default();
+        let (call, actions) = Call::begin(&event.session_id, user, host, self.trunk.as_deref());
+        self.calls.insert(event.session_id.clone(), call);
+        self.steps(&event.session_id, actions)
+    }
+
+    fn forget(&mut self, session: &str) {
+        self.followed.remove(session);
+        self.calls.remove(session);
+    }
+
+    /// The time asked with [`Step::Wait`] is over.
+    pub fn on_timer(&mut self, session: &str) -> Vec<Step> {
+        let actions = self.calls.get_mut(session).map(Call::on_timer).unwrap_or_default();
+        self.steps(session, actions)
+    }
+
+    /// A command's result came. What was refused is told in words, where somebody should know.
+    pub fn on_result(&mut self, result: &CommandResult) -> (Vec<Step>, Option<String>) {
+        let code = result.status.as_ref().map_or(0, |status| status.code);
+        let join = self.joins.remove(&result.command_id);
+        match (code, join) {
+            (0 | ALREADY_EXISTS, _) => (Vec::new(), None),
+            (NOT_FOUND, Some(join))
+                if join.tries < JOIN_TRIES_MAX && self.calls.contains_key(&join.session) =>
+            {
+                let again = command::create_bridge(&join.bridge, join.mode, &[]);
+                let add = command::add_member(&join.bridge, &join.session);
+                let steps =
+                    vec![self.send(again), self.send_join(add, Join { tries: join.tries + 1, ..join })];
+                (steps, None)
+            }
+            _ => (Vec::new(), result.status.as_ref().map(|status| status.message.clone())),
+        }
+    }
+
+    fn steps(&mut self, caller: &str, actions: Vec<Action>) -> Vec<Step> {
+        let mut mode = BridgeMode::Unspecified;
+        let mut steps = Vec::with_capacity(actions.len());
+        for action in actions {
+            match action {
+                Action::Wait(pause) => steps.push(Step::Wait(caller.to_owned(), pause)),
+                Action::Follow(other) => {
+                    self.followed.insert(other, caller.to_owned());
+                }
+                Action::Command(verb) => {
+                    if let Verb::CreateBridge(create) = verb.as_ref() {
+                        mode = create.mode();
+                    }
+                    let step = match verb.as_ref() {
+                        Verb::AddBridgeMember(add) => {
+                            let join = Join {
+                                bridge: add.bridge_id.clone(),
+                                session: add.session_id.clone(),
+                                mode,
+                                tries: 1,
+                            };
+                            self.send_join(*verb, join)
+                        }
+                        _ => self.send(*verb),
+                    };
+                    steps.push(step);
+                }
+            }
+        }
+        steps
+    }
+
+    fn send_join(&mut self, verb: Verb, join: Join) -> Step {
+        let step = self.send(verb);
+        self.joins.insert(self.commands.to_string(), join);
+        step
+    }
+
+    /// Numbers the command, so that its result can be told from others.
+    fn send(&mut self, mut verb: Verb) -> Step {
+        self.commands += 1;
+        if let Some(context) = context_of(&mut verb) {
+            context.get_or_insert_default().command_id = self.commands.to_string();
+        }
+        Step::Send(Command { verb: Some(verb) })
+    }
+}
+
+/// The host and port of a SIP URI.
+fn host_of(uri: &str) -> &str {
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    host.split([';', '?']).next().unwrap_or(host)
+}
+
+/// The verbs that the engine uses, by their context.
+fn context_of(verb: &mut Verb) -> Option<&mut Option<crate::proto::session::v1::CommandContext>> {
+    Some(match verb {
+        Verb::CreateSession(request) => &mut request.context,
+        Verb::RingSession(request) => &mut request.context,
+        Verb::StartEarlyMedia(request) => &mut request.context,
+        Verb::AnswerSession(request) => &mut request.context,
+        Verb::RejectSession(request) => &mut request.context,
+        Verb::RedirectSession(request) => &mut request.context,
+        Verb::HoldSession(request) => &mut request.context,
+        Verb::ResumeSession(request) => &mut request.context,
+        Verb::TerminateSession(request) => &mut request.context,
+        Verb::CreateBridge(request) => &mut request.context,
+        Verb::AddBridgeMember(request) => &mut request.context,
+        Verb::StartPlayback(request) => &mut request.context,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::session::v1::{CommandStatus, IncomingCall};
+
+    fn incoming(session: &str, user: &str) -> Event {
+        Event {
+            session_id: session.into(),
+            payload: Some(Payload::IncomingCall(IncomingCall {
+                session: Some(Session {
+                    session_id: session.into(),
+                    direction: CallDirection::Inbound.into(),
+                    request_uri: format!("sip:{user}@192.0.2.1:5060;transport=tcp"),
+                    ..Default::default()
+                }),
+                request_user: user.into(),
+                ..Default::default()
+            })),
+            ..Default::default()
+        }
+    }
+
+    fn event(session: &str, payload: Payload) -> Event {
+        Event { session_id: session.into(), payload: Some(payload), ..Default::default() }
+    }
+
+    fn verbs(steps: &[Step]) -> Vec<&Verb> {
+        let sent = steps.iter().filter_map(|step| match step {
+            Step::Send(command) => command.verb.as_ref(),
+            Step::Wait(..) => None,
+        });
+        sent.collect()
+    }
+
+    #[test]
+    fn a_call_is_forgotten_with_its_last_event() {
+        let mut calls = Calls::new(None);
+        assert!(matches!(verbs(&calls.on_event(&incoming("a", "echo")))[..], [Verb::AnswerSession(_)]));
+        assert_eq!(calls.len(), 1);
+        calls.on_event(&event("a", Payload::SessionEnded(Default::default())));
+        assert!(calls.is_empty());
+    }
+
+    #[test]
+    fn the_callee_s_events_reach_the_caller_s_call() {
+        let mut calls = Calls::new(Some("192.0.2.9:5070".into()));
+        let steps = calls.on_event(&incoming("a", "dial-bob"));
+        assert!(matches!(verbs(&steps)[..], [Verb::CreateSession(_)]));
+        let steps = calls.on_event(&event("a-b", Payload::Connected(Default::default())));
+        assert!(matches!(verbs(&steps)[..], [Verb::AnswerSession(_)]));
+        let steps = calls.on_event(&event("a-b", Payload::SessionEnded(Default::default())));
+        assert!(matches!(verbs(&steps)[..], [Verb::RejectSession(_)]));
+        assert!(calls.followed.is_empty());
+    }
+
+    #[test]
+    fn a_room_that_ended_in_between_is_made_again() {
+        let mut calls = Calls::new(None);
+        calls.on_event(&incoming("a", "room-x"));
+        let steps = calls.on_event(&event("a", Payload::Connected(Default::default())));
+        assert!(matches!(verbs(&steps)[..], [Verb::CreateBridge(_), Verb::AddBridgeMember(_)]));
+        let mut failed = CommandResult {
+            command_id: calls.commands.to_string(),
+            status: Some(CommandStatus { code: NOT_FOUND, message: "no bridge".into(), details: vec![] }),
+            ..Default::default()
+        };
+        for _ in 1..JOIN_TRIES_MAX {
+            let (steps, told) = calls.on_result(&failed);
+            assert!(matches!(verbs(&steps)[..], [Verb::CreateBridge(_), Verb::AddBridgeMember(_)]));
+            assert_eq!(told, None);
+            failed.command_id = calls.commands.to_string();
+        }
+        assert_eq!(calls.on_result(&failed), (vec![], Some("no bridge".into())));
+        assert!(calls.joins.is_empty());
+    }
+
+    #[test]
+    fn the_host_of_a_request_uri_is_found() {
+        for (uri, host) in [
+            ("sip:a@h:5060;transport=tcp", "h:5060"),
+            ("sip:h", "h"),
+            ("sips:a@[2001:db8::1]:5061", "[2001:db8::1]:5061"),
+        ] {
+            assert_eq!(host_of(uri), host);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The engine's commands, each as the message it is. The context is left empty: inside an Attach stream the stream's
+//! engine is meant.
+
+use prost_types::Duration;
+
+use crate::proto::session::v1::{
+    AddBridgeMemberRequest, AnswerSessionRequest, AudioFile, BridgeMode, CreateBridgeRequest,
+    CreateSessionRequest, HoldSessionRequest, MediaPreferences, RedirectSessionRequest, RejectSessionRequest,
+    ResumeSessionRequest, RingSessionRequest, StartEarlyMediaRequest, StartPlaybackRequest,
+    TerminateSessionRequest, Tone, command::Verb, start_playback_request::Source,
+};
+
+/// Ring the caller.
+#[must_use]
+pub fn ring(session: &str) -> Verb {
+    Verb::RingSession(RingSessionRequest { session_id: session.into(), ..Default::default() })
+}
+
+/// Send 183 with audio.
+#[must_use]
+pub fn early_media(session: &str) -> Verb {
+    Verb::StartEarlyMedia(StartEarlyMediaRequest { session_id: session.into(), ..Default::default() })
+}
+
+/// Answer, with the codecs of another session unless that is empty.
+#[must_use]
+pub fn answer(session: &str, codecs_from: &str) -> Verb {
+    let media = (!codecs_from.is_empty())
+        .then(|| MediaPreferences { codecs_from_session_id: codecs_from.into(), ..Default::default() });
+    Verb::AnswerSession(AnswerSessionRequest { session_id: session.into(), media, ..Default::default() })
+}
+
+/// Refuse.
+#[must_use]
+pub fn reject(session: &str, status: u32) -> Verb {
+    Verb::RejectSession(RejectSessionRequest {
+        session_id: session.into(),
+        sip_status: status,
+        ..Default::default()
+    })
+}
+
+/// Send the caller elsewhere.
+#[must_use]
+pub fn redirect(session: &str, uri: &str) -> Verb {
+    Verb::RedirectSession(RedirectSessionRequest {
+        session_id: session.into(),
+        contact_uris: vec![uri.into()],
+        ..Default::default()
+    })
+}
+
+/// Call a URI for another session.
+#[must_use]
+pub fn create(session: &str, target: &str, parent: &str) -> Verb {
+    Verb::CreateSession(CreateSessionRequest {
+        session_id: session.into(),
+        target_uri: target.into(),
+        parent_session_id: parent.into(),
+        ..Default::default()
+    })
+}
+
+/// Hold the peer.
+#[must_use]
+pub fn hold(session: &str) -> Verb {
+    Verb::HoldSession(HoldSessionRequest { session_id: session.into(), ..Default::default() })
+}
+
+/// Take the peer off hold.
+#[must_use]
+pub fn resume(session: &str) -> Verb {
+    Verb::ResumeSession(ResumeSessionRequest { session_id: session.into(), ..Default::default() })
+}
+
+/// Hang up.
+#[must_use]
+pub fn terminate(session: &str) -> Verb {
+    Verb::TerminateSession(TerminateSessionRequest { session_id: session.into(), ..Default::default() })
+}
+
+/// Play a tone until stopped.
+#[must_use]
+pub fn tone(session: &str, frequency_hz: f64) -> Verb {
+    play(session, Source::Tone(Tone { frequency_hz, level_db: None, duration: None }))
+}
+
+/// Play a tone for so long.
+#[must_use]
+pub fn tone_for(session: &str, frequency_hz: f64, duration: Duration) -> Verb {
+    play(session, Source::Tone(Tone { frequency_hz, level_db: None, duration: Some(duration) }))
+}
+
+/// Play a WAV file once.
+#[must_use]
+pub fn file(session: &str, path: &str) -> Verb {
+    play(session, Source::File(AudioFile { path: path.into(), times: None, r#loop: false }))
+}
+
+fn play(session: &str, source: Source) -> Verb {
+    Verb::StartPlayback(StartPlaybackRequest {
+        session_id: session.into(),
+        source: Some(source),
+        ..Default::default()
+    })
+}
+
+/// Make a bridge.
+#[must_use]
+pub fn create_bridge(bridge: &str, mode: BridgeMode, sessions: &[&str]) -> Verb {
+    Verb::CreateBridge(CreateBridgeRequest {
+        bridge_id: bridge.into(),
+        mode: mode.into(),
+        session_ids: sessions.iter().map(|session| (*session).to_owned()).collect(),
+        ..Default::default()
+    })
+}
+
+/// Put a session into a bridge.
+#[must_use]
+pub fn add_member(bridge: &str, session: &str) -> Verb {
+    Verb::AddBridgeMember(AddBridgeMemberRequest {
+        bridge_id: bridge.into(),
+        session_id: session.into(),
+        ..Default::default()
+    })
+}

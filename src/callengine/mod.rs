@@ -1,0 +1,22 @@
+//! The call engine in the box: an ordinary client of `callplane.session.v1`, and the example to read.
+//!
+//! It knows nothing of the service but its protos. What it does with a call is chosen by the user part of the request
+//! URI; see [`script::Script`].
+//!
+//! ```text
+//!   attach.rs     the stream: connect, open, acknowledge, attach again
+//!   calls.rs      all calls: which event belongs to which, timers, retries
+//!   call.rs       one call: events in, actions out
+//!   command.rs    the commands as messages
+//!   script.rs     user part → script
+//! ```
+
+pub mod attach;
+pub mod call;
+pub mod calls;
+pub mod command;
+pub mod script;
+pub mod settings;
+
+pub use attach::{EngineError, run};
+pub use settings::CallEngineSettings;
