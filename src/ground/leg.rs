@@ -239,7 +239,10 @@ pub enum LegEvent {
     /// Outgoing: a final response of 300 to 699.
     Rejected(Box<Farewell>),
     /// The peer sends a re-INVITE, with an offer or asking for one. To be answered with
-    /// [`LegIntent::AnswerReoffer`] or [`LegIntent::RefuseReoffer`].
+    /// [`LegIntent::AnswerReoffer`] or [`LegIntent::RefuseReoffer`]. When it comes while our own re-INVITE waits out a
+    /// 491 (RFC 3261 §14.1), it takes that one's place: the leg forgets ours without a word, and the session offers
+    /// anew when the peer's is done. It never comes while ours is under way (491) or a former one is unanswered (500):
+    /// the leg refuses those by itself.
     Reoffered {
         /// The offer.
         offer: Option<Description>,
