@@ -5,6 +5,7 @@
 //! belongs to dialogs, what is done with the result to media.
 
 mod answer;
+mod audio_line;
 mod description;
 mod direction;
 mod error;
@@ -12,12 +13,16 @@ mod facts;
 mod local;
 mod negotiated;
 mod offer;
+mod write;
 
 pub use answer::{Answer, make_answer};
-pub use description::{DESCRIPTION_BYTES_MAX, Description, MEDIA_LINES_MAX};
+pub use description::{DESCRIPTION_BYTES_MAX, Description, MEDIA_LINES_MAX, WORD_BYTES_MAX};
 pub use direction::Direction;
 pub use error::SdpError;
 pub use facts::{EventPayloadTypes, Facts, NegotiatedFormat, RemotePlace, Stream};
 pub use local::{CodecOrder, Intent, LocalMedia};
 pub use negotiated::Negotiated;
 pub use offer::{Offer, apply_answer, make_offer};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! An m-line of audio as its speaker means it: formats, direction, place, packet time.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use sdp_types::{Attribute, Connection, Media, NetType, Session};
+
+use super::{Direction, RemotePlace, SdpError};
+use crate::codec::{Codec, Encoding};
+
+/// The payload types of an RTP profile: 0–127.
+const PAYLOAD_TYPES: usize = 128;
+/// The longest host name (RFC 1035 §2.3.4), in bytes.
+const HOST_BYTES_MAX: usize = 255;
+
+/// What a payload type is said to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mapping {
+    /// Nothing is said.
+    None,
+    /// Something that is not spoken here.
+    Unknown,
+    /// This.
+    Known(Encoding),
+}
+
+/// One m-line of audio over plain RTP, read.
+pub(super) struct AudioLine<'a> {
+    media: &'a Media,
+    session: &'a Session,
+    mappings: [Mapping; PAYLOAD_TYPES],
+    direction: Option<Direction>,
+    ptime_ms: Option<u8>,
+    maxptime_ms: Option<u8>,
+}
+
+impl<'a> AudioLine<'a> {
+    /// Reads an m-line; `None` when it is not audio over RTP/AVP or RTP/AVPF.
+    pub(super) fn read(session: &'a Session, media: &'a Media) -> Option<Self> {
+        let plain_rtp = ["RTP/AVP", "RTP/AVPF"].iter().any(|proto| media.proto.eq_ignore_ascii_case(proto));
+        if !media.media.eq_ignore_ascii_case("audio") || !plain_rtp {
+            return None;
+        }
+        let mappings = [Mapping::None; PAYLOAD_TYPES];
+        let mut line = Self { media, session, mappings, direction: None, ptime_ms: None, maxptime_ms: None };
+        media.attributes.iter().for_each(|attribute| line.take(attribute));
+        Some(line)
+    }
+
+    fn take(&mut self, attribute: &Attribute) {
+        let value = attribute.value.as_deref().unwrap_or_default().trim();
+        match attribute.attribute.trim() {
+            "rtpmap" => {
+                if let Some((payload_type, mapping)) = rtpmap(value) {
+                    self.mappings[usize::from(payload_type)] = mapping;
+                }
+            }
+            "ptime" => self.ptime_ms = milliseconds(value),
+            "maxptime" => self.maxptime_ms = milliseconds(value),
+            name => self.direction = self.direction.or_else(|| Direction::from_attribute(name)),
+        }
+    }
+
+    /// The payload types in the line's order, with what they stand for. Those that are not spoken here are left out;
+    /// one that is neither mapped nor static stands for what `otherwise` says.
+    pub(super) fn formats(
+        &self,
+        otherwise: impl Fn(u8) -> Option<Encoding>,
+    ) -> impl Iterator<Item = (u8, Encoding)> {
+        self.media.fmt.split_ascii_whitespace().filter_map(move |word| {
+            let payload_type: u8 = word.parse().ok()?;
+            let encoding = match self.mappings.get(usize::from(payload_type))? {
+                Mapping::Known(encoding) => Some(*encoding),
+                Mapping::Unknown => None,
+                Mapping::None => Codec::from_static_payload_type(payload_type)
+                    .map(Encoding::Audio)
+                    .or_else(|| otherwise(payload_type)),
+            };
+            Some((payload_type, encoding?))
+        })
+    }
+
+    /// The highest telephone event that `a=fmtp` names for the payload type, if it names any.
+    pub(super) fn highest_event(&self, payload_type: u8) -> Option<u8> {
+        let events = self.media.attributes.iter().find_map(|attribute| {
+            let (number, events) = attribute.value.as_deref()?.trim().split_once(' ')?;
+            (attribute.attribute.trim() == "fmtp" && number.parse() == Ok(payload_type)).then_some(events)
+        })?;
+        events.split([',', '-', ';']).filter_map(|event| event.trim().parse().ok()).max()
+    }
+
+    /// The direction that the line says, or else the session.
+    pub(super) fn said_direction(&self) -> Direction {
+        let session_level = || {
+            let mut attributes = self.session.attributes.iter();
+            attributes.find_map(|attribute| Direction::from_attribute(attribute.attribute.trim()))
+        };
+        self.direction.or_else(session_level).unwrap_or_default()
+    }
+
+    /// What the speaker does: what it says, but nothing is to be sent to an unspecified address (RFC 3264 §8.4).
+    pub(super) fn direction(&self, place: &RemotePlace) -> Direction {
+        let said = self.said_direction();
+        match place {
+            RemotePlace::Nowhere => Direction::new(said.sends(), false),
+            RemotePlace::At(_) | RemotePlace::Named { .. } => said,
+        }
+    }
+
+    /// Where the speaker wants packets; `None` where none may be sent: another network, multicast, no host name.
+    ///
+    /// # Errors
+    /// When neither the line nor the session has a c-line.
+    pub(super) fn place(&self) -> Result<Option<RemotePlace>, SdpError> {
+        let connection = self.media.connections.first().or(self.session.connection.as_ref());
+        let connection = connection.ok_or_else(|| SdpError::Malformed("no c-line".into()))?;
+        Ok(place(connection, self.media.port))
+    }
+
+    /// The packet time to send to the speaker: what it asks for if that can be made, else `local_ms`, and never more
+    /// than it allows.
+    pub(super) fn packet_time_ms(&self, local_ms: u8) -> u8 {
+        let asked = self.ptime_ms.filter(|ms| (10..=60).contains(ms) && ms % 10 == 0).unwrap_or(local_ms);
+        match self.maxptime_ms {
+            Some(most) if most >= 10 => asked.min(most - most % 10),
+            _ => asked,
+        }
+    }
+}
+
+/// `<payload type> <name>/<clock rate>[/<channels>]`; `None` when it has not that shape.
+fn rtpmap(value: &str) -> Option<(u8, Mapping)> {
+    let (number, encoding) = value.split_once([' ', '\t'])?;
+    let payload_type: u8 = number.parse().ok().filter(|&number| usize::from(number) < PAYLOAD_TYPES)?;
+    let mut parts = encoding.trim().split('/').map(str::trim);
+    let (name, clock_rate) = (parts.next()?, parts.next()?.parse().ok()?);
+    let channels = parts.next().map_or(Some(1), |channels| channels.parse().ok())?;
+    let mapping = Encoding::from_rtpmap(name, clock_rate, channels).map_or(Mapping::Unknown, Mapping::Known);
+    Some((payload_type, mapping))
+}
+
+/// Whole milliseconds; a fraction is cut off, zero means nothing.
+fn milliseconds(value: &str) -> Option<u8> {
+    let whole = value.split('.').next()?.parse::<u32>().ok()?;
+    (whole > 0).then(|| u8::try_from(whole).unwrap_or(u8::MAX))
+}
+
+fn place(connection: &Connection, port: u16) -> Option<RemotePlace> {
+    if connection.nettype != NetType::In {
+        return None;
+    }
+    let host = connection.connection_address.split('/').next()?;
+    match host.parse::<IpAddr>() {
+        Ok(ip) if ip.is_unspecified() => Some(RemotePlace::Nowhere),
+        Ok(ip) if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) => None,
+        Ok(ip) => Some(RemotePlace::At(SocketAddr::new(ip, port))),
+        Err(_) => {
+            let is_name = host.len() <= HOST_BYTES_MAX
+                && host.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && host.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'.');
+            is_name.then(|| RemotePlace::Named { host: host.into(), port })
+        }
+    }
+}
