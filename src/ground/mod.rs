@@ -3,12 +3,14 @@
 //! Everything here is pure and serialisable. No module below this one.
 
 mod flow;
+pub mod hash;
 mod id;
 pub mod leg;
 mod placement;
 mod random;
 mod text;
 mod time;
+pub mod timer;
 
 pub use flow::{ConnectionId, Flow, ListenerId, Transport};
 pub use id::{BridgeId, IdError, PlaybackId, SessionId};
@@ -16,3 +18,4 @@ pub use placement::Placement;
 pub use random::Random;
 pub use text::{Body, Description, HeaderField};
 pub use time::{Instant, Now, WallTime};
+pub use timer::TimerWheel;
