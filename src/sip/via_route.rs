@@ -1,0 +1,163 @@
+//! What a server writes into the top Via of a request, and where that Via sends the response (RFC 3261 §18.2.1 and
+//! §18.2.2, RFC 3581 §4).
+//!
+//! The flow is the truth about where a request came from; Via only says what its sender believes. Sending is left to
+//! transport, which knows whether a connection is still there.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::ground::{Flow, Transport};
+
+use super::header::{Rport, Via};
+
+/// Parameters to be set in the top Via of a received request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ViaMark {
+    /// `received`: the address that the request really came from.
+    pub received: Option<IpAddr>,
+    /// `rport`: the port that it really came from.
+    pub rport: Option<u16>,
+}
+
+impl ViaMark {
+    /// For a request with this top Via that came from `source`.
+    ///
+    /// `received` is set when sent-by is a name or another address (RFC 3261 §18.2.1), and always when the client
+    /// asks for its port (RFC 3581 §4).
+    #[must_use]
+    pub fn of(top: &Via<'_>, source: SocketAddr) -> Self {
+        let asked = top.rport != Rport::Absent;
+        let differs = top.host.ip() != Some(source.ip());
+        Self {
+            received: (asked || differs).then(|| source.ip()),
+            rport: asked.then(|| source.port()),
+        }
+    }
+
+    /// Whether nothing is to be set.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.received.is_none() && self.rport.is_none()
+    }
+}
+
+/// Where a response goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResponseRoute {
+    /// The way it goes.
+    pub flow: Flow,
+    /// On a stream: the address to connect to if the request's connection is gone.
+    pub otherwise: Option<SocketAddr>,
+}
+
+impl ResponseRoute {
+    /// For a request with this top Via that came on `flow` (RFC 3261 §18.2.2).
+    ///
+    /// - A stream's response goes back on its connection, or to the source's address and sent-by's port. A WebSocket
+    ///   client cannot be connected to (RFC 7118 §5).
+    /// - `maddr`, if it is a literal address of the same family, takes the response with sent-by's port. A name is passed
+    ///   over: the answer to a datagram does not wait for a look-up.
+    /// - With `rport`, the response goes to the very source (RFC 3581 §4).
+    /// - Else to the source's address and sent-by's port.
+    #[must_use]
+    pub fn of(top: &Via<'_>, flow: &Flow) -> Self {
+        let port = top.port.filter(|&port| port != 0).unwrap_or(flow.transport.default_port());
+        let mut by_sent_by = flow.remote;
+        by_sent_by.set_port(port);
+        match flow.transport {
+            Transport::Ws | Transport::Wss => Self { flow: *flow, otherwise: None },
+            Transport::Tcp | Transport::Tls => Self { flow: *flow, otherwise: Some(by_sent_by) },
+            Transport::Udp => {
+                let maddr = top.maddr.and_then(literal).filter(|ip| ip.is_ipv4() == flow.remote.is_ipv4());
+                let remote = match (maddr, top.rport) {
+                    (Some(ip), _) => SocketAddr::new(ip, port),
+                    (None, Rport::Absent) => by_sent_by,
+                    (None, Rport::Asked | Rport::Port(_)) => flow.remote,
+                };
+                Self { flow: Flow { remote, ..*flow }, otherwise: None }
+            }
+        }
+    }
+}
+
+/// An address as `maddr` has it, IPv6 with or without brackets.
+fn literal(text: &str) -> Option<IpAddr> {
+    text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text).parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::ground::{ConnectionId, ListenerId};
+
+    fn via(text: &'static str) -> Via<'static> {
+        Via::parse(text).unwrap()
+    }
+
+    fn flow(transport: Transport, remote: &str) -> Flow {
+        let connection = transport.is_reliable().then_some(ConnectionId(9));
+        Flow { transport, listener: ListenerId(1), remote: remote.parse().unwrap(), connection }
+    }
+
+    #[rstest]
+    #[case::the_address_is_right("192.0.2.1", None, None)]
+    #[case::another_port_alone_is_not_received("192.0.2.1:5080", None, None)]
+    #[case::a_name("a.example.com", Some("192.0.2.1"), None)]
+    #[case::another_address("10.0.0.1:5060", Some("192.0.2.1"), None)]
+    #[case::rport_asked("192.0.2.1;rport", Some("192.0.2.1"), Some(4711))]
+    #[case::rport_asked_behind_a_nat("10.0.0.1:5060;rport;branch=z9hG4bK1", Some("192.0.2.1"), Some(4711))]
+    #[case::rport_forged("192.0.2.1;rport=1", Some("192.0.2.1"), Some(4711))]
+    fn a_request_is_marked_with_where_it_came_from(
+        #[case] sent_by: &str,
+        #[case] received: Option<&str>,
+        #[case] rport: Option<u16>,
+    ) {
+        let text = format!("SIP/2.0/UDP {sent_by}");
+        let mark = ViaMark::of(&Via::parse(&text).unwrap(), "192.0.2.1:4711".parse().unwrap());
+        assert_eq!(mark, ViaMark { received: received.map(|ip| ip.parse().unwrap()), rport });
+        assert_eq!(mark.is_empty(), received.is_none());
+    }
+
+    #[rstest]
+    #[case::sent_by_port("192.0.2.1:5080", "192.0.2.1:5080")]
+    #[case::default_port("192.0.2.1", "192.0.2.1:5060")]
+    #[case::port_zero("192.0.2.1:0", "192.0.2.1:5060")]
+    #[case::the_name_is_not_looked_up("a.example.com:5080", "192.0.2.1:5080")]
+    #[case::a_claimed_received_is_not_believed("10.0.0.1:5080;received=198.51.100.1", "192.0.2.1:5080")]
+    #[case::rport("10.0.0.1:5080;rport", "192.0.2.1:4711")]
+    #[case::maddr("10.0.0.1:5080;maddr=239.255.255.1;rport", "239.255.255.1:5080")]
+    #[case::a_maddr_of_the_other_family("10.0.0.1:5080;maddr=[2001:db8::1]", "192.0.2.1:5080")]
+    #[case::a_maddr_by_name("10.0.0.1:5080;maddr=a.example.com", "192.0.2.1:5080")]
+    fn a_datagram_is_answered_where_its_via_says(#[case] sent_by: &str, #[case] remote: &str) {
+        let text = format!("SIP/2.0/UDP {sent_by}");
+        let came = flow(Transport::Udp, "192.0.2.1:4711");
+        let route = ResponseRoute::of(&Via::parse(&text).unwrap(), &came);
+        let expected = Flow { remote: remote.parse().unwrap(), ..came };
+        assert_eq!(route, ResponseRoute { flow: expected, otherwise: None });
+    }
+
+    #[rstest]
+    #[case::sent_by_port(Transport::Tcp, "a.example.com:5080", Some("192.0.2.1:5080"))]
+    #[case::default_port(Transport::Tcp, "a.example.com", Some("192.0.2.1:5060"))]
+    #[case::default_port_of_tls(Transport::Tls, "a.example.com", Some("192.0.2.1:5061"))]
+    #[case::websocket(Transport::Ws, "a.invalid", None)]
+    fn a_stream_is_answered_on_its_connection_and_else_at_the_sent_by_port(
+        #[case] transport: Transport,
+        #[case] sent_by: &str,
+        #[case] otherwise: Option<&str>,
+    ) {
+        let text = format!("SIP/2.0/{transport} {sent_by};rport");
+        let came = flow(transport, "192.0.2.1:4711");
+        let route = ResponseRoute::of(&Via::parse(&text).unwrap(), &came);
+        assert_eq!(route, ResponseRoute { flow: came, otherwise: otherwise.map(|to| to.parse().unwrap()) });
+    }
+
+    #[test]
+    fn an_ipv6_source_keeps_its_scope() {
+        let came = flow(Transport::Udp, "[fe80::1%3]:4711");
+        let route = ResponseRoute::of(&via("SIP/2.0/UDP [fe80::1]:5080"), &came);
+        assert_eq!(route.flow.remote, "[fe80::1%3]:5080".parse().unwrap());
+    }
+}
