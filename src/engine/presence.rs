@@ -1,0 +1,334 @@
+//! One engine: whether it is there, and what is to be said to it next. The figure stands in the [module](super).
+
+use std::time::Duration;
+
+use super::limits::SILENT_HEARTBEATS;
+use super::log::Next;
+use super::{AckError, Cursor, EngineLimits, Log};
+use crate::ground::Instant;
+use crate::session::event::SessionEvent;
+
+/// One attachment of an engine: one stream. Never used twice for one engine; what an ended stream still says is known
+/// by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Attachment(pub u64);
+
+/// How an engine wants to be attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// How many events may be under way; 0 for the default.
+    pub unacked_events_max: u32,
+    /// How many sessions it takes at a time; 0: no limit.
+    pub sessions_max: u32,
+    /// How often it wants to hear something.
+    pub heartbeat: Option<Duration>,
+}
+
+/// The terms under which it is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The stream's mark.
+    pub attachment: Attachment,
+    /// The first event will follow this cursor.
+    pub at: Cursor,
+    /// Its window, as clamped.
+    pub unacked_events_max: u32,
+    /// How many sessions it takes; 0: no limit.
+    pub sessions_max: u32,
+    /// Its heartbeat, as clamped.
+    pub heartbeat: Duration,
+}
+
+/// Why an attachment is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AttachError {
+    /// A stream of that engine is open.
+    #[error("an engine of that id is attached to that group")]
+    Attached,
+    /// It was away for longer than the grace: its log is closed.
+    #[error("the engine's grace is over")]
+    Gone,
+}
+
+/// What happens to an engine, but for its attachment.
+#[derive(Debug)]
+pub enum Input {
+    /// A change of one of its sessions.
+    Append(Box<SessionEvent>),
+    /// It acknowledges.
+    Ack(Attachment, Cursor),
+    /// It said something, whatever it was.
+    Heard(Attachment),
+    /// Something else than [`Item`]s was said to it: no heartbeat is needed.
+    Said(Attachment),
+    /// Its stream ended.
+    Detach(Attachment),
+}
+
+/// What is to be said to an engine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Item<'a> {
+    /// The terms. The first item of an attachment.
+    Opened(Opened),
+    /// A change of a session.
+    Event {
+        /// Where it stands.
+        cursor: Cursor,
+        /// Its neighbour before.
+        previous: Cursor,
+        /// The change.
+        event: &'a SessionEvent,
+    },
+    /// What stood between these two is lost: retention was passed.
+    Gap {
+        /// The last entry before the gap.
+        after: Cursor,
+        /// The first entry behind it.
+        next: Cursor,
+    },
+    /// A sign of life.
+    Heartbeat {
+        /// The log's newest entry.
+        at: Cursor,
+        /// Events under way.
+        unacked: u32,
+    },
+}
+
+/// What a timeout led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lapse {
+    /// Nothing was heard for three heartbeats: the stream is to be ended, the engine is away from now on.
+    Silent(Attachment),
+    /// It was away for longer than the grace: its sessions end, its log is closed.
+    Gone,
+    /// A heartbeat is due: [`Engine::poll_item`] has it.
+    Heartbeat,
+}
+
+/// What was out of the ordinary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Events appended.
+    pub events: u64,
+    /// Events dropped because retention was passed.
+    pub events_dropped: u64,
+    /// Events that came when the log was closed.
+    pub events_late: u64,
+    /// Words of streams that had ended before.
+    pub stale: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Attached {
+    opened: Opened,
+    heard: Instant,
+    said: Instant,
+    opened_due: bool,
+    heartbeat_due: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Presence {
+    Attached(Attached),
+    Away { until: Instant },
+    Gone,
+}
+
+/// One engine. See the module.
+#[derive(Debug)]
+pub struct Engine {
+    limits: EngineLimits,
+    log: Log,
+    presence: Presence,
+    attachments: u64,
+    counters: Counters,
+}
+
+impl Engine {
+    /// An engine that is away from the beginning: [`attach`](Self::attach) follows. `epoch` marks its log and is never
+    /// used twice.
+    #[must_use]
+    pub fn new(limits: EngineLimits, epoch: u64, now: Instant) -> Self {
+        let log = Log::new(epoch, limits.retention_events, limits.retention_bytes);
+        let presence = Presence::Away { until: now + limits.grace };
+        Self { limits, log, presence, attachments: 0, counters: Counters::default() }
+    }
+
+    /// Attaches it. The terms are its first item, too. What it has not acknowledged is sent again.
+    ///
+    /// # Errors
+    /// When it is attached already, or was away for too long.
+    pub fn attach(&mut self, open: Open, now: Instant) -> Result<Opened, AttachError> {
+        match self.presence {
+            Presence::Attached(_) => return Err(AttachError::Attached),
+            Presence::Gone => return Err(AttachError::Gone),
+            Presence::Away { .. } => {}
+        }
+        self.attachments += 1;
+        self.log.rewind();
+        let opened = Opened {
+            attachment: Attachment(self.attachments),
+            at: self.log.acked(),
+            unacked_events_max: self.limits.window(open.unacked_events_max),
+            sessions_max: open.sessions_max,
+            heartbeat: self.limits.heartbeat(open.heartbeat),
+        };
+        self.presence = Presence::Attached(Attached {
+            opened,
+            heard: now,
+            said: now,
+            opened_due: true,
+            heartbeat_due: false,
+        });
+        Ok(opened)
+    }
+
+    /// Takes what happened.
+    ///
+    /// # Errors
+    /// When the engine acknowledges what it cannot have. All else that does not fit is counted.
+    pub fn handle(&mut self, input: Input, now: Instant) -> Result<(), AckError> {
+        match input {
+            Input::Append(event) => self.append(event),
+            Input::Ack(stream, through) => {
+                if let Some(attached) = self.attached(stream) {
+                    attached.heard = now;
+                    return self.log.ack(through);
+                }
+            }
+            Input::Heard(stream) => {
+                if let Some(attached) = self.attached(stream) {
+                    attached.heard = now;
+                }
+            }
+            Input::Said(stream) => {
+                if let Some(attached) = self.attached(stream) {
+                    attached.said = now;
+                    attached.heartbeat_due = false;
+                }
+            }
+            Input::Detach(stream) => {
+                if self.attached(stream).is_some() {
+                    self.presence = Presence::Away { until: now + self.limits.grace };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, event: Box<SessionEvent>) {
+        if matches!(self.presence, Presence::Gone) {
+            self.counters.events_late += 1;
+            return;
+        }
+        self.counters.events += 1;
+        self.counters.events_dropped += self.log.append(event);
+    }
+
+    /// The present attachment, if it is this one; else the word is stale, and counted.
+    fn attached(&mut self, stream: Attachment) -> Option<&mut Attached> {
+        match &mut self.presence {
+            Presence::Attached(attached) if attached.opened.attachment == stream => Some(attached),
+            _ => {
+                self.counters.stale += 1;
+                None
+            }
+        }
+    }
+
+    /// What is to be said next on this stream, while the window is open. Heartbeats come only when nothing else does.
+    pub fn poll_item(&mut self, stream: Attachment, now: Instant) -> Option<Item<'_>> {
+        let Presence::Attached(attached) = &mut self.presence else { return None };
+        if attached.opened.attachment != stream {
+            return None;
+        }
+        if attached.opened_due {
+            attached.opened_due = false;
+            attached.said = now;
+            return Some(Item::Opened(attached.opened));
+        }
+        let (newest, unacked) = (self.log.newest(), self.log.unacked());
+        match self.log.next(attached.opened.unacked_events_max) {
+            Some(next) => {
+                attached.said = now;
+                attached.heartbeat_due = false;
+                Some(match next {
+                    Next::Event(cursor, event) => Item::Event {
+                        cursor,
+                        previous: Cursor { sequence: cursor.sequence - 1, ..cursor },
+                        event,
+                    },
+                    Next::Gap { after, next } => Item::Gap { after, next },
+                })
+            }
+            None if attached.heartbeat_due => {
+                attached.heartbeat_due = false;
+                attached.said = now;
+                Some(Item::Heartbeat { at: newest, unacked: u32::try_from(unacked).unwrap_or(u32::MAX) })
+            }
+            None => None,
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.presence {
+            Presence::Attached(attached) if attached.heartbeat_due => Some(attached.silent_at()),
+            Presence::Attached(attached) => Some(attached.silent_at().min(attached.heartbeat_at())),
+            Presence::Away { until } => Some(*until),
+            Presence::Gone => None,
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Lapse> {
+        match &mut self.presence {
+            Presence::Attached(attached) if now >= attached.silent_at() => {
+                let lapse = Lapse::Silent(attached.opened.attachment);
+                self.presence = Presence::Away { until: now + self.limits.grace };
+                Some(lapse)
+            }
+            Presence::Attached(attached) if !attached.heartbeat_due && now >= attached.heartbeat_at() => {
+                attached.heartbeat_due = true;
+                Some(Lapse::Heartbeat)
+            }
+            Presence::Away { until } if now >= *until => {
+                self.presence = Presence::Gone;
+                let epoch = self.log.acked().epoch;
+                self.log = Log::new(epoch, 1, 0);
+                Some(Lapse::Gone)
+            }
+            Presence::Attached(_) | Presence::Away { .. } | Presence::Gone => None,
+        }
+    }
+
+    /// Whether a stream of it is open.
+    #[must_use]
+    pub const fn is_attached(&self) -> bool {
+        matches!(self.presence, Presence::Attached(_))
+    }
+
+    /// Its log, to be looked at.
+    #[must_use]
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// What was out of the ordinary.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+}
+
+impl Attached {
+    fn silent_at(&self) -> Instant {
+        self.heard + self.opened.heartbeat * SILENT_HEARTBEATS
+    }
+
+    fn heartbeat_at(&self) -> Instant {
+        self.said + self.opened.heartbeat
+    }
+}

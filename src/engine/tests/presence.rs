@@ -1,0 +1,187 @@
+use std::time::Duration;
+
+use rstest::rstest;
+
+use super::event;
+use crate::engine::{
+    AckError, AttachError, Attachment, Cursor, Engine, EngineLimits, Input, Item, Lapse, Open, Opened,
+};
+use crate::ground::Instant;
+
+const EPOCH: u64 = 3;
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+fn limits() -> EngineLimits {
+    EngineLimits { grace: Duration::from_secs(60), ..EngineLimits::default() }
+}
+
+fn seconds(seconds: u64) -> Instant {
+    Instant::from_millis(seconds * 1_000)
+}
+
+fn at(sequence: u64) -> Cursor {
+    Cursor { epoch: EPOCH, sequence }
+}
+
+/// An engine attached at 0 s, its terms taken.
+fn attached() -> (Engine, Attachment) {
+    let mut engine = Engine::new(limits(), EPOCH, seconds(0));
+    let opened = engine.attach(Open::default(), seconds(0)).unwrap();
+    assert_eq!(engine.poll_item(opened.attachment, seconds(0)), Some(Item::Opened(opened)));
+    (engine, opened.attachment)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Attached,
+    Away,
+    Gone,
+}
+
+fn engine_in(state: State) -> (Engine, Attachment) {
+    let (mut engine, stream) = attached();
+    if !matches!(state, State::Attached) {
+        engine.handle(Input::Detach(stream), seconds(0)).unwrap();
+    }
+    if matches!(state, State::Gone) {
+        assert_eq!(engine.handle_timeout(seconds(60)), Some(Lapse::Gone));
+    }
+    (engine, stream)
+}
+
+#[rstest]
+#[case(State::Attached, Err(AttachError::Attached))]
+#[case(State::Away, Ok(Attachment(2)))]
+#[case(State::Gone, Err(AttachError::Gone))]
+fn who_is_attached_or_gone_cannot_attach(
+    #[case] state: State,
+    #[case] expected: Result<Attachment, AttachError>,
+) {
+    let (mut engine, _) = engine_in(state);
+    let outcome = engine.attach(Open::default(), seconds(61)).map(|opened| opened.attachment);
+    assert_eq!(outcome, expected);
+}
+
+#[rstest]
+#[case::the_heartbeat_is_due_first(State::Attached, 5, Some(Lapse::Heartbeat))]
+#[case::nothing_is_due_before(State::Attached, 4, None)]
+#[case::three_heartbeats_of_silence_end_the_stream(State::Attached, 15, Some(Lapse::Silent(Attachment(1))))]
+#[case::an_engine_may_be_away_for_the_grace(State::Away, 59, None)]
+#[case::and_is_gone_behind_it(State::Away, 60, Some(Lapse::Gone))]
+#[case::gone_is_the_end(State::Gone, 1_000, None)]
+fn what_time_does(#[case] state: State, #[case] now: u64, #[case] expected: Option<Lapse>) {
+    let (mut engine, _) = engine_in(state);
+    assert_eq!(engine.handle_timeout(seconds(now)), expected);
+    assert!(engine.poll_timeout().is_none_or(|at| at > seconds(now)));
+}
+
+#[test]
+fn a_silent_engine_is_away_from_then_on_and_gone_a_grace_later() {
+    let (mut engine, stream) = attached();
+    assert_eq!(engine.handle_timeout(seconds(15)), Some(Lapse::Silent(stream)));
+    assert!(!engine.is_attached());
+    assert_eq!(engine.handle_timeout(seconds(74)), None);
+    assert_eq!(engine.handle_timeout(seconds(75)), Some(Lapse::Gone));
+    assert_eq!(engine.poll_timeout(), None);
+}
+
+#[rstest]
+#[case(Input::Heard(Attachment(1)), 25)]
+#[case(Input::Ack(Attachment(1), at(0)), 25)]
+#[case(Input::Said(Attachment(1)), 15)]
+#[case(Input::Heard(Attachment(9)), 15)]
+fn only_what_the_engine_says_keeps_it_alive(#[case] input: Input, #[case] silent_at: u64) {
+    let (mut engine, stream) = attached();
+    engine.handle(input, seconds(10)).unwrap();
+    engine.handle_timeout(seconds(15));
+    while engine.poll_item(stream, seconds(15)).is_some() {}
+    let silent = (16..40).find(|&now| matches!(engine.handle_timeout(seconds(now)), Some(Lapse::Silent(_))));
+    assert_eq!(silent.unwrap_or(15), silent_at);
+}
+
+#[test]
+fn a_heartbeat_comes_once_and_only_when_nothing_else_was_said() {
+    let (mut engine, stream) = attached();
+    assert_eq!(engine.poll_timeout(), Some(seconds(5)));
+    engine.handle(Input::Append(event(1)), seconds(4)).unwrap();
+    assert!(matches!(engine.poll_item(stream, seconds(4)), Some(Item::Event { .. })));
+    assert_eq!(engine.handle_timeout(seconds(5)), None);
+    assert_eq!(engine.handle_timeout(seconds(9)), Some(Lapse::Heartbeat));
+    assert_eq!(engine.handle_timeout(seconds(9)), None);
+    assert_eq!(engine.poll_item(stream, seconds(9)), Some(Item::Heartbeat { at: at(1), unacked: 1 }));
+    assert_eq!(engine.poll_item(stream, seconds(9)), None);
+    assert_eq!(engine.poll_timeout(), Some(seconds(14)));
+}
+
+#[test]
+fn what_goes_out_beside_the_log_is_a_sign_of_life_too() {
+    let (mut engine, stream) = attached();
+    engine.handle(Input::Said(stream), seconds(3)).unwrap();
+    assert_eq!(engine.handle_timeout(seconds(5)), None);
+    assert_eq!(engine.poll_timeout(), Some(seconds(8)));
+}
+
+#[test]
+fn an_engine_that_comes_back_gets_what_it_missed_and_what_it_has_not_acknowledged() {
+    let (mut engine, first) = attached();
+    for revision in 1..=3 {
+        engine.handle(Input::Append(event(revision)), seconds(1)).unwrap();
+    }
+    while engine.poll_item(first, seconds(1)).is_some() {}
+    engine.handle(Input::Ack(first, at(1)), seconds(1)).unwrap();
+    engine.handle(Input::Detach(first), seconds(2)).unwrap();
+    engine.handle(Input::Append(event(4)), seconds(30)).unwrap();
+
+    let opened = engine.attach(Open::default(), seconds(40)).unwrap();
+    assert_eq!(opened.at, at(1));
+    let stream = opened.attachment;
+    assert_eq!(engine.poll_item(first, seconds(40)), None, "the old stream gets nothing");
+    assert_eq!(engine.poll_item(stream, seconds(40)), Some(Item::Opened(opened)));
+    for sequence in 2..=4 {
+        let item = engine.poll_item(stream, seconds(40));
+        let Some(Item::Event { cursor, previous, event }) = item else { panic!("{item:?}") };
+        assert_eq!((cursor, previous, event.revision), (at(sequence), at(sequence - 1), sequence));
+    }
+    assert_eq!(engine.poll_item(stream, seconds(40)), None);
+}
+
+#[test]
+fn words_of_an_ended_stream_change_nothing_and_are_counted() {
+    let (mut engine, first) = attached();
+    engine.handle(Input::Detach(first), seconds(1)).unwrap();
+    let second = engine.attach(Open::default(), seconds(2)).unwrap().attachment;
+    for input in [Input::Heard(first), Input::Said(first), Input::Ack(first, at(9)), Input::Detach(first)] {
+        engine.handle(input, seconds(3)).unwrap();
+    }
+    assert!(engine.is_attached());
+    assert_eq!(engine.counters().stale, 4);
+    assert_eq!(
+        engine.handle(Input::Ack(second, at(9)), seconds(3)),
+        Err(AckError::NotSent { got: 9, sent: 0 })
+    );
+}
+
+#[test]
+fn events_behind_the_end_are_counted_and_not_kept() {
+    let (mut engine, _) = engine_in(State::Gone);
+    engine.handle(Input::Append(event(1)), seconds(61)).unwrap();
+    assert_eq!((engine.counters().events_late, engine.log().len()), (1, 0));
+}
+
+#[rstest]
+#[case::defaults(Open::default(), 10_000, 5_000)]
+#[case::as_asked(Open { unacked_events_max: 7, sessions_max: 3, heartbeat: Some(HEARTBEAT * 2) }, 7, 10_000)]
+#[case::too_much(Open { unacked_events_max: u32::MAX, sessions_max: 0, heartbeat: Some(HEARTBEAT * 99) }, 100_000, 60_000)]
+#[case::too_often(Open { unacked_events_max: 1, sessions_max: 0, heartbeat: Some(Duration::ZERO) }, 1, 1_000)]
+fn terms_are_clamped(#[case] open: Open, #[case] window: u32, #[case] heartbeat_ms: u64) {
+    let mut engine = Engine::new(limits(), EPOCH, seconds(0));
+    let opened = engine.attach(open, seconds(0)).unwrap();
+    let expected = Opened {
+        attachment: Attachment(1),
+        at: at(0),
+        unacked_events_max: window,
+        sessions_max: open.sessions_max,
+        heartbeat: Duration::from_millis(heartbeat_ms),
+    };
+    assert_eq!(opened, expected);
+}
