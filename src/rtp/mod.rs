@@ -16,3 +16,21 @@ pub use jitter_buffer::JitterBuffer;
 pub use outgoing::{OutgoingStream, SourceId, Stale};
 pub use packet::{HEADER_BYTES, Header, PacketView, PacketViewMut, RtpError};
 pub use reception::{Arrival, Reception, ReceptionStatistics};
+
+use std::time::Duration;
+
+/// How far ahead a sequence number may be and still belong to the run (RFC 3550 A.1, `MAX_DROPOUT`).
+const DROPOUT_PACKETS_MAX: u16 = 3000;
+/// How far behind the newest a packet may be and still belong to the run (RFC 3550 A.1, `MAX_MISORDER`).
+const MISORDER_PACKETS_MAX: u16 = 100;
+
+/// Whether `sequence` is newer than `highest`, in the same run.
+const fn is_ahead(highest: u16, sequence: u16) -> bool {
+    let step = sequence.wrapping_sub(highest);
+    step != 0 && step < DROPOUT_PACKETS_MAX
+}
+
+/// A duration on an RTP clock, modulo 2³².
+fn ticks(duration: Duration, clock_rate_hz: u32) -> u32 {
+    (duration.as_nanos() * u128::from(clock_rate_hz) / 1_000_000_000) as u32
+}

@@ -216,3 +216,6 @@ impl<'a> PacketViewMut<'a> {
         self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests;
