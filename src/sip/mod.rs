@@ -31,6 +31,7 @@ mod spans;
 mod status;
 mod uri;
 mod validate;
+pub mod via_route;
 
 pub use build::{
     InDialog, NameAddrSpec, RequestBuilder, ResponseBuilder, ViaSpec, build_ack, build_cancel, quote,

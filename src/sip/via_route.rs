@@ -1,45 +1,14 @@
-//! What a server writes into the top Via of a request, and where that Via sends the response (RFC 3261 §18.2.1 and
-//! §18.2.2, RFC 3581 §4).
+//! Where the top Via of a request sends its response (RFC 3261 §18.2.2, RFC 3581 §4).
 //!
-//! The flow is the truth about where a request came from; Via only says what its sender believes. Sending is left to
-//! transport, which knows whether a connection is still there.
+//! The flow is the truth about where a request came from; Via only says what its sender believes. Marking Via with that
+//! truth is [`Request::with_received`](super::Request::with_received). Sending is left to transport, which knows whether
+//! a connection is still there.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::ground::{Flow, Transport};
 
 use super::header::{Rport, Via};
-
-/// Parameters to be set in the top Via of a received request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ViaMark {
-    /// `received`: the address that the request really came from.
-    pub received: Option<IpAddr>,
-    /// `rport`: the port that it really came from.
-    pub rport: Option<u16>,
-}
-
-impl ViaMark {
-    /// For a request with this top Via that came from `source`.
-    ///
-    /// `received` is set when sent-by is a name or another address (RFC 3261 §18.2.1), and always when the client
-    /// asks for its port (RFC 3581 §4).
-    #[must_use]
-    pub fn of(top: &Via<'_>, source: SocketAddr) -> Self {
-        let asked = top.rport != Rport::Absent;
-        let differs = top.host.ip() != Some(source.ip());
-        Self {
-            received: (asked || differs).then(|| source.ip()),
-            rport: asked.then(|| source.port()),
-        }
-    }
-
-    /// Whether nothing is to be set.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.received.is_none() && self.rport.is_none()
-    }
-}
 
 /// Where a response goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,35 +58,17 @@ fn literal(text: &str) -> Option<IpAddr> {
 mod tests {
     use rstest::rstest;
 
+    use super::super::{FieldValue, grammar};
     use super::*;
     use crate::ground::{ConnectionId, ListenerId};
 
-    fn via(text: &'static str) -> Via<'static> {
-        Via::parse(text).unwrap()
+    fn via(text: &str) -> Via<'_> {
+        grammar::whole(text, Via::read).unwrap()
     }
 
     fn flow(transport: Transport, remote: &str) -> Flow {
         let connection = transport.is_reliable().then_some(ConnectionId(9));
         Flow { transport, listener: ListenerId(1), remote: remote.parse().unwrap(), connection }
-    }
-
-    #[rstest]
-    #[case::the_address_is_right("192.0.2.1", None, None)]
-    #[case::another_port_alone_is_not_received("192.0.2.1:5080", None, None)]
-    #[case::a_name("a.example.com", Some("192.0.2.1"), None)]
-    #[case::another_address("10.0.0.1:5060", Some("192.0.2.1"), None)]
-    #[case::rport_asked("192.0.2.1;rport", Some("192.0.2.1"), Some(4711))]
-    #[case::rport_asked_behind_a_nat("10.0.0.1:5060;rport;branch=z9hG4bK1", Some("192.0.2.1"), Some(4711))]
-    #[case::rport_forged("192.0.2.1;rport=1", Some("192.0.2.1"), Some(4711))]
-    fn a_request_is_marked_with_where_it_came_from(
-        #[case] sent_by: &str,
-        #[case] received: Option<&str>,
-        #[case] rport: Option<u16>,
-    ) {
-        let text = format!("SIP/2.0/UDP {sent_by}");
-        let mark = ViaMark::of(&Via::parse(&text).unwrap(), "192.0.2.1:4711".parse().unwrap());
-        assert_eq!(mark, ViaMark { received: received.map(|ip| ip.parse().unwrap()), rport });
-        assert_eq!(mark.is_empty(), received.is_none());
     }
 
     #[rstest]
@@ -133,7 +84,7 @@ mod tests {
     fn a_datagram_is_answered_where_its_via_says(#[case] sent_by: &str, #[case] remote: &str) {
         let text = format!("SIP/2.0/UDP {sent_by}");
         let came = flow(Transport::Udp, "192.0.2.1:4711");
-        let route = ResponseRoute::of(&Via::parse(&text).unwrap(), &came);
+        let route = ResponseRoute::of(&via(&text), &came);
         let expected = Flow { remote: remote.parse().unwrap(), ..came };
         assert_eq!(route, ResponseRoute { flow: expected, otherwise: None });
     }
@@ -150,7 +101,7 @@ mod tests {
     ) {
         let text = format!("SIP/2.0/{transport} {sent_by};rport");
         let came = flow(transport, "192.0.2.1:4711");
-        let route = ResponseRoute::of(&Via::parse(&text).unwrap(), &came);
+        let route = ResponseRoute::of(&via(&text), &came);
         assert_eq!(route, ResponseRoute { flow: came, otherwise: otherwise.map(|to| to.parse().unwrap()) });
     }
 

@@ -1,0 +1,204 @@
+//! Bounds of stream connections: what happens at each, and that it is counted.
+
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use super::*;
+
+async fn peer_of(rig: &Rig) -> TcpStream {
+    TcpStream::connect(rig.address(TCP)).await.unwrap()
+}
+
+/// Waits for the stream's end.
+async fn expect_end(peer: &mut TcpStream) {
+    let mut rest = Vec::new();
+    let _ = patiently(peer.read_to_end(&mut rest)).await;
+}
+
+const SHORT: Duration = Duration::from_millis(80);
+
+#[tokio::test]
+async fn connections_that_bring_no_message_are_closed_in_their_time_and_others_live() {
+    let mut rig = Rig::new(|settings| settings.stream.half_open_time_max = SHORT);
+    let mut good = peer_of(&rig).await;
+    good.write_all(&request("OPTIONS", "a", 0)).await.unwrap();
+    let flow = rig.message().await.flow;
+    let begin = Instant::now();
+    let mut half_open = Vec::new();
+    for _ in 0..200 {
+        half_open.push(peer_of(&rig).await);
+    }
+    half_open[0].write_all(b"\r\n\r\n").await.unwrap();
+    for _ in 0..200 {
+        assert_eq!(rig.flow_down().await.1, ConnectionEnd::HalfOpen);
+    }
+    assert!(begin.elapsed() >= SHORT);
+    for peer in &mut half_open {
+        expect_end(peer).await;
+    }
+    rig.counted(|counted| counted.ended_half_open == 200 && counted.connections_open == 1).await;
+    rig.send(1, &flow, Bytes::from_static(b"SIP/2.0 200 OK"));
+    let mut answer = [0; 14];
+    patiently(good.read_exact(&mut answer)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_drips_is_cut_off_though_bytes_keep_coming() {
+    let mut rig = Rig::new(|settings| settings.stream.message_time_max = SHORT);
+    let mut peer = peer_of(&rig).await;
+    peer.write_all(&request("OPTIONS", "a", 0)).await.unwrap();
+    let id = rig.message().await.flow.connection.unwrap();
+    let dripping = tokio::spawn(async move {
+        let mut tick = tokio::time::interval(Duration::from_millis(5));
+        for byte in request("INVITE", "b", 10_000) {
+            tick.tick().await;
+            if peer.write_all(&[byte]).await.is_err() {
+                return;
+            }
+        }
+        panic!("the whole message went");
+    });
+    assert_eq!(rig.flow_down().await, (id, ConnectionEnd::SlowMessage));
+    patiently(dripping).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_comes_is_closed() {
+    let mut rig = Rig::new(|settings| settings.stream.idle_time_max = SHORT);
+    let mut peer = peer_of(&rig).await;
+    peer.write_all(&request("OPTIONS", "a", 0)).await.unwrap();
+    let id = rig.message().await.flow.connection.unwrap();
+    assert_eq!(rig.flow_down().await, (id, ConnectionEnd::Idle));
+    expect_end(&mut peer).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_sip_is_closed() {
+    let cases: [&[u8]; 3] = [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nContent-Length: 5x\r\n\r\n",
+    ];
+    for garbage in cases {
+        let mut rig = Rig::new(|settings| settings.stream.drain_time_max = SHORT);
+        let mut peer = peer_of(&rig).await;
+        peer.write_all(garbage).await.unwrap();
+        let end = loop {
+            if let Arrival::Notice(Notice::FlowDown { end, .. }) = rig.arrival().await {
+                break end;
+            }
+        };
+        assert_eq!(end, ConnectionEnd::Framing, "{}", garbage.escape_ascii());
+        expect_end(&mut peer).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_no_stream_can_go_on_after_is_refused_before_the_end() {
+    let limits = Limits { body_bytes: 100, ..Limits::default() };
+    let without_length = String::from_utf8(request("INVITE", "a", 0).to_vec()).unwrap();
+    let cases = [
+        (Bytes::from(without_length.replace("Content-Length: 0\r\n", "")), "SIP/2.0 400 "),
+        (request("INVITE", "a", 101), "SIP/2.0 413 "),
+    ];
+    for (message, refusal) in cases {
+        let mut rig = Rig::on("127.0.0.1:0", limits.clone(), |_| {});
+        let mut peer = peer_of(&rig).await;
+        peer.write_all(&message).await.unwrap();
+        let mut answer = String::new();
+        patiently(peer.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with(refusal), "{answer}");
+        assert!(answer.contains("Call-ID: a\r\n") && answer.contains(";tag=c1\r\n"), "{answer}");
+        drop(peer);
+        assert_eq!(rig.flow_down().await.1, ConnectionEnd::Framing);
+    }
+}
+
+#[tokio::test]
+async fn more_connections_than_allowed_are_closed_at_once() {
+    let mut rig = Rig::new(|settings| {
+        settings.stream.connections_max = 5;
+        settings.stream.connections_per_source_max = 3;
+    });
+    let mut peers = Vec::new();
+    for i in 0..3 {
+        peers.push(peer_of(&rig).await);
+        rig.counted(|counted| counted.connections_accepted == i + 1).await;
+    }
+    expect_end(&mut peer_of(&rig).await).await;
+    assert_eq!(rig.transports.counters().connections_refused_source, 1);
+    for i in 0..2 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        peers.push(socket.connect(rig.address(TCP)).await.unwrap());
+        rig.counted(|counted| counted.connections_accepted == i + 4).await;
+    }
+    expect_end(&mut peer_of(&rig).await).await;
+    assert_eq!(rig.transports.counters().connections_refused_total, 1);
+
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = to_peer(TCP, Transport::Tcp, server.local_addr().unwrap());
+    rig.send(1, &to, request("INVITE", "a", 0));
+    assert_eq!(rig.send_failed().await, (1, SendError::ConnectionsFull));
+
+    peers.pop();
+    assert_eq!(rig.flow_down().await.1, ConnectionEnd::Peer);
+    rig.send(2, &to, request("INVITE", "a", 0));
+    patiently(server.accept()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_fills_its_own_queue_only_and_is_closed() {
+    let mut rig = Rig::new(|settings| {
+        settings.stream.write_queue_bytes_max = 200_000;
+        settings.stream.write_stall_time_max = SHORT;
+    });
+    let mut peer = peer_of(&rig).await;
+    peer.write_all(&request("OPTIONS", "a", 0)).await.unwrap();
+    let flow = rig.message().await.flow;
+    let message = request("INFO", "a", 50_000);
+    let mut sent = 0;
+    // This runtime has one thread and does not yield here, so what the kernel does not take waits.
+    while rig.transports.counters().stream_unsent_full == 0 {
+        rig.send(sent, &flow, message.clone());
+        sent += 1;
+    }
+    assert_eq!(rig.send_failed().await, (sent - 1, SendError::QueueFull));
+    let stalled = SendError::ConnectionEnded(ConnectionEnd::WriteStalled);
+    let mut failed = 1;
+    let end = loop {
+        match rig.notice().await {
+            Notice::SendFailed { error, .. } => {
+                assert_eq!(error, stalled);
+                failed += 1;
+            }
+            Notice::FlowDown { end, .. } => break end,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(end, ConnectionEnd::WriteStalled);
+    assert_eq!(rig.transports.counters().stream_messages_out + failed, sent, "each went whole or failed");
+    rig.send(sent, &flow, message);
+    assert_eq!(rig.send_failed().await, (sent, SendError::FlowGone));
+    drop(peer);
+}
+
+#[tokio::test]
+async fn a_slow_reader_gets_everything_in_order() {
+    let mut rig = Rig::new(|settings| settings.stream.write_queue_bytes_max = 8 << 20);
+    let mut peer = peer_of(&rig).await;
+    peer.write_all(&request("OPTIONS", "a", 0)).await.unwrap();
+    let flow = rig.message().await.flow;
+    let messages: Vec<Bytes> = (0..100).map(|i| request("INFO", &i.to_string(), 60_000)).collect();
+    for (message, token) in messages.iter().zip(0..) {
+        rig.send(token, &flow, message.clone());
+    }
+    for message in &messages {
+        let mut room = vec![0; message.len()];
+        patiently(peer.read_exact(&mut room)).await.unwrap();
+        assert!(room == message[..]);
+    }
+    rig.counted(|counted| counted.stream_messages_out == 100).await;
+}
