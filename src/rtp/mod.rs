@@ -5,14 +5,16 @@
 //! packet. Samples are [`crate::codec`]'s; sockets and bridges are media's.
 
 mod classify;
-pub mod jitter_buffer;
+mod jitter_buffer;
 mod outgoing;
 mod packet;
 mod reception;
 pub mod telephone_event;
 
 pub use classify::{PacketKind, classify};
-pub use jitter_buffer::JitterBuffer;
+pub use jitter_buffer::{
+    BufferCounts, BufferLayout, DEPTH_PACKETS_MAX, Inserted, JitterBuffer, Playout, SLOTS, WINDOW_PULLS,
+};
 pub use outgoing::{OutgoingStream, SourceId, Stale};
 pub use packet::{HEADER_BYTES, Header, PacketView, PacketViewMut, RtpError};
 pub use reception::{Arrival, Reception, ReceptionStatistics};
