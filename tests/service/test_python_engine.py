@@ -1,0 +1,59 @@
+"""The Python engine of examples/python: generated client, answers, plays a tone, bridges two callers, hangs up."""
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+from harness import ROOT, SCENARIOS, ServiceTest, free_port, wait_until
+
+EXAMPLE = os.path.join(ROOT, "examples", "python")
+PYTHON = os.path.join(ROOT, "target", "test-venv", "bin", "python")
+
+
+class PythonEngine(ServiceTest):
+    def setUp(self):
+        super().setUp()
+        python = PYTHON if os.path.exists(PYTHON) else sys.executable
+        subprocess.run([os.path.join(EXAMPLE, "generate.sh")], check=True, env={**os.environ, "PYTHON": python})
+        self.server = self.callplane(engine=False)
+        self.engine = self.process(
+            "python", python, os.path.join(EXAMPLE, "engine.py"), "--api", f"127.0.0.1:{self.server.api}", "--talk", "4"
+        )
+        wait_until(lambda: "attached" in self.engine.text(), 15, "the engine is attached")
+
+    def party(self, hertz, seconds, scenario="party_caller"):
+        report = os.path.join(self.folder, f"{hertz}.json")
+        keys = {
+            "tone_port": free_port(), "tone_hz": hertz, "tone_seconds": seconds, "tone_report": report,
+            "tone_party": os.path.join(SCENARIOS, "lib", "tone_party.py"),
+        }
+        extra = [part for key, value in keys.items() for part in ("-key", key, str(value))]
+        return self.sipp(self.server, scenario, "python", 1, 1, int(seconds * 1000), 30, extra), report
+
+    def heard(self, report):
+        wait_until(lambda: os.path.exists(report) and os.path.getsize(report), 15, report)
+        with open(report, encoding="utf-8") as text:
+            return json.load(text)["heard_db"]
+
+    def test_a_lone_caller_hears_the_tone(self):
+        caller, report = self.party(880, 3)
+        self.assertGreater(self.heard(report)["440"], -30)
+        self.completes(caller)
+
+    def test_two_callers_are_bridged_and_hung_up(self):
+        # Callplane hangs up: the callers wait for its BYE.
+        first, first_report = self.party(880, 5, "party_waiter")
+        wait_until(lambda: "connected" in self.engine.text(), 10, "the first caller is connected")
+        second, second_report = self.party(1320, 3, "party_waiter")
+        first_heard, second_heard = self.heard(first_report), self.heard(second_report)
+        self.assertGreater(first_heard["1320"], -40, first_heard)
+        self.assertGreater(second_heard["880"], -40, second_heard)
+        self.assertLess(second_heard["1320"], -55, second_heard)
+        self.completes(first)
+        self.completes(second)
+        wait_until(lambda: self.server.counters()["sessions"] == 0, 10, "no session is left")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
