@@ -20,5 +20,5 @@ COPY src src
 COPY benches benches
 RUN cargo build --release --locked --bin callplane
 
-FROM runtime
+FROM runtime AS built
 COPY --from=build /src/target/release/callplane /usr/local/bin/callplane

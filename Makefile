@@ -1,0 +1,49 @@
+# The two commands: `make run` builds Callplane and starts it with its engine; `make test` installs what the tests need
+# and passes them. Rust is the one prerequisite.
+
+BINARY := target/release/callplane
+BUF := target/test-tools/node_modules/.bin/buf
+
+.PHONY: run build test test-rust test-sipp test-service test-compose bench lint tools clean
+
+run: build
+	$(BINARY) serve --with-engine
+
+build: prerequisites
+	cargo build --release --bin callplane
+
+# A C compiler is all that the build needs beside Rust.
+.PHONY: prerequisites
+prerequisites:
+	@command -v cc >/dev/null || { echo "installing a C compiler"; \
+	  $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends build-essential >/dev/null'; }
+
+tools:
+	scripts/install-test-tools.sh
+
+test: tools test-rust test-sipp test-service
+
+test-rust:
+	cargo test --quiet
+
+test-sipp: tools build
+	CALLPLANE=$(CURDIR)/$(BINARY) sipp_scenarios/run_tests.sh
+
+test-service: tools build
+	cd tests/service && CALLPLANE=$(CURDIR)/$(BINARY) python3 -B -m unittest -v
+
+# Needs Docker with compose. The image takes the binary that is built here.
+test-compose: tools build
+	scripts/test-compose.sh
+
+bench: tools build
+	python3 -B bench/run.py
+
+lint: tools
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+	$(BUF) lint
+
+clean:
+	cargo clean
