@@ -1,5 +1,6 @@
-//! Changing the sampling rate of a whole signal, as files need it. Streams of packets are resampled elsewhere.
+//! Changing the sampling rate of a whole signal, as files need it. Streams of packets keep the codec's rate.
 
+use audioadapter_buffers::adapter_to_float::ConvertNumbers;
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
 
@@ -38,15 +39,75 @@ pub fn resample(samples: &[i16], from_hz: u32, to_hz: u32) -> Result<Vec<i16>, R
     if from_hz == to_hz || samples.is_empty() {
         return Ok(samples.to_vec());
     }
-    let refused = |reason: &dyn std::fmt::Display| ResampleError::Refused {
+    converted(samples, from_hz, to_hz).map_err(|error| ResampleError::Refused {
         from_hz,
         to_hz,
-        reason: reason.to_string(),
-    };
-    let input: Vec<f32> = samples.iter().map(|&sample| f32::from(sample)).collect();
-    let input = InterleavedSlice::new(&input, 1, input.len()).map_err(|e| refused(&e))?;
-    let mut resampler = Fft::<f32>::new(from_hz as usize, to_hz as usize, CHUNK_FRAMES, 1, FixedSync::Input)
-        .map_err(|e| refused(&e))?;
-    let output = resampler.process_all(&input, samples.len(), None).map_err(|e| refused(&e))?;
-    Ok(output.take_data().into_iter().map(|sample| sample.round() as i16).collect())
+        reason: error.to_string(),
+    })
+}
+
+fn converted(samples: &[i16], from_hz: u32, to_hz: u32) -> Result<Vec<i16>, Box<dyn std::error::Error>> {
+    let mut resampler = Fft::<f32>::new(from_hz as usize, to_hz as usize, CHUNK_FRAMES, 1, FixedSync::Input)?;
+    let input = InterleavedSlice::new(samples, 1, samples.len())?;
+    let mut out = vec![0_i16; resampler.process_all_needed_output_len(samples.len())];
+    let frames = out.len();
+    let mut output = InterleavedSlice::new_mut(&mut out, 1, frames)?;
+    let (_, written) = resampler.process_all_into_buffer(
+        &ConvertNumbers::<_, f32>::new(&input),
+        &mut ConvertNumbers::<_, f32>::new_mut(&mut output),
+        samples.len(),
+        None,
+    )?;
+    out.truncate(written);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Tone, goertzel_power, mean_square};
+
+    #[test]
+    fn a_tone_keeps_frequency_level_and_duration_at_every_rate() {
+        for (from, to) in
+            [(44_100, 8000), (48_000, 8000), (16_000, 8000), (8000, 48_000), (11_025, 8000), (22_255, 8000)]
+        {
+            let mut samples = vec![0; from as usize];
+            Tone::new(440.0, 10_000, from).unwrap().fill(&mut samples);
+            let out = resample(&samples, from, to).unwrap();
+            assert!(out.len().abs_diff(to as usize) <= 1, "{from} to {to}: {}", out.len());
+            // The ends ring where the tone begins and stops.
+            let middle = &out[to as usize / 10..to as usize * 9 / 10];
+            let (power, all) = (goertzel_power(middle, to, 440.0), mean_square(middle));
+            assert!(
+                (power / 5e7 - 1.0).abs() < 0.01 && power / all > 0.999,
+                "{from} to {to}: {power} of {all}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_above_the_new_band_is_gone() {
+        let mut samples = vec![0; 48_000];
+        Tone::new(5000.0, 10_000, 48_000).unwrap().fill(&mut samples);
+        let out = resample(&samples, 48_000, 8000).unwrap();
+        assert!(mean_square(&out[800..7200]) < 100.0);
+    }
+
+    #[test]
+    fn short_signals_and_full_scale_come_through() {
+        for length in [0, 1, 7, 160] {
+            assert_eq!(resample(&vec![0; length], 16_000, 8000).unwrap().len(), length.div_ceil(2));
+        }
+        let square: Vec<i16> = (0..4800).map(|n| if n / 24 % 2 == 0 { i16::MAX } else { i16::MIN }).collect();
+        assert_eq!(resample(&square, 48_000, 8000).unwrap().len(), 800);
+        assert_eq!(resample(&[1, 2, 3], 8000, 8000), Ok(vec![1, 2, 3]));
+    }
+
+    #[test]
+    fn rates_outside_the_range_are_refused() {
+        for (from, to, bad) in [(0, 8000, 0), (8000, 400_000, 400_000), (u32::MAX, 8000, u32::MAX)] {
+            assert_eq!(resample(&[0; 10], from, to), Err(ResampleError::Rate(bad)));
+        }
+    }
 }
