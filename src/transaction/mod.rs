@@ -17,11 +17,25 @@
 //!   [`TransactionEvent::Response`] and [`TransactionEvent::StrayAccepted`] with a 2xx to INVITE (RFC 3261 §13.2.2.4).
 //! - [`TransactionEvent::Terminated`] is the last word about an id, exactly once for every id the user was given.
 
+mod client_invite;
+mod client_non_invite;
 mod counters;
 mod event;
+#[cfg(test)]
+mod fixture;
 mod id;
+mod key;
 mod layer;
+mod machine;
+mod receive;
+mod server_invite;
+mod server_non_invite;
 mod settings;
+mod slots;
+mod stateless;
+mod step;
+mod timer;
+mod user;
 
 pub use counters::Counters;
 pub use event::{
@@ -31,3 +45,4 @@ pub use event::{
 pub use id::TransactionId;
 pub use layer::Transactions;
 pub use settings::TransactionSettings;
+pub use timer::Timer;
