@@ -1,14 +1,13 @@
 //! Making another message from one: header fields put in, replaced and taken out, the body exchanged.
 
-use std::fmt;
-use std::net::IpAddr;
+use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 
 use super::build::writer::Writer;
 use super::error::BuildError;
 use super::headers::Headers;
-use super::{HeaderName, Request, Response, Rport};
+use super::{HeaderName, Request, Response};
 
 /// One change.
 enum Change {
@@ -20,16 +19,27 @@ enum Change {
     ReplaceFirst(HeaderName, String),
 }
 
-/// Changes to the header fields and body of a message. They are made in the order of the calls when the new message is
-/// written; what is not changed keeps its value byte for byte and its place.
-#[must_use]
+/// What is to become different.
 #[derive(Default)]
-pub struct Edit {
+struct Edit {
     changes: Vec<Change>,
     body: Option<(String, Bytes)>,
+    fault: Option<BuildError>,
 }
 
-/// Changes to a request.
+impl Edit {
+    /// Keeps the text of a value. A value whose Display fails is refused like one that would begin another line.
+    fn text(&mut self, name: HeaderName, value: impl fmt::Display) -> String {
+        let mut text = String::new();
+        if write!(text, "{value}").is_err() {
+            self.fault.get_or_insert(BuildError::Injection(name));
+        }
+        text
+    }
+}
+
+/// Changes to the header fields and body of a request. They are made in the order of the calls when the new message is
+/// written; what is not changed keeps its value byte for byte and its place.
 #[must_use]
 pub struct EditRequest<'a> {
     request: &'a Request,
@@ -37,7 +47,7 @@ pub struct EditRequest<'a> {
     edit: Edit,
 }
 
-/// Changes to a response.
+/// Changes to the header fields and body of a response; see [`EditRequest`].
 #[must_use]
 pub struct EditResponse<'a> {
     response: &'a Response,
@@ -61,7 +71,8 @@ macro_rules! changes {
 
             /// Puts a field before the first of its name, or at the top when there is none: Via, Route, Record-Route.
             pub fn prepend(mut self, name: HeaderName, value: impl fmt::Display) -> Self {
-                self.edit.changes.push(Change::Prepend(name, value.to_string()));
+                let value = self.edit.text(name, value);
+                self.edit.changes.push(Change::Prepend(name, value));
                 self
             }
 
@@ -72,19 +83,22 @@ macro_rules! changes {
 
             /// Puts a field with any name at the end.
             pub fn append_named(mut self, name: &str, value: impl fmt::Display) -> Self {
-                self.edit.changes.push(Change::Append(name.to_owned(), value.to_string()));
+                let value = self.edit.text(HeaderName::parse(name), value);
+                self.edit.changes.push(Change::Append(name.to_owned(), value));
                 self
             }
 
             /// Puts one field in the place of all of its name, or at the end when there is none.
             pub fn set(mut self, name: HeaderName, value: impl fmt::Display) -> Self {
-                self.edit.changes.push(Change::Set(name, value.to_string()));
+                let value = self.edit.text(name, value);
+                self.edit.changes.push(Change::Set(name, value));
                 self
             }
 
             /// Exchanges the value of the first field of a name, if there is one.
             pub fn replace_first(mut self, name: HeaderName, value: impl fmt::Display) -> Self {
-                self.edit.changes.push(Change::ReplaceFirst(name, value.to_string()));
+                let value = self.edit.text(name, value);
+                self.edit.changes.push(Change::ReplaceFirst(name, value));
                 self
             }
 
@@ -173,6 +187,9 @@ impl Edit {
     }
 
     fn write(&self, headers: Headers<'_>, writer: &mut Writer) {
+        if let Some(fault) = &self.fault {
+            writer.fail(fault.clone());
+        }
         let mut lines: Vec<Line<'_>> = headers.iter().map(Line::Kept).collect();
         for change in &self.changes {
             change.apply(&mut lines);
@@ -226,58 +243,5 @@ impl Change {
                 }
             }
         }
-    }
-}
-
-/// See [`Request::with_received`].
-pub(crate) fn with_received(request: &Request, from: IpAddr, port: u16) -> Request {
-    let headers = request.headers();
-    let Ok(via) = headers.top_via() else { return request.clone() };
-    let asked = via.rport != Rport::Absent;
-    if via.host.ip() == Some(from) && !asked && via.received_text.is_none() {
-        return request.clone();
-    }
-    let Some(field) = headers.fields(HeaderName::Via).next().and_then(|field| field.value()) else {
-        return request.clone();
-    };
-    let rest = field[via_len(field, &via)..].to_owned();
-    let stamped = Stamped { via: &via, from, port: asked.then_some(port) };
-    let value = format!("{stamped}{rest}");
-    request.edit().replace_first(HeaderName::Via, value).build().unwrap_or_else(|_| request.clone())
-}
-
-/// Where the first element of a Via value ends.
-fn via_len(value: &str, via: &super::Via<'_>) -> usize {
-    let tail = if via.params.is_empty() { via.host_text } else { via.params.as_str() };
-    let end = tail.as_ptr() as usize + tail.len() - value.as_ptr() as usize;
-    value[end..].find(',').map_or(value.len(), |comma| end + comma)
-}
-
-struct Stamped<'a> {
-    via: &'a super::Via<'a>,
-    from: IpAddr,
-    port: Option<u16>,
-}
-
-impl fmt::Display for Stamped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let via = self.via;
-        write!(f, "{}/{}/{} {}", via.protocol, via.version, via.transport_text, via.host_text)?;
-        if let Some(port) = via.port {
-            write!(f, ":{port}")?;
-        }
-        for param in via.params.iter() {
-            if ["received", "rport"].iter().any(|name| param.name.eq_ignore_ascii_case(name)) {
-                continue;
-            }
-            write!(f, ";{}", param.name)?;
-            if let Some(value) = param.value {
-                write!(f, "={value}")?;
-            }
-        }
-        if let Some(port) = self.port {
-            write!(f, ";rport={port}")?;
-        }
-        write!(f, ";received={}", self.from)
     }
 }

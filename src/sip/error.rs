@@ -191,7 +191,10 @@ pub enum BuildError {
     /// A value holds CR, LF or NUL: written out it would begin another header field.
     #[error("{0}: a value may not hold CR, LF or NUL")]
     Injection(HeaderName),
-    /// A field name or method that is not a token.
+    /// A reason phrase holds CR, LF or NUL.
+    #[error("a reason phrase may not hold CR, LF or NUL")]
+    Reason,
+    /// A field name, method or tag that is not a token.
     #[error("{0:?} is not a token")]
     Token(String),
     /// A Request-URI with a character that may not stand there.

@@ -103,6 +103,7 @@ const fn classes() -> [u8; 256] {
     table
 }
 
+#[inline]
 pub(crate) const fn is(byte: u8, class: u8) -> bool {
     CLASSES[byte as usize] & class != 0
 }
@@ -112,11 +113,13 @@ pub(crate) fn is_token(text: &str) -> bool {
 }
 
 /// The length of the leading run of `class` in `bytes`.
+#[inline]
 pub(crate) fn run(bytes: &[u8], class: u8) -> usize {
     bytes.iter().position(|&byte| !is(byte, class)).unwrap_or(bytes.len())
 }
 
 /// Splits off the leading run of `class`; may be empty.
+#[inline]
 pub(crate) fn take(i: &str, class: u8) -> (&str, &str) {
     // Every class holds either all bytes from 0x80 up or none of them, so the cut is at a character boundary.
     let (taken, rest) = i.split_at(run(i.as_bytes(), class));
@@ -132,31 +135,40 @@ pub(crate) fn some(class: u8, what: Flaw) -> impl Fn(&str) -> Parsed<'_, &str> {
 }
 
 /// `token`.
+#[inline]
 pub(crate) fn token(i: &str) -> Parsed<'_, &str> {
     some(class::TOKEN, Flaw::Token)(i)
 }
 
 /// Optional white space.
+#[inline]
 pub(crate) fn ws(i: &str) -> Parsed<'_, ()> {
     Ok((take(i, class::SPACE).0, ()))
 }
 
 /// White space that must be there.
+#[inline]
 pub(crate) fn lws(i: &str) -> Parsed<'_, ()> {
     some(class::SPACE, Flaw::Separator).map(|_| ()).parse(i)
 }
 
 /// One separator with white space allowed round it: SLASH, EQUAL, COMMA, SEMI, COLON.
-pub(crate) fn sep(separator: char) -> impl Fn(&str) -> Parsed<'_, ()> {
-    move |i| match take(i, class::SPACE).0.strip_prefix(separator) {
+pub(crate) fn sep(separator: u8) -> impl Fn(&str) -> Parsed<'_, ()> {
+    move |i| match eat(take(i, class::SPACE).0, separator) {
         Some(rest) => ws(rest),
         None => fault(i, Flaw::Separator),
     }
 }
 
+/// What follows one ASCII character, when the text begins with it.
+#[inline]
+pub(crate) fn eat(i: &str, byte: u8) -> Option<&str> {
+    if i.as_bytes().first() == Some(&byte) { i.get(1..) } else { None }
+}
+
 /// `quoted-string`: gives what stands between the quotes, still escaped.
 pub(crate) fn quoted(i: &str) -> Parsed<'_, &str> {
-    let Some(inner) = i.strip_prefix('"') else { return fault(i, Flaw::Quotes) };
+    let Some(inner) = eat(i, b'"') else { return fault(i, Flaw::Quotes) };
     let bytes = inner.as_bytes();
     let mut at = 0;
     while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at..]) {
@@ -196,7 +208,7 @@ pub(crate) fn port(i: &str) -> Parsed<'_, u16> {
 
 /// `[ first ] *( LWS next )`-like: an optional piece after a separator.
 pub(crate) fn after<'a, T>(
-    separator: char,
+    separator: u8,
     piece: impl Parser<&'a str, Output = T, Error = Fault<'a>>,
 ) -> impl Parser<&'a str, Output = Option<T>, Error = Fault<'a>> {
     opt(nom::sequence::preceded(sep(separator), piece))

@@ -47,6 +47,18 @@ impl<'a> Field<'a> {
         self.core.original(self.span.value)
     }
 
+    /// The whole line with its CRLF, and where the value begins in it, when it is written as this implementation writes
+    /// lines: a colon and one space after the name, nothing after the value, no continuation.
+    pub(crate) fn plain_line(&self) -> Option<(&'a [u8], usize)> {
+        let FieldSpan { name_span, value, .. } = *self.span;
+        let offset = usize::from(value.start).checked_sub(usize::from(name_span.start))?;
+        if self.core.unfolded.is_some() || usize::from(value.start) != usize::from(name_span.end) + 2 {
+            return None;
+        }
+        let line = self.core.bytes.get(usize::from(name_span.start)..usize::from(value.end) + 2)?;
+        (line.ends_with(b"\r\n") && line.get(offset - 2..offset)? == b": ").then_some((line, offset))
+    }
+
     pub(crate) fn unfolded(&self) -> &'a [u8] {
         self.core.raw(self.span.value)
     }
@@ -198,7 +210,7 @@ impl<'a, T: FieldValue<'a>> List<'a, T> {
         match T::read(i) {
             Ok((rest, value)) => {
                 let rest = grammar::take(rest, class::SPACE).0;
-                self.rest = match rest.strip_prefix(',') {
+                self.rest = match grammar::eat(rest, b',') {
                     Some(next) if T::LIST => Some(grammar::take(next, class::SPACE).0),
                     _ if rest.is_empty() => None,
                     _ => return Err(self.stop(Flaw::Trailing, rest)),
@@ -227,7 +239,7 @@ impl<'a, T: FieldValue<'a>> Iterator for List<'a, T> {
                     self.rest = None;
                     continue;
                 }
-                if let Some(next) = i.strip_prefix(',') {
+                if let Some(next) = grammar::eat(i, b',') {
                     self.rest = Some(grammar::take(next, class::SPACE).0);
                     continue;
                 }

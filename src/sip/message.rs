@@ -141,7 +141,7 @@ impl Request {
     /// alone, and then the same request is returned.
     #[must_use]
     pub fn with_received(&self, from: IpAddr, port: u16) -> Self {
-        super::edit::with_received(self, from, port)
+        super::received::with_received(self, from, port)
     }
 }
 

@@ -25,6 +25,7 @@ mod method;
 pub mod multipart;
 mod name;
 mod parse;
+mod received;
 mod salvage;
 pub mod scan;
 mod spans;
@@ -36,7 +37,7 @@ pub mod via_route;
 pub use build::{
     InDialog, NameAddrSpec, RequestBuilder, ResponseBuilder, ViaSpec, build_ack, build_cancel, quote,
 };
-pub use edit::{Edit, EditRequest, EditResponse};
+pub use edit::{EditRequest, EditResponse};
 pub use error::{BuildError, Flaw, HeaderError, ParseError, ParseErrorKind, UriError};
 pub use framer::{Frame, FrameError, FrameErrorKind, StreamFramer};
 pub use header::*;

@@ -121,37 +121,32 @@ names! {
     WwwAuthenticate "WWW-Authenticate";
 }
 
-/// The longest known name, in bytes.
-const LENGTH_MAX: usize = 25;
+/// Slots of the look-up table; a power of two, and about a third of it is taken.
+const SLOTS: usize = 256;
 
-/// Names sorted into buckets by length: a look-up compares with the few of its own length only.
-struct ByLength {
-    order: [HeaderName; HeaderName::KNOWN.len()],
-    start: [u8; LENGTH_MAX + 2],
+/// Names by a small hash of their text, with open addressing: a look-up compares with one name, seldom with two.
+static BY_HASH: [HeaderName; SLOTS] = by_hash();
+
+/// The same for either case of a letter. Takes a text of at least two bytes.
+const fn slot(text: &[u8]) -> usize {
+    let length = text.len();
+    let (first, last) = (text[0] | 0x20, text[length - 1] | 0x20);
+    let middle = text[length / 2] | 0x20;
+    (first as usize * 7 + middle as usize * 31 + last as usize * 61 + length * 11) % SLOTS
 }
 
-static BY_LENGTH: ByLength = by_length();
-
-const fn by_length() -> ByLength {
-    let known = HeaderName::KNOWN;
-    let mut table =
-        ByLength { order: [HeaderName::Other; HeaderName::KNOWN.len()], start: [0; LENGTH_MAX + 2] };
-    let mut at = 0;
-    let mut length = 0;
-    while length <= LENGTH_MAX {
-        table.start[length] = at as u8;
-        let mut i = 0;
-        while i < known.len() {
-            if known[i].as_str().len() == length {
-                table.order[at] = known[i];
-                at += 1;
-            }
-            i += 1;
+const fn by_hash() -> [HeaderName; SLOTS] {
+    let mut table = [HeaderName::Other; SLOTS];
+    let mut i = 0;
+    while i < HeaderName::KNOWN.len() {
+        let name = HeaderName::KNOWN[i];
+        let mut at = slot(name.as_str().as_bytes());
+        while !matches!(table[at], HeaderName::Other) {
+            at = (at + 1) % SLOTS;
         }
-        length += 1;
+        table[at] = name;
+        i += 1;
     }
-    table.start[LENGTH_MAX + 1] = at as u8;
-    assert!(at == known.len(), "a name is longer than LENGTH_MAX");
     table
 }
 
@@ -163,17 +158,20 @@ impl HeaderName {
     }
 
     pub(crate) fn from_bytes(text: &[u8]) -> Self {
-        let length = text.len();
-        if length == 1 {
-            return Self::from_compact(text[0]);
+        match text {
+            [] => return Self::Other,
+            [letter] => return Self::from_compact(*letter),
+            _ => {}
         }
-        if length == 0 || length > LENGTH_MAX {
-            return Self::Other;
+        let mut at = slot(text);
+        loop {
+            let name = BY_HASH[at];
+            let known = name.as_str().as_bytes();
+            if name == Self::Other || known == text || known.eq_ignore_ascii_case(text) {
+                return name;
+            }
+            at = (at + 1) % SLOTS;
         }
-        let bucket = usize::from(BY_LENGTH.start[length])..usize::from(BY_LENGTH.start[length + 1]);
-        let found =
-            BY_LENGTH.order[bucket].iter().find(|name| name.as_str().as_bytes().eq_ignore_ascii_case(text));
-        found.copied().unwrap_or(Self::Other)
     }
 
     const fn from_compact(letter: u8) -> Self {

@@ -41,7 +41,6 @@ impl Salvage {
     }
 
     /// A refusal with Via, From, To, Call-ID and CSeq as far as they could be read.
-    #[must_use]
     pub fn respond(&self, status: StatusCode) -> ResponseBuilder<'_> {
         ResponseBuilder::to_request(&self.0, status)
     }

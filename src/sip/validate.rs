@@ -5,7 +5,7 @@
 
 use super::error::{Flaw, HeaderError};
 use super::spans::{Core, Declared};
-use super::{CSeq, HeaderName, NameAddr, Request, Response, Scheme, StatusCode, Uri, Via};
+use super::{CSeq, Contact, HeaderName, Headers, NameAddr, Request, Response, Scheme, StatusCode, Uri, Via};
 
 /// The fields that every message must have, read once. Whoever goes on with the message takes them from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Essentials<'a> {
     pub cseq: CSeq,
     /// Max-Forwards, where it is given. Requests of RFC 2543 have none.
     pub max_forwards: Option<u8>,
+    /// The first Contact that is an address. `None` also for a response whose Contact is malformed.
+    pub contact: Option<NameAddr<'a>>,
 }
 
 /// Why a request is refused, and how. The peer's fault.
@@ -113,12 +115,10 @@ pub fn validate(request: &Request) -> Result<Essentials<'_>, Reject> {
         return Err(bad(HeaderError::new(name, Flaw::Repeated, 0)));
     }
     content_length(headers.core())?;
-    let essentials = essentials(headers).map_err(bad)?;
+    let essentials = essentials(headers, Strict::Request).map_err(bad)?;
     if essentials.cseq.method != *request.method() {
         return Err(reject(StatusCode::BAD_REQUEST, "CSeq Method Mismatch"));
     }
-    headers.vias().try_for_each(|via| via.map(|_| ())).map_err(bad)?;
-    headers.contacts().try_for_each(|contact| contact.map(|_| ())).map_err(bad)?;
     request_uri(request.request_uri())?;
     Ok(essentials)
 }
@@ -131,19 +131,49 @@ fn content_length(core: &Core) -> Result<(), Reject> {
     }
 }
 
-fn essentials(headers: super::Headers<'_>) -> Result<Essentials<'_>, HeaderError> {
+/// Whether lower Vias and Contact are judged as well. A response is not dropped for them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strict {
+    Request,
+    Response,
+}
+
+fn essentials(headers: Headers<'_>, strict: Strict) -> Result<Essentials<'_>, HeaderError> {
     let essentials = Essentials {
-        via: headers.top_via()?,
+        via: top_via(headers, strict)?,
         from: headers.from()?,
         to: headers.to()?,
         call_id: headers.call_id()?,
         cseq: headers.cseq()?,
         max_forwards: headers.max_forwards()?,
+        contact: contact(headers, strict)?,
     };
     if essentials.cseq.sequence >= SEQUENCE_END {
         return Err(HeaderError::new(HeaderName::CSeq, Flaw::NumberTooLarge, 0));
     }
     Ok(essentials)
+}
+
+fn top_via(headers: Headers<'_>, strict: Strict) -> Result<Via<'_>, HeaderError> {
+    let mut vias = headers.vias();
+    let top = vias.next().unwrap_or(Err(HeaderError::missing(HeaderName::Via)))?;
+    if strict == Strict::Request {
+        vias.try_for_each(|via| via.map(drop))?;
+    }
+    Ok(top)
+}
+
+fn contact(headers: Headers<'_>, strict: Strict) -> Result<Option<NameAddr<'_>>, HeaderError> {
+    let mut contacts = headers.contacts();
+    let first = match contacts.next().transpose() {
+        Ok(first) => first.and_then(Contact::address),
+        Err(_) if strict == Strict::Response => None,
+        Err(error) => return Err(error),
+    };
+    if strict == Strict::Request {
+        contacts.try_for_each(|contact| contact.map(drop))?;
+    }
+    Ok(first)
 }
 
 /// The Request-URI follows its grammar, has no headers (RFC 3261 §19.1.1, table 1) and a scheme that is served.
@@ -176,5 +206,5 @@ pub fn validate_response(response: &Response) -> Result<Essentials<'_>, Discard>
         Declared::Nothing | Declared::Exact => {}
         Declared::Short | Declared::Malformed => return Err(Discard::ContentLength),
     }
-    Ok(essentials(headers)?)
+    Ok(essentials(headers, Strict::Response)?)
 }

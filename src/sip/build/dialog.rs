@@ -11,7 +11,7 @@ use super::writer::Writer;
 
 /// What a dialog gives to a request inside it.
 #[derive(Clone, Copy, Debug)]
-pub struct InDialog<'a> {
+pub struct InDialog<'a, R = String> {
     /// Our Via.
     pub via: ViaSpec<'a>,
     /// Our own address with our tag: From.
@@ -25,19 +25,19 @@ pub struct InDialog<'a> {
     /// The peer's Contact: where requests go.
     pub remote_target: &'a str,
     /// The route set in the order to be visited; elements as in Route: `<sip:proxy.example.com;lr>`.
-    pub route_set: &'a [String],
+    pub route_set: &'a [R],
     /// Hops left.
     pub max_forwards: u8,
 }
 
-impl InDialog<'_> {
+impl<'a, R: AsRef<str>> InDialog<'a, R> {
     /// Begins the request: request line, Via, Max-Forwards, Route set, From, To, Call-ID and CSeq. A first route that
     /// is no loose router becomes the Request-URI, and the remote target goes to the end of the route set.
     pub fn request(&self, method: &Method) -> RequestBuilder {
-        let strict = match self.route_set.first().map(|route| strict_target(route)) {
-            None | Some(Ok(None)) => None,
-            Some(Ok(Some(uri))) => Some(uri),
-            Some(Err(error)) => return RequestBuilder::new(method, self.remote_target).fail(error.into()),
+        let strict = match self.first_route() {
+            Ok(Some(uri)) if !uri.is_loose_router() => Some(without_headers(&uri)),
+            Ok(_) => None,
+            Err(error) => return RequestBuilder::new(method, self.remote_target).fail(error.into()),
         };
         let uri = strict.as_deref().unwrap_or(self.remote_target);
         let builder = RequestBuilder::new(method, uri).via(&self.via).max_forwards(self.max_forwards);
@@ -49,22 +49,33 @@ impl InDialog<'_> {
         };
         builder.from(&self.local).to(&self.remote).call_id(self.call_id).cseq(self.sequence)
     }
+
+    /// Where the request is sent: to the first route, strict or loose, or without routes to the remote target
+    /// (RFC 3261 §8.1.2, §12.2.1.1).
+    ///
+    /// # Errors
+    /// When that is no URI.
+    pub fn next_hop(&self) -> Result<Uri<'a>, HeaderError> {
+        match self.first_route()? {
+            Some(route) => Ok(route),
+            None => Uri::parse(self.remote_target)
+                .map_err(|error| HeaderError::new(HeaderName::Contact, error.what, error.offset)),
+        }
+    }
+
+    fn first_route(&self) -> Result<Option<Uri<'a>>, HeaderError> {
+        let Some(route) = self.route_set.first() else { return Ok(None) };
+        let bad = |what, offset| HeaderError::new(HeaderName::Route, what, offset);
+        let address = grammar::whole(route.as_ref(), NameAddr::read).map_err(|(what, offset)| bad(what, offset))?;
+        address.uri().map(Some).map_err(|error| bad(error.what, error.offset))
+    }
 }
 
-/// The URI of a route that is a strict router, as it may stand in a request line: without headers and `method`
-/// (RFC 3261 §19.1.1, table 1). `None` for a loose router.
-fn strict_target(route: &str) -> Result<Option<String>, HeaderError> {
-    let bad = |(what, offset)| HeaderError { header: HeaderName::Route, what, offset };
-    let address = grammar::whole(route, NameAddr::read).map_err(bad)?;
-    let uri = address.uri().map_err(|error| bad((error.what, error.offset)))?;
-    Ok((!uri.is_loose_router()).then(|| without_headers(&uri)))
-}
-
+/// A strict router's URI as it may stand in a request line: without headers and `method` (RFC 3261 §19.1.1, table 1).
 fn without_headers(uri: &Uri<'_>) -> String {
     let params = uri.params();
     let text = uri.as_str();
-    let end =
-        if uri.headers().is_empty() { text.len() } else { text.len() - uri.headers().as_str().len() - 1 };
+    let end = if uri.headers().is_empty() { text.len() } else { text.len() - uri.headers().as_str().len() - 1 };
     let mut request_uri = text[..end - params.as_str().len()].to_owned();
     for (name, value) in params.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("method")) {
         request_uri.push(';');
@@ -78,7 +89,7 @@ fn without_headers(uri: &Uri<'_>) -> String {
 }
 
 /// The head that ACK and CANCEL share with their INVITE: Request-URI, top Via, Route set, From, Call-ID, CSeq number.
-fn like_invite(invite: &Request, method: &Method, to: super::super::Field<'_>) -> Result<Writer, BuildError> {
+fn like_invite(invite: &Request, method: &Method, to: super::super::Field<'_>) -> Result<Box<Writer>, BuildError> {
     let headers = invite.headers();
     let mut writer = Writer::request(method, invite.request_uri());
     writer.field(HeaderName::Via, headers.top_via()?);
@@ -90,7 +101,7 @@ fn like_invite(invite: &Request, method: &Method, to: super::super::Field<'_>) -
     writer.copy(&from);
     writer.copy(&to);
     writer.text(HeaderName::CallId, headers.call_id()?);
-    writer.field(HeaderName::CSeq, format_args!("{} {method}", headers.cseq()?.sequence));
+    writer.cseq(headers.cseq()?.sequence, method);
     Ok(writer)
 }
 

@@ -24,7 +24,7 @@ use super::writer::Writer;
 /// ```
 #[must_use]
 pub struct RequestBuilder {
-    writer: Writer,
+    writer: Box<Writer>,
     method: Method,
     body: Bytes,
 }
@@ -58,7 +58,7 @@ impl RequestBuilder {
 
     /// CSeq with the request's own method.
     pub fn cseq(mut self, sequence: u32) -> Self {
-        self.writer.field(HeaderName::CSeq, format_args!("{sequence} {}", self.method));
+        self.writer.cseq(sequence, &self.method);
         self
     }
 

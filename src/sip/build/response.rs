@@ -21,7 +21,7 @@ pub struct ResponseBuilder<'a> {
     reason: Option<&'a str>,
     to_tag: Option<&'a str>,
     record_route: bool,
-    writer: Option<Writer>,
+    writer: Option<Box<Writer>>,
     misordered: bool,
     body: Bytes,
 }
@@ -62,7 +62,7 @@ impl<'a> ResponseBuilder<'a> {
         self
     }
 
-    fn head(&self) -> Writer {
+    fn head(&self) -> Box<Writer> {
         let mut writer = Writer::response(self.status, self.reason.unwrap_or(self.status.reason()));
         let headers = self.request.headers();
         for via in headers.fields(HeaderName::Via) {

@@ -4,12 +4,14 @@ use std::fmt;
 
 use crate::ground::Transport;
 
+use super::super::grammar::{class, is};
+
 /// A Via of our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ViaSpec<'a> {
     /// The transport.
     pub transport: Transport,
-    /// The advertised host: a name, an IPv4 address, or an IPv6 address in brackets.
+    /// The advertised host: a name or an address; an IPv6 address gets its brackets when it has none.
     pub host: &'a str,
     /// The advertised port.
     pub port: Option<u16>,
@@ -24,7 +26,11 @@ impl fmt::Display for ViaSpec<'_> {
         f.write_str("SIP/2.0/")?;
         f.write_str(self.transport.via_token())?;
         f.write_str(" ")?;
-        f.write_str(self.host)?;
+        if self.host.contains(':') && !self.host.starts_with('[') {
+            write!(f, "[{}]", self.host)?;
+        } else {
+            f.write_str(self.host)?;
+        }
         if let Some(port) = self.port {
             write!(f, ":{port}")?;
         }
@@ -74,7 +80,7 @@ impl fmt::Display for NameAddrSpec<'_> {
             f.write_str(" ")?;
         }
         // A bracket inside would end the URI early and let the rest pass for parameters.
-        if self.uri.contains(['<', '>', '"', ' ']) {
+        if !self.uri.bytes().all(|byte| is(byte, class::URI)) {
             return Err(fmt::Error);
         }
         f.write_str("<")?;

@@ -23,7 +23,7 @@ impl<'a> AuthParams<'a> {
         let mut rest = self.text;
         std::iter::from_fn(move || {
             let (next, param) = generic_param(rest).ok()?;
-            rest = sep(',')(next).map_or("", |(next, ())| next);
+            rest = sep(b',')(next).map_or("", |(next, ())| next);
             Some(param)
         })
     }
@@ -48,7 +48,7 @@ fn auth_params(i: &str) -> Parsed<'_, AuthParams<'_>> {
         if param.value.is_none() {
             return failure(rest, Flaw::Parameter);
         }
-        match sep(',')(next) {
+        match sep(b',')(next) {
             Ok((after, ())) => rest = after,
             Err(_) => return Ok((next, AuthParams { text: &i[..i.len() - next.len()] })),
         }

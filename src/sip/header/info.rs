@@ -1,7 +1,7 @@
 //! Alert-Info, Call-Info and Error-Info: URIs in angle brackets with parameters (RFC 3261 §20.4, §20.9, §20.18).
 
 use super::super::error::{Flaw, UriError};
-use super::super::grammar::{Parsed, class, fault, take, ws};
+use super::super::grammar::{Parsed, class, eat, fault, take, ws};
 use super::super::headers::FieldValue;
 use super::super::uri::Uri;
 use super::params::{Params, any_params};
@@ -30,9 +30,9 @@ impl<'a> FieldValue<'a> for InfoUri<'a> {
 
     fn read(i: &'a str) -> Parsed<'a, Self> {
         let (i, ()) = ws(i)?;
-        let Some(inner) = i.strip_prefix('<') else { return fault(i, Flaw::Brackets) };
+        let Some(inner) = eat(i, b'<') else { return fault(i, Flaw::Brackets) };
         let (rest, uri_text) = take(inner, class::URI);
-        let Some(rest) = rest.strip_prefix('>') else { return fault(rest, Flaw::Brackets) };
+        let Some(rest) = eat(rest, b'>') else { return fault(rest, Flaw::Brackets) };
         if uri_text.is_empty() {
             return fault(inner, Flaw::Uri);
         }

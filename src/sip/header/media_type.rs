@@ -65,7 +65,7 @@ impl<'a> FieldValue<'a> for MediaType<'a> {
 
     fn read(i: &'a str) -> Parsed<'a, Self> {
         let (i, ()) = ws(i)?;
-        let (i, (kind, subtype)) = separated_pair(token, sep('/'), token).parse(i)?;
+        let (i, (kind, subtype)) = separated_pair(token, sep(b'/'), token).parse(i)?;
         let (i, params) = any_params(i)?;
         Ok((i, Self { kind, subtype, params }))
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::super::error::{Flaw, UriError};
-use super::super::grammar::{Parsed, class, failure, fault, quoted, take, ws};
+use super::super::grammar::{Parsed, class, eat, failure, fault, quoted, take, ws};
 use super::super::headers::FieldValue;
 use super::super::uri::Uri;
 use super::params::{Params, params, unescape};
@@ -90,9 +90,9 @@ fn bracketed(i: &str) -> Parsed<'_, (Option<&str>, &str)> {
         take(i, class::DISPLAY)
     };
     let open = take(open, class::SPACE).0;
-    let Some(inner) = open.strip_prefix('<') else { return fault(open, Flaw::Brackets) };
+    let Some(inner) = eat(open, b'<') else { return fault(open, Flaw::Brackets) };
     let (rest, uri) = take(inner, class::URI);
-    let Some(rest) = rest.strip_prefix('>') else { return failure(rest, Flaw::Brackets) };
+    let Some(rest) = eat(rest, b'>') else { return failure(rest, Flaw::Brackets) };
     if uri.is_empty() {
         return failure(inner, Flaw::Uri);
     }
@@ -163,7 +163,7 @@ impl<'a> FieldValue<'a> for Contact<'a> {
     fn read(i: &'a str) -> Parsed<'a, Self> {
         let (i, ()) = ws(i)?;
         // `*` is also a token character: it is the wildcard only when nothing follows.
-        if let Some(rest) = i.strip_prefix('*')
+        if let Some(rest) = eat(i, b'*')
             && rest.trim_start().is_empty()
         {
             return Ok((rest, Self::Star));

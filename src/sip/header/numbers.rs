@@ -144,7 +144,7 @@ pub struct Timestamp<'a> {
     pub delay: Option<&'a str>,
 }
 
-/// `*DIGIT [ "." *DIGIT ]`, with a digit before the point when `whole` says so.
+/// `*DIGIT [ "." *DIGIT ]`: the rest, and what was taken.
 fn decimal(i: &str) -> (&str, &str) {
     let bytes = i.as_bytes();
     let mut end = run(bytes, class::DIGIT);

@@ -114,12 +114,12 @@ fn value(i: &str) -> Parsed<'_, &str> {
 /// `token [ EQUAL gen-value ]`.
 pub(crate) fn generic_param(i: &str) -> Parsed<'_, Param<'_>> {
     let (i, name) = token(i)?;
-    let (i, value) = after('=', value).parse(i)?;
+    let (i, value) = after(b'=', value).parse(i)?;
     Ok((i, Param { name, value }))
 }
 
 fn param(i: &str) -> Parsed<'_, Param<'_>> {
-    preceded(sep(';'), generic_param).parse(i)
+    preceded(sep(b';'), generic_param).parse(i)
 }
 
 /// All parameters from here on, each shown to `see` once. Ends at the first thing that is no semicolon.

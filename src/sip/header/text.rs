@@ -81,6 +81,6 @@ fn product(i: &str) -> Parsed<'_, Product<'_>> {
         return comment(i).map(|(rest, text)| (rest, Product::Comment(text)));
     }
     let (i, name) = token(i)?;
-    let (i, version) = after('/', token).parse(i)?;
+    let (i, version) = after(b'/', token).parse(i)?;
     Ok((i, Product::Named { name, version }))
 }

@@ -1,7 +1,7 @@
 //! Lists of tokens (Allow, Require, Supported, …), weighted lists (Accept-Language, …) and Call-IDs.
 
 use super::super::error::Flaw;
-use super::super::grammar::{Parsed, class, some, token, ws};
+use super::super::grammar::{Parsed, class, eat, some, token, ws};
 use super::super::headers::FieldValue;
 use super::params::{Params, any_params};
 
@@ -29,7 +29,7 @@ impl<'a> FieldValue<'a> for CallId<'a> {
     fn read(i: &'a str) -> Parsed<'a, Self> {
         let (i, ()) = ws(i)?;
         let (mut rest, _) = some(class::WORD, Flaw::Token)(i)?;
-        if let Some(host) = rest.strip_prefix('@') {
+        if let Some(host) = eat(rest, b'@') {
             rest = some(class::WORD, Flaw::Token)(host)?.0;
         }
         Ok((rest, Self(&i[..i.len() - rest.len()])))

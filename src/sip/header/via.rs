@@ -106,12 +106,12 @@ impl<'a> FieldValue<'a> for Via<'a> {
 
     fn read(i: &'a str) -> Parsed<'a, Self> {
         let (i, ()) = ws(i)?;
-        let (i, protocol) = terminated(token, sep('/')).parse(i)?;
-        let (i, version) = terminated(token, sep('/')).parse(i)?;
+        let (i, protocol) = terminated(token, sep(b'/')).parse(i)?;
+        let (i, version) = terminated(token, sep(b'/')).parse(i)?;
         let (i, transport_text) = terminated(token, lws).parse(i)?;
         let (at_params, host_text) = host(i)?;
         let Some(host) = Host::parse(host_text) else { return failure(i, Flaw::Host) };
-        let (i, port) = opt(preceded(sep(':'), port)).parse(at_params)?;
+        let (i, port) = opt(preceded(sep(b':'), port)).parse(at_params)?;
         let (mut branch, mut received_text, mut rport, mut maddr) = (None, None, Rport::Absent, None);
         let (i, params) = params(i, |param| match param.name.len() {
             6 if param.name.eq_ignore_ascii_case("branch") => branch = param.value,

@@ -34,22 +34,23 @@ fn optional(a: Option<&str>, b: Option<&str>, same: impl Fn(&str, &str) -> bool)
 
 /// Equal once escapes are resolved.
 fn same(a: &str, b: &str, any_case: bool) -> bool {
-    let fold = |byte: u8| if any_case { byte.to_ascii_lowercase() } else { byte };
+    let fold = |(byte, reserved): (u8, bool)| (if any_case { byte.to_ascii_lowercase() } else { byte }, reserved);
     resolved(a).map(fold).eq(resolved(b).map(fold))
 }
 
-/// The bytes of a text with its escapes resolved. An escaped reserved character is not the same as a bare one
-/// (RFC 3261 §19.1.4), and stays apart here by bit 8.
-fn resolved(text: &str) -> impl Iterator<Item = u8> + '_ {
+/// The bytes of a text with its escapes resolved, and for each whether it came escaped and is a reserved character:
+/// such a one is not the same as a bare one (RFC 3261 §19.1.4).
+fn resolved(text: &str) -> impl Iterator<Item = (u8, bool)> + '_ {
     let mut rest = text.as_bytes();
     std::iter::from_fn(move || {
         let (&first, more) = rest.split_first()?;
         if let (b'%', [high, low, after @ ..]) = (first, more) {
             rest = after;
-            return Some(nibble(*high) << 4 | nibble(*low));
+            let byte = nibble(*high) << 4 | nibble(*low);
+            return Some((byte, b";/?:@&=+$,".contains(&byte)));
         }
         rest = more;
-        Some(first)
+        Some((first, false))
     })
 }
 
