@@ -1,0 +1,268 @@
+//! One leg's audio: one local description, several remotes of which one is selected, one outgoing stream.
+//!
+//! What is asked of its descriptions is in `describing`, what comes in `incoming`, what goes out in `outgoing`. The
+//! endpoint knows neither its socket nor the other members of its bridge.
+
+mod describing;
+mod incoming;
+mod outgoing;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::bridge::BridgeKey;
+use super::digits::DigitQueue;
+use super::mix::Talker;
+use super::negotiation::Negotiation;
+use super::packetizer::Packetizer;
+use super::playback::{PlayEnd, Playback};
+use super::remote::Remote;
+use super::{Event, Frame, Key, Output, SAMPLE_RATE_HZ};
+use crate::codec::{Decoder, Encoder};
+use crate::ground::{Instant, Random};
+use crate::rtp::OutgoingStream;
+
+pub use incoming::Dropped;
+pub use outgoing::Numbering;
+
+/// Where an endpoint stands in its fabric.
+pub type EndpointKey = Key<Endpoint>;
+
+/// What an endpoint is made with.
+#[derive(Clone, Debug)]
+pub struct EndpointSettings {
+    /// Its id, unique to its owner.
+    pub id: Arc<str>,
+    /// Who owns it: a number of the worker's.
+    pub owner: u32,
+    /// Its RTP address as peers are told.
+    pub local: SocketAddr,
+    /// After how long without RTP an event is sent.
+    pub rtp_timeout: Duration,
+}
+
+/// What an endpoint saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// RTP packets received.
+    pub packets_received: u64,
+    /// RTP packets sent.
+    pub packets_sent: u64,
+    /// RTP packets that never came, by sequence number.
+    pub packets_lost: u64,
+    /// Interarrival jitter (RFC 3550 §6.4.1) of the selected remote, microseconds.
+    pub jitter_us: u64,
+    /// Bytes of RTP received.
+    pub bytes_received: u64,
+    /// Bytes of RTP sent.
+    pub bytes_sent: u64,
+}
+
+impl Statistics {
+    /// Adds another's counts; the jitter stays.
+    pub fn add(&mut self, other: &Self) {
+        self.packets_received += other.packets_received;
+        self.packets_sent += other.packets_sent;
+        self.packets_lost += other.packets_lost;
+        self.bytes_received += other.bytes_received;
+        self.bytes_sent += other.bytes_sent;
+    }
+}
+
+/// How an endpoint is tied to a bridge: what becomes of a packet it receives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tie {
+    /// To none.
+    #[default]
+    Loose,
+    /// The other of two gets it.
+    Relay {
+        /// The bridge.
+        bridge: BridgeKey,
+        /// The other, if there is one.
+        peer: Option<EndpointKey>,
+    },
+    /// Its own peer gets it back.
+    Echo(BridgeKey),
+    /// Every other member gets it.
+    Mesh(BridgeKey),
+    /// It is mixed.
+    Mix(BridgeKey),
+}
+
+impl Tie {
+    /// The bridge.
+    #[must_use]
+    pub const fn bridge(self) -> Option<BridgeKey> {
+        match self {
+            Self::Loose => None,
+            Self::Relay { bridge, .. } | Self::Echo(bridge) | Self::Mesh(bridge) | Self::Mix(bridge) => {
+                Some(bridge)
+            }
+        }
+    }
+}
+
+/// A codec change on the way to this endpoint.
+#[derive(Clone, Debug)]
+struct Transcoder {
+    decoder: Decoder,
+    encoder: Encoder,
+}
+
+/// An endpoint.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Its place in the fabric, and so its socket.
+    pub(super) key: EndpointKey,
+    settings: EndpointSettings,
+    /// The session id of `o=`.
+    session_id: u64,
+    negotiation: Negotiation,
+    remotes: SmallVec<[Remote; 1]>,
+    /// Which of the remotes is heard and spoken to.
+    selected: usize,
+    /// What was received from remotes that are gone.
+    past: Statistics,
+
+    outgoing: OutgoingStream,
+    transcoder: Option<Transcoder>,
+    encoder: Option<Encoder>,
+    packetizer: Option<Box<Packetizer>>,
+    /// The deadline of the last frame made here.
+    last_frame: Option<Instant>,
+    /// The next packet made here is the first after a pause.
+    spurt_due: bool,
+    sent: Statistics,
+
+    /// Its bridge.
+    pub(super) tie: Tie,
+    /// What it says, for mixing.
+    pub(super) talker: Option<Box<Talker>>,
+    pub(super) playback: Option<Box<Playback>>,
+    pub(super) digits: Option<Box<DigitQueue>>,
+    /// Whether it has a place on the wheel.
+    pub(super) on_wheel: bool,
+    muted: bool,
+
+    /// The last plausible packet, or the beginning of waiting for one.
+    heard_at: Instant,
+    /// The RTP timeout was told and nothing came since.
+    silent: bool,
+    /// When the RTP timeout is looked at next.
+    pub(super) watched_at: Option<Instant>,
+}
+
+impl Endpoint {
+    /// An endpoint with nothing negotiated. SSRC and the stream's first numbers are drawn.
+    #[must_use]
+    pub fn new(settings: EndpointSettings, random: &mut Random) -> Self {
+        let drawn = random.next_u64();
+        let outgoing = OutgoingStream::new(
+            (drawn >> 32) as u32,
+            (drawn >> 16) as u16 & 0x7FFF,
+            random.next_u32(),
+            SAMPLE_RATE_HZ,
+        );
+        Self {
+            key: EndpointKey::from_u64(u64::MAX),
+            settings,
+            session_id: random.next_u64() >> 2,
+            negotiation: Negotiation::default(),
+            remotes: SmallVec::new(),
+            selected: 0,
+            past: Statistics::default(),
+            outgoing,
+            transcoder: None,
+            encoder: None,
+            packetizer: None,
+            last_frame: None,
+            spurt_due: true,
+            sent: Statistics::default(),
+            tie: Tie::Loose,
+            talker: None,
+            playback: None,
+            digits: None,
+            on_wheel: false,
+            muted: false,
+            heard_at: Instant::ZERO,
+            silent: false,
+            watched_at: None,
+        }
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub const fn settings(&self) -> &EndpointSettings {
+        &self.settings
+    }
+
+    /// The remote that is heard and spoken to.
+    fn remote(&self) -> Option<&Remote> {
+        self.remotes.get(self.selected)
+    }
+
+    /// Whether something is in force.
+    #[must_use]
+    pub fn is_negotiated(&self) -> bool {
+        !self.remotes.is_empty()
+    }
+
+    /// Mutes or unmutes what its peer says.
+    pub fn mute(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
+    /// An output that tells this endpoint's owner.
+    #[must_use]
+    pub fn output(&self, event: Event) -> Output {
+        Output { owner: self.settings.owner, endpoint: Arc::clone(&self.settings.id), event }
+    }
+
+    /// Takes the playback off. The event tells why.
+    pub fn end_playback(&mut self, end: PlayEnd) -> Option<Output> {
+        let playback = self.playback.take()?;
+        let (playback, played) = (Arc::clone(&playback.playback), playback.played());
+        Some(self.output(Event::PlayEnded { playback, end, played }))
+    }
+
+    /// Its share of a room's next turn, if it says anything.
+    pub(super) fn next_share(&mut self) -> Option<&Frame> {
+        let remote = self.remotes.get(self.selected)?;
+        let talker = self.talker.as_mut()?;
+        if talker.next_frame(&remote.payloads) { Some(&talker.frame) } else { None }
+    }
+
+    /// Whether RTP is expected to come.
+    #[must_use]
+    pub fn expects_rtp(&self) -> bool {
+        self.remote().is_some_and(Remote::may_be_heard)
+    }
+
+    /// When the RTP timeout is due, as far as is known now. `None`: nothing is expected, or it was told already.
+    #[must_use]
+    pub fn rtp_timeout_at(&self) -> Option<Instant> {
+        (self.expects_rtp() && !self.silent).then(|| self.heard_at + self.settings.rtp_timeout)
+    }
+
+    /// Waiting for RTP begins anew.
+    pub(super) fn restart_rtp_timeout(&mut self, now: Instant) {
+        self.heard_at = now;
+        self.silent = false;
+    }
+
+    /// What it saw so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let mut sum = self.past;
+        for remote in &self.remotes {
+            sum.add(&remote.statistics());
+        }
+        sum.add(&self.sent);
+        sum.jitter_us = self.remote().map_or(0, |remote| remote.statistics().jitter_us);
+        sum
+    }
+}

@@ -1,0 +1,208 @@
+//! What goes to the peer: one continuous stream (RFC 3550 §5.1), whether relayed, mixed, played or dialled.
+
+use std::net::SocketAddr;
+
+use super::{Endpoint, Transcoder};
+use crate::codec::{Codec, Decoder, Encoder};
+use crate::ground::Instant;
+use crate::media::core::fabric::{Scratch, Wire};
+use crate::media::core::packetizer::PACKET_SAMPLES_MAX;
+use crate::media::core::remote::{Kind, Remote};
+use crate::media::core::{FRAME, FRAME_SAMPLES, Frame};
+use crate::rtp::telephone_event::{EVENT_BYTES, TelephoneEvent};
+use crate::rtp::{HEADER_BYTES, Header, PacketViewMut, SourceId};
+
+/// How a packet of a bridge gets its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// It goes into the endpoint's own stream, fed by this source.
+    Own(SourceId, Instant),
+    /// It belongs to a stream beside it, whose numbers it bears already.
+    AsItIs,
+}
+
+impl Endpoint {
+    /// Where packets made here go, if any may be sent now.
+    #[must_use]
+    pub fn destination(&self) -> Option<SocketAddr> {
+        let remote = self.remote()?;
+        if remote.may_be_sent_to() { remote.lock.destination() } else { None }
+    }
+
+    /// Where packets of the bridge go, if any may be sent now: not to a peer that we hold, nor over a playback or
+    /// digits.
+    #[must_use]
+    pub fn bridge_destination(&self) -> Option<SocketAddr> {
+        let free = self.playback.is_none() && self.digits.is_none();
+        let held = self.remote()?.settled.held_by_us();
+        if free && !held { self.destination() } else { None }
+    }
+
+    fn transmit(&mut self, to: SocketAddr, packet: &[u8], wire: &mut impl Wire) {
+        if wire.send(self.key, to, packet) {
+            self.sent.packets_sent += 1;
+            self.sent.bytes_sent += packet.len() as u64;
+        }
+    }
+
+    /// Passes a packet of another endpoint on: in place where the peer takes its codec, else in the peer's preferred
+    /// one. `false`: not sent.
+    pub fn forward(
+        &mut self,
+        numbering: Numbering,
+        packet: &mut PacketViewMut<'_>,
+        kind: Kind,
+        scratch: &mut Scratch,
+        wire: &mut impl Wire,
+    ) -> bool {
+        let (Some(to), Some(remote)) = (self.bridge_destination(), self.remote()) else { return false };
+        let (payload_type, recode) =
+            match (remote.payloads.send_type(kind), kind, remote.payloads.preferred()) {
+                (Some(payload_type), ..) => (payload_type, None),
+                (None, Kind::Audio(from), Some((codec, payload_type))) => (payload_type, Some((from, codec))),
+                (None, ..) => return false,
+            };
+        match numbering {
+            Numbering::Own(source, now) => {
+                if self.outgoing.relay(source, packet, payload_type, now).is_err() {
+                    return false;
+                }
+            }
+            Numbering::AsItIs => packet.set_header(&Header { payload_type, ..packet.header() }),
+        }
+        match recode {
+            None => self.transmit(to, packet.as_bytes(), wire),
+            Some((from, codec)) => match self.transcode(packet, from, codec, scratch) {
+                Some(length) => self.transmit(to, &scratch.packet[..length], wire),
+                None => return false,
+            },
+        }
+        true
+    }
+
+    /// Writes the packet, its header as it stands and its payload in another codec, to the scratch.
+    fn transcode(
+        &mut self,
+        packet: &PacketViewMut<'_>,
+        from: Codec,
+        to: Codec,
+        scratch: &mut Scratch,
+    ) -> Option<usize> {
+        let fits =
+            self.transcoder.as_ref().is_some_and(|t| t.decoder.codec() == from && t.encoder.codec() == to);
+        if !fits {
+            self.transcoder = Some(Transcoder { decoder: Decoder::new(from), encoder: Encoder::new(to) });
+        }
+        let transcoder = self.transcoder.as_mut()?;
+        let samples = transcoder.decoder.decode(packet.payload(), &mut scratch.samples).ok()?;
+        packet.header().write(&mut scratch.packet).ok()?;
+        let room = &mut scratch.packet[HEADER_BYTES..];
+        let bytes = transcoder.encoder.encode(&scratch.samples[..samples], room).ok()?;
+        Some(HEADER_BYTES + bytes)
+    }
+
+    /// The codec and payload type in which a frame can be sent that was encoded once for several endpoints. `None`:
+    /// packets of another duration are wanted, or nothing is negotiated.
+    #[must_use]
+    pub fn shared_codec(&self) -> Option<(Codec, u8)> {
+        if self.packetizer.is_some() { None } else { self.remote()?.payloads.preferred() }
+    }
+
+    /// Takes note of a frame. If it does not follow the last one, the next packet begins a talk-spurt, and what waited
+    /// to fill a packet is forgotten.
+    fn frame_begins(&mut self, deadline: Instant) {
+        let contiguous = self.last_frame.is_some_and(|last| last + FRAME == deadline);
+        self.last_frame = Some(deadline);
+        if !contiguous {
+            self.spurt_due = true;
+            if let Some(packetizer) = &mut self.packetizer {
+                packetizer.clear();
+            }
+        }
+    }
+
+    fn next_header(&mut self, payload_type: u8, samples: usize, deadline: Instant) -> Header {
+        let talk_spurt = std::mem::take(&mut self.spurt_due);
+        self.outgoing.generate(payload_type, samples as u32, talk_spurt, deadline)
+    }
+
+    /// Sends a frame whose payload of `length` bytes, in the endpoint's codec, stands in `packet` after the room for
+    /// the header.
+    pub fn send_shared(
+        &mut self,
+        to: SocketAddr,
+        payload_type: u8,
+        length: usize,
+        deadline: Instant,
+        packet: &mut [u8],
+        wire: &mut impl Wire,
+    ) {
+        self.frame_begins(deadline);
+        if self.next_header(payload_type, FRAME_SAMPLES, deadline).write(packet).is_ok() {
+            self.transmit(to, &packet[..HEADER_BYTES + length], wire);
+        }
+    }
+
+    /// Sends a frame of the endpoint's own, in packets of the duration that the peer wants.
+    pub fn send_frame(
+        &mut self,
+        to: SocketAddr,
+        frame: &Frame,
+        deadline: Instant,
+        scratch: &mut Scratch,
+        wire: &mut impl Wire,
+    ) {
+        self.frame_begins(deadline);
+        let Some(mut packetizer) = self.packetizer.take() else {
+            return self.send_samples(to, frame, deadline, &mut scratch.packet, wire);
+        };
+        packetizer.push(frame);
+        let mut room = [0; PACKET_SAMPLES_MAX];
+        while let Some(samples) = packetizer.pop(&mut room) {
+            self.send_samples(to, samples, deadline, &mut scratch.packet, wire);
+        }
+        self.packetizer = Some(packetizer);
+    }
+
+    fn send_samples(
+        &mut self,
+        to: SocketAddr,
+        samples: &[i16],
+        deadline: Instant,
+        packet: &mut [u8],
+        wire: &mut impl Wire,
+    ) {
+        let payload_type =
+            self.remote().and_then(|remote| remote.payloads.preferred()).map(|(_, number)| number);
+        let (Some(payload_type), Some(encoder)) = (payload_type, &mut self.encoder) else { return };
+        let Ok(length) = encoder.encode(samples, &mut packet[HEADER_BYTES..]) else { return };
+        if self.next_header(payload_type, samples.len(), deadline).write(packet).is_ok() {
+            self.transmit(to, &packet[..HEADER_BYTES + length], wire);
+        }
+    }
+
+    /// Sends one packet of a telephone event (RFC 4733 §2.5.1).
+    pub fn send_event(
+        &mut self,
+        event: TelephoneEvent,
+        first: bool,
+        deadline: Instant,
+        wire: &mut impl Wire,
+    ) {
+        let payload_type = self.remote().and_then(|remote| remote.payloads.send_type(Kind::Event));
+        let (Some(to), Some(payload_type)) = (self.destination(), payload_type) else { return };
+        let mut packet = [0; HEADER_BYTES + EVENT_BYTES];
+        packet[HEADER_BYTES..].copy_from_slice(&event.to_bytes());
+        if self.outgoing.generate_event(payload_type, first, deadline).write(&mut packet).is_ok() {
+            self.transmit(to, &packet, wire);
+        }
+        // Whatever is made here next comes after a pause.
+        self.last_frame = None;
+    }
+
+    /// Whether the peer takes telephone events.
+    #[must_use]
+    pub fn takes_digits(&self) -> bool {
+        self.remote().is_some_and(|remote: &Remote| remote.payloads.send_type(Kind::Event).is_some())
+    }
+}

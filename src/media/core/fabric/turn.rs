@@ -1,0 +1,121 @@
+//! What time does: turns of rooms, frames of playbacks, digits, RTP timeouts.
+
+use super::{Fabric, Item, Wire};
+use crate::ground::Instant;
+use crate::media::core::bridge::BridgeKey;
+use crate::media::core::digits::DigitStep;
+use crate::media::core::endpoint::EndpointKey;
+use crate::media::core::mix::SharedPacket;
+use crate::media::core::{Event, PlayEnd};
+
+/// Whether an item stays on the wheel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Again,
+    Over,
+}
+
+impl Fabric {
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant, wire: &mut impl Wire) {
+        while let Some((phase, deadline)) = self.wheel.due(now) {
+            let mut place = 0;
+            while let Some(&item) = self.wheel.get(phase, place) {
+                let turn = match item {
+                    Item::Bridge(bridge) => self.mix_turn(bridge, deadline, wire),
+                    Item::Endpoint(endpoint) => self.own_turn(endpoint, deadline, wire),
+                };
+                match turn {
+                    Turn::Again => place += 1,
+                    Turn::Over => self.wheel.remove(phase, place),
+                }
+            }
+        }
+        while let Some((at, endpoint)) = self.deadlines.due(now) {
+            self.look_at(endpoint, at, now);
+        }
+    }
+
+    /// Looks whether an endpoint's RTP timeout has come.
+    fn look_at(&mut self, key: EndpointKey, at: Instant, now: Instant) {
+        let Some(endpoint) = self.endpoints.get_mut(key).filter(|e| e.watched_at == Some(at)) else { return };
+        endpoint.watched_at = None;
+        match endpoint.rtp_timeout_at() {
+            Some(due) if due <= now => endpoint.rtp_timed_out(now, &mut self.outputs),
+            Some(_) => self.watch(key),
+            None => {}
+        }
+    }
+
+    /// An endpoint's own sending: digits first, a playback waits for them.
+    fn own_turn(&mut self, key: EndpointKey, deadline: Instant, wire: &mut impl Wire) -> Turn {
+        let Some(endpoint) = self.endpoints.get_mut(key).filter(|endpoint| endpoint.on_wheel) else {
+            return Turn::Over;
+        };
+        if let Some(digits) = &mut endpoint.digits {
+            match digits.step() {
+                DigitStep::Send { event, first } => endpoint.send_event(event, first, deadline, wire),
+                DigitStep::Quiet => {}
+                DigitStep::Done => {
+                    endpoint.digits = None;
+                    self.outputs.push_back(endpoint.output(Event::DtmfSent));
+                }
+            }
+        } else if let Some(mut playback) = endpoint.playback.take() {
+            if playback.is_new() {
+                let started = Event::PlayStarted { playback: playback.playback.clone() };
+                self.outputs.push_back(endpoint.output(started));
+            }
+            let goes_on = playback.next_frame(&mut self.scratch.frame);
+            endpoint.playback = Some(playback);
+            if goes_on {
+                self.counters.frames_played += 1;
+                if let Some(to) = endpoint.destination() {
+                    let frame = self.scratch.frame;
+                    endpoint.send_frame(to, &frame, deadline, &mut self.scratch, wire);
+                }
+            } else {
+                self.outputs.extend(endpoint.end_playback(PlayEnd::Finished));
+            }
+        }
+        endpoint.on_wheel = endpoint.digits.is_some() || endpoint.playback.is_some();
+        if endpoint.on_wheel { Turn::Again } else { Turn::Over }
+    }
+
+    /// One turn of a room.
+    fn mix_turn(&mut self, key: BridgeKey, deadline: Instant, wire: &mut impl Wire) -> Turn {
+        let Some(bridge) = self.bridges.get_mut(key) else { return Turn::Over };
+        if bridge.members.len() < 2 {
+            bridge.on_wheel = false;
+            return Turn::Over;
+        }
+        self.counters.turns_mixed += 1;
+        self.mix.begin();
+        for member in &bridge.members {
+            if let Some(talker) = self.endpoints.get_mut(member.endpoint).and_then(|e| e.next_share()) {
+                self.mix.add(talker);
+            }
+        }
+        for member in &bridge.members {
+            let Some(listener) = self.endpoints.get_mut(member.endpoint) else { continue };
+            let Some(to) = listener.bridge_destination() else { continue };
+            let share = listener.talker.as_ref().filter(|talker| talker.talks);
+            let content = self.mix.content_for(share.is_some());
+            match (content, listener.shared_codec(), share) {
+                (Some(content), Some((codec, payload_type)), _) => {
+                    let Some(SharedPacket { packet, length }) = self.mix.encoded(content, codec) else {
+                        continue;
+                    };
+                    listener.send_shared(to, payload_type, *length, deadline, packet, wire);
+                    continue;
+                }
+                (Some(content), None, _) => self.mix.samples(content, &mut self.scratch.frame),
+                (None, _, Some(talker)) => self.mix.without(&talker.frame, &mut self.scratch.frame),
+                (None, _, None) => continue,
+            }
+            let frame = self.scratch.frame;
+            listener.send_frame(to, &frame, deadline, &mut self.scratch, wire);
+        }
+        Turn::Again
+    }
+}

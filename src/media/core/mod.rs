@@ -1,0 +1,54 @@
+//! The pure part of media: endpoints, bridges, mixing, playing. No socket, no clock, no thread.
+//!
+//! A [`Fabric`] is what one worker carries. It takes requests, packets and the passing of time, writes packets to a
+//! [`Wire`] and gives out [`Output`]s. Negotiation content is [`crate::sdp`]'s, packets are [`crate::rtp`]'s, samples
+//! [`crate::codec`]'s; names and owners of things are the worker's.
+//!
+//! All audio that is made here, not only passed on, is linear 16 bit at [`SAMPLE_RATE_HZ`] in frames of [`FRAME_MS`].
+
+mod bridge;
+mod deadlines;
+mod digits;
+mod endpoint;
+mod exchange;
+mod fabric;
+mod failure;
+mod lock_in;
+mod mix;
+mod negotiation;
+mod packetizer;
+mod playback;
+mod remote;
+mod slab;
+mod wheel;
+
+#[cfg(test)]
+mod tests;
+
+pub use bridge::{Bridge, BridgeKey, BridgeMode};
+pub use digits::DigitPlan;
+pub use endpoint::{Dropped, Endpoint, EndpointKey, EndpointSettings, Statistics};
+pub use fabric::{Event, Fabric, FabricCounters, FabricSettings, Output, PACKET_BYTES_MAX, Wire};
+pub use failure::Failure;
+pub use lock_in::{LOCK_IN_WINDOW, LockIn, Verdict};
+pub use negotiation::{Agreed, Ask, Described, Intent, Step};
+pub use playback::{Clip, PlayEnd, PlayOrder, PlaySource};
+pub use slab::{Key, Slab};
+pub use wheel::Lateness;
+
+use std::time::Duration;
+
+/// The rate at which audio is mixed and played, in hertz.
+pub const SAMPLE_RATE_HZ: u32 = 8000;
+
+/// Milliseconds of audio in a frame.
+pub const FRAME_MS: u32 = 20;
+
+/// The duration of a frame.
+pub const FRAME: Duration = Duration::from_millis(FRAME_MS as u64);
+
+/// Samples in a frame.
+pub const FRAME_SAMPLES: usize = (SAMPLE_RATE_HZ / 1000 * FRAME_MS) as usize;
+
+/// One frame of audio.
+pub type Frame = [i16; FRAME_SAMPLES];

@@ -1,0 +1,184 @@
+//! One remote of an endpoint: what was settled with it, where its packets come from, what they were.
+
+use std::net::SocketAddr;
+
+use smallvec::SmallVec;
+
+use super::endpoint::Statistics;
+use super::lock_in::LockIn;
+use super::negotiation::Settled;
+use super::{SAMPLE_RATE_HZ, Verdict};
+use crate::codec::Codec;
+use crate::ground::Instant;
+use crate::rtp::telephone_event::DigitDetector;
+use crate::rtp::{Arrival, Header, Reception};
+use crate::sdp::{EventPayloadTypes, Facts, NegotiatedFormat, RemotePlace};
+
+/// What a payload type stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Audio of this codec.
+    Audio(Codec),
+    /// Telephone events.
+    Event,
+}
+
+/// The payload types agreed with a remote.
+#[derive(Clone, Debug, Default)]
+pub struct Payloads {
+    formats: SmallVec<[NegotiatedFormat; 4]>,
+    event: Option<EventPayloadTypes>,
+}
+
+impl Payloads {
+    fn new(facts: &Facts) -> Self {
+        facts.stream.as_ref().map_or_else(Self::default, |stream| Self {
+            formats: SmallVec::from_slice(&stream.formats),
+            event: stream.telephone_event,
+        })
+    }
+
+    /// What a payload type in a packet from the remote stands for.
+    #[must_use]
+    pub fn kind_of(&self, payload_type: u8) -> Option<Kind> {
+        match self.formats.iter().find(|format| format.receive_payload_type == payload_type) {
+            Some(format) => Some(Kind::Audio(format.codec)),
+            None => self.event.filter(|event| event.receive == payload_type).map(|_| Kind::Event),
+        }
+    }
+
+    /// The payload type under which the remote takes this, if it does.
+    #[must_use]
+    pub fn send_type(&self, kind: Kind) -> Option<u8> {
+        match kind {
+            Kind::Audio(codec) => self
+                .formats
+                .iter()
+                .find(|format| format.codec == codec)
+                .map(|format| format.send_payload_type),
+            Kind::Event => self.event.map(|event| event.send),
+        }
+    }
+
+    /// The codec to send what is made here in, with its payload type.
+    #[must_use]
+    pub fn preferred(&self) -> Option<(Codec, u8)> {
+        self.formats.first().map(|format| (format.codec, format.send_payload_type))
+    }
+
+    /// The codecs, best first.
+    pub fn codecs(&self) -> impl Iterator<Item = Codec> {
+        self.formats.iter().map(|format| format.codec)
+    }
+}
+
+/// Where a description asks packets to be sent, if it names an address.
+fn announced(facts: &Facts) -> Option<SocketAddr> {
+    match facts.stream.as_ref()?.remote {
+        RemotePlace::At(address) => Some(address),
+        RemotePlace::Named { .. } | RemotePlace::Nowhere => None,
+    }
+}
+
+/// The accounting of the source that a remote sends now.
+#[derive(Clone, Debug)]
+struct Source {
+    ssrc: u32,
+    reception: Reception,
+}
+
+/// A remote.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// The dialog's remote tag.
+    pub tag: String,
+    /// What is in force.
+    pub settled: Settled,
+    /// The payload types in force.
+    pub payloads: Payloads,
+    /// Where its packets come from.
+    pub lock: LockIn,
+    /// Its telephone events.
+    pub digits: DigitDetector,
+    source: Option<Source>,
+    past: Statistics,
+}
+
+impl Remote {
+    /// A remote of which nothing was heard.
+    #[must_use]
+    pub fn new(tag: String, settled: Settled) -> Self {
+        Self {
+            tag,
+            payloads: Payloads::new(settled.facts()),
+            lock: LockIn::new(announced(settled.facts())),
+            settled,
+            digits: DigitDetector::new(),
+            source: None,
+            past: Statistics::default(),
+        }
+    }
+
+    /// A further negotiation is in force.
+    pub fn renegotiated(&mut self, settled: Settled, now: Instant) {
+        self.payloads = Payloads::new(settled.facts());
+        self.lock.renegotiated(announced(settled.facts()), now);
+        self.settled = settled;
+    }
+
+    /// Counts a plausible packet of this remote. Returns whether it is to be passed on: not when it came twice, nor
+    /// when its number is out of all order.
+    pub fn count(&mut self, header: &Header, bytes: usize, now: Instant) -> bool {
+        self.past.bytes_received += bytes as u64;
+        let known = self.source.as_ref().is_some_and(|source| source.ssrc == header.ssrc);
+        if !known {
+            self.past = self.statistics();
+            self.source = Some(Source { ssrc: header.ssrc, reception: Reception::new(SAMPLE_RATE_HZ) });
+        }
+        let Some(source) = &mut self.source else { return false };
+        match source.reception.receive(header.sequence, header.timestamp, now) {
+            Arrival::First | Arrival::InOrder { .. } | Arrival::Reordered => true,
+            Arrival::Duplicate | Arrival::Jump => false,
+        }
+    }
+
+    /// Judges where a plausible packet came from.
+    pub fn judge(&mut self, from: SocketAddr, header: &Header, now: Instant) -> Verdict {
+        self.lock.judge(from, header, now)
+    }
+
+    /// What was received from this remote so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let mut sum = self.past;
+        if let Some(source) = &self.source {
+            let seen = source.reception.statistics();
+            sum.packets_received += seen.received;
+            sum.packets_lost += u64::try_from(seen.lost).unwrap_or(0);
+            sum.jitter_us = u64::from(seen.jitter_ticks) * 1_000_000 / u64::from(SAMPLE_RATE_HZ);
+        }
+        sum
+    }
+
+    /// Whether packets may be sent to it: its description wants them and names a place, and ours gives them.
+    #[must_use]
+    pub fn may_be_sent_to(&self) -> bool {
+        self.settled
+            .facts()
+            .stream
+            .as_ref()
+            .is_some_and(|stream| stream.direction.sends() && stream.remote != RemotePlace::Nowhere)
+    }
+
+    /// Whether its packets are taken.
+    #[must_use]
+    pub fn may_be_heard(&self) -> bool {
+        self.settled.facts().stream.as_ref().is_some_and(|stream| stream.direction.receives())
+    }
+
+    /// Milliseconds of audio that it wants in a packet.
+    #[must_use]
+    pub fn ptime_ms(&self) -> u32 {
+        self.settled.facts().stream.as_ref().map_or(0, |stream| u32::from(stream.ptime_ms))
+    }
+}

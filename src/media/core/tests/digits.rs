@@ -1,0 +1,112 @@
+//! Telephone events: passed, told once, made.
+
+use std::time::Duration;
+
+use super::{Exchange, Phone, assert_continuous};
+use crate::media::core::{BridgeMode, DigitPlan, Event, Failure};
+use crate::rtp::telephone_event::{DigitDetector, DigitSender, TelephoneEvent};
+
+/// A phone sends a digit as RFC 4733 packets.
+fn press(exchange: &mut Exchange, phone: &mut Phone, digit: char, ticks: u16) {
+    let mut sender = DigitSender::new(digit, ticks).unwrap();
+    let (audio, began) = (phone.header.payload_type, phone.header.timestamp);
+    phone.header.payload_type = 101;
+    while let Some(packet) = sender.next_packet(160) {
+        phone.header.timestamp = began;
+        phone.header.marker = packet.begins;
+        exchange.say(phone, &packet.event.to_bytes());
+        exchange.pass(Duration::from_millis(20));
+    }
+    phone.header.payload_type = audio;
+    phone.header.timestamp = began.wrapping_add(u32::from(ticks) + 480);
+}
+
+fn digits_told(events: &[Event]) -> Vec<(char, u128)> {
+    let told = |event: &Event| match event {
+        Event::Dtmf { digit, duration } => Some((*digit, duration.as_millis())),
+        _ => None,
+    };
+    events.iter().filter_map(told).collect()
+}
+
+#[test]
+fn a_digit_is_told_once_and_passed_to_the_other() {
+    let mut exchange = Exchange::new();
+    let [mut a, b] = exchange.phones();
+    exchange.bridge(BridgeMode::Relay, &[&a, &b]);
+    press(&mut exchange, &mut a, '5', 800);
+    press(&mut exchange, &mut a, '5', 800);
+    press(&mut exchange, &mut a, '#', 1600);
+    assert_eq!(digits_told(&exchange.events()), [('5', 100), ('5', 100), ('#', 200)]);
+    let sent = exchange.sent();
+    let mut detector = DigitDetector::new();
+    let passed: String = b
+        .received(&sent)
+        .iter()
+        .flat_map(|packet| {
+            assert_eq!(packet.header().payload_type, 101);
+            detector.receive(packet.header().timestamp, TelephoneEvent::parse(packet.payload()).unwrap())
+        })
+        .map(|digit| digit.digit)
+        .collect();
+    assert_eq!(passed, "55#");
+    assert_continuous(&b.received(&sent));
+}
+
+#[test]
+fn a_digit_is_told_also_when_muted_and_without_a_bridge() {
+    let mut exchange = Exchange::new();
+    let [mut a] = exchange.phones();
+    press(&mut exchange, &mut a, '1', 800);
+    exchange.fabric.mute(a.endpoint, true).unwrap();
+    press(&mut exchange, &mut a, '2', 800);
+    assert_eq!(digits_told(&exchange.events()), [('1', 100), ('2', 100)]);
+}
+
+#[test]
+fn digits_are_not_passed_to_a_peer_that_did_not_agree_to_them() {
+    let mut exchange = Exchange::new();
+    let [mut a] = exchange.phones();
+    let b = exchange.phone("0", "");
+    exchange.bridge(BridgeMode::Relay, &[&a, &b]);
+    press(&mut exchange, &mut a, '1', 800);
+    assert!(b.received(&exchange.sent()).is_empty());
+    let plan = DigitPlan { digits: "1".into(), tone: Duration::ZERO, gap: Duration::ZERO };
+    assert_eq!(exchange.fabric.send_digits(b.endpoint, &plan, exchange.now), Err(Failure::NoTelephoneEvent));
+}
+
+#[test]
+fn digits_that_are_sent_take_the_place_of_audio_and_end_with_an_event() {
+    let mut exchange = Exchange::new();
+    let [a, b] = exchange.phones();
+    let mut b = b.with_tone(880.0);
+    exchange.bridge(BridgeMode::Relay, &[&a, &b]);
+    exchange.talk(&mut [&mut b], 5);
+    let plan = DigitPlan {
+        digits: "19*#aD".into(),
+        tone: Duration::from_millis(100),
+        gap: Duration::from_millis(60),
+    };
+    exchange.fabric.send_digits(a.endpoint, &plan, exchange.now).unwrap();
+    exchange.talk(&mut [&mut b], 60);
+    assert_eq!(exchange.events(), [Event::DtmfSent]);
+    let sent = exchange.sent();
+    let received = a.received(&sent);
+    assert_continuous(&received);
+    let events: Vec<_> = received.iter().filter(|packet| packet.header().payload_type == 101).collect();
+    assert_eq!(events.len(), 6 * 7);
+    let mut detector = DigitDetector::new();
+    let digits: Vec<_> = events
+        .iter()
+        .flat_map(|packet| {
+            detector.receive(packet.header().timestamp, TelephoneEvent::parse(packet.payload()).unwrap())
+        })
+        .map(|digit| (digit.digit, digit.duration_ticks))
+        .collect();
+    assert_eq!(digits, ['1', '9', '*', '#', 'A', 'D'].map(|digit| (digit, 800)));
+    // Between the first and the last of them no audio is sent; after them it is again.
+    let first = received.iter().position(|packet| packet.header().payload_type == 101).unwrap();
+    let last = received.iter().rposition(|packet| packet.header().payload_type == 101).unwrap();
+    assert_eq!(last - first + 1, events.len());
+    assert!(received.len() > last + 5);
+}
