@@ -227,6 +227,9 @@ pub enum CommandError {
     /// The target cannot be used.
     #[error("bad target: {0}")]
     BadTarget(String),
+    /// An argument lies outside what the verb allows.
+    #[error("bad argument: {0}")]
+    BadArgument(&'static str),
     /// A bound is reached.
     #[error("a bound is reached: {0}")]
     LimitReached(&'static str),

@@ -181,7 +181,7 @@ pub struct SessionView {
     pub connected_at: Option<WallTime>,
     /// What is under way.
     pub running: Option<Operation>,
-    /// Why it ended.
+    /// Why it ends or ended.
     pub end_cause: Option<EndCause>,
     /// The session it was made for.
     pub parent: Option<SessionId>,

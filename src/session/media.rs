@@ -297,3 +297,11 @@ pub enum PlaybackCause {
     /// The session ended.
     SessionEnded,
 }
+
+impl Direction {
+    /// Whether we receive.
+    #[must_use]
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+}

@@ -1,0 +1,71 @@
+//! What can be set about sessions.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What can be set about sessions. Durations are whole or fractional seconds, as `Duration` has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSettings {
+    /// How long an incoming call waits for the first decision of its engine: a ring, early media, an answer, a refusal.
+    /// Then the group's refusal is sent. Default 10 s.
+    pub decision_timeout: Duration,
+    /// How long an incoming call may then stay unanswered before it is refused with 480. A caller that vanished without
+    /// a CANCEL is noticed by nothing else. Default 600 s.
+    pub alerting_timeout: Duration,
+    /// How long an outbound call may ring where its engine does not say. Default 180 s.
+    pub ring_timeout: Duration,
+    /// How long a call may last after its answer where its engine does not say. Default `None`: as long as it likes.
+    pub max_duration: Option<Duration>,
+    /// Whether a call ends when media reports that no RTP came for its configured time. Never while somebody holds.
+    /// Default true.
+    pub end_on_rtp_silence: bool,
+    /// Retry-After of a 503 that media's state makes necessary, seconds. Default 5.
+    pub media_retry_after: u32,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            decision_timeout: Duration::from_secs(10),
+            alerting_timeout: Duration::from_secs(600),
+            ring_timeout: Duration::from_secs(180),
+            max_duration: None,
+            end_on_rtp_silence: true,
+            media_retry_after: 5,
+        }
+    }
+}
+
+/// How an INVITE is refused without its engine: a status and how long to wait before another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// 400 to 699.
+    pub status: u16,
+    /// Retry-After, seconds.
+    pub retry_after: Option<u32>,
+}
+
+impl Refusal {
+    /// A refusal without Retry-After.
+    #[must_use]
+    pub const fn plain(status: u16) -> Self {
+        Self { status, retry_after: None }
+    }
+}
+
+impl Default for Refusal {
+    fn default() -> Self {
+        Self { status: 503, retry_after: Some(5) }
+    }
+}
+
+/// How many playbacks of one session may be under way; each new one replaces the one that is heard, and the replaced
+/// one is under way until media has said so. Beyond: `LimitReached`.
+pub const PLAYBACKS_MAX: usize = 8;
+
+/// How many INFO and MESSAGE requests of one session may wait for their final response. Beyond: `LimitReached`.
+pub const REQUESTS_MAX: usize = 8;
+
+/// How many forks of one outbound INVITE may have early media. A further one rings without it.
+pub const EARLY_FORKS_MAX: usize = 8;

@@ -1,0 +1,186 @@
+//! The internal states, each holding only what it needs. Their names as engines' developers meet them are in
+//! [`super::phase`]; the figure is in [`super`].
+
+use std::sync::Arc;
+
+use super::event::{Ended, Operation};
+use super::media::{BridgeMode, MediaFacts, MediaPreferences};
+use crate::ground::leg::{Invite, RemoteTag};
+use crate::ground::{BridgeId, Description, HeaderField, PlaybackId};
+
+/// Where a session stands, and what it needs there.
+#[derive(Debug)]
+pub(super) enum State {
+    Inbound(Inbound),
+    Outbound(Outbound),
+    Up(Up),
+    Ending(Box<Ending>),
+    Over,
+}
+
+/// An incoming call before its ACK.
+#[derive(Debug)]
+pub(super) enum Inbound {
+    /// Nothing is under way; it may ring.
+    Waiting { offer: Option<Description> },
+    /// Media answers the offer for a 183. The offer is kept: when media fails, the call still waits for its answer.
+    AwaitingEarlyMedia(Box<EarlyMedia>),
+    /// A 183 with media is sent.
+    EarlyMedia,
+    /// Media answers, or makes, the offer for the 200.
+    AwaitingAnswerMedia(Box<Answering>),
+    /// The 200 is sent; with our offer in it when `offered` names a generation.
+    AwaitingAck { offered: Option<u64> },
+    /// Media applies the answer that the ACK brought.
+    ApplyingAckAnswer { generation: u64 },
+}
+
+#[derive(Debug)]
+pub(super) struct EarlyMedia {
+    pub generation: u64,
+    pub offer: Description,
+    pub fields: Vec<HeaderField>,
+    pub by: Arc<str>,
+}
+
+#[derive(Debug)]
+pub(super) struct Answering {
+    pub generation: u64,
+    /// Whether media makes an offer instead of answering one.
+    pub makes_offer: bool,
+    pub fields: Vec<HeaderField>,
+}
+
+/// An outbound call before its ACK.
+#[derive(Debug)]
+pub(super) enum Outbound {
+    /// Media makes the offer; the INVITE waits for it.
+    AwaitingOfferMedia { generation: u64, invite: Box<Invite>, ring_timeout: std::time::Duration },
+    /// The INVITE is sent.
+    Calling(Box<Calling>),
+    /// The call is answered: media applies the answer of the fork that won.
+    ApplyingAnswer(Box<Winner>),
+    /// The call is answered with an offer: media answers it.
+    AnsweringOffer { generation: u64, fields: Vec<HeaderField> },
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Calling {
+    /// Our offer's generation; 0 when the offer is left to the callee.
+    pub generation: u64,
+    /// The forks that gave an answer, in order. At most [`super::settings::EARLY_FORKS_MAX`].
+    pub forks: Vec<Fork>,
+}
+
+#[derive(Debug)]
+pub(super) struct Fork {
+    pub remote: RemoteTag,
+    pub media: ForkMedia,
+}
+
+#[derive(Debug)]
+pub(super) enum ForkMedia {
+    /// Media applies its answer; then the progress is told, if it was not before.
+    Applying(Option<Box<HeldProgress>>),
+    /// Its early media is up.
+    Up(Box<MediaFacts>),
+    /// Media could not apply its answer.
+    Failed,
+}
+
+/// A provisional response that is told when media has its answer.
+#[derive(Debug)]
+pub(super) struct HeldProgress {
+    pub status: u16,
+    pub phrase: String,
+    pub fields: Vec<HeaderField>,
+}
+
+#[derive(Debug)]
+pub(super) struct Winner {
+    pub generation: u64,
+    pub remote: RemoteTag,
+    /// Other forks have media too: they are to be dropped.
+    pub others: bool,
+    pub fields: Vec<HeaderField>,
+}
+
+/// A call that is up.
+#[derive(Debug)]
+pub(super) enum Up {
+    /// Nothing is under way.
+    Idle,
+    /// Media makes our offer.
+    MakingReoffer(Box<Reoffer>),
+    /// Our re-INVITE is sent.
+    ReofferSent(Box<Reoffer>),
+    /// Media applies the answer to it.
+    ApplyingReoffer(Box<Reoffer>),
+    /// Media answers the peer's re-INVITE, or makes the offer that it asks for. When the re-INVITE took the place of one
+    /// of ours, ours comes `then`.
+    AnsweringPeer { generation: u64, makes_offer: bool, then: Option<Box<Reoffer>> },
+    /// Our 200 to it is sent; with our offer in it when `offered` names a generation.
+    AwaitingReofferAck { offered: Option<u64>, then: Option<Box<Reoffer>> },
+    /// Media applies the answer that its ACK brought.
+    ApplyingPeerAnswer { generation: u64, then: Option<Box<Reoffer>> },
+}
+
+/// An offer/answer operation of ours in a call that is up.
+#[derive(Debug)]
+pub(super) struct Reoffer {
+    pub operation: Operation,
+    pub generation: u64,
+    pub preferences: Option<Box<MediaPreferences>>,
+    pub by: Arc<str>,
+}
+
+/// A call that ends. It is over when both have gone.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub ended: Ended,
+    pub by: Arc<str>,
+    /// Media was asked to close the endpoint and has not answered.
+    pub closing: bool,
+}
+
+/// What runs beside the states: nothing for most of most calls' lives.
+#[derive(Debug, Default)]
+pub(super) struct Running {
+    pub playbacks: Vec<Playback>,
+    /// The command that sends digits.
+    pub dtmf: Option<Arc<str>>,
+    pub bridging: Option<Bridging>,
+    pub requests: Vec<Request>,
+}
+
+impl Running {
+    pub fn is_empty(&self) -> bool {
+        self.playbacks.is_empty()
+            && self.dtmf.is_none()
+            && self.bridging.is_none()
+            && self.requests.is_empty()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Playback {
+    pub id: PlaybackId,
+    pub started: bool,
+    pub by: Arc<str>,
+}
+
+/// Joining (`Some` mode) or leaving a bridge.
+#[derive(Debug)]
+pub(super) struct Bridging {
+    pub bridge: BridgeId,
+    pub join: Option<BridgeMode>,
+    pub by: Arc<str>,
+}
+
+/// INFO or MESSAGE without its final response.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub key: u64,
+    pub operation: Operation,
+    pub by: Arc<str>,
+}

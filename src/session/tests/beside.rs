@@ -1,0 +1,137 @@
+//! What runs beside the states: requests in the dialog, digits, playbacks, bridges, muting.
+
+use super::super::media::{MediaError, PlaybackCause};
+use super::*;
+use crate::ground::leg::LegFailure;
+
+#[test]
+fn each_request_in_the_dialog_has_its_own_end() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(verb("SendInfo")).expect("legal");
+    bench.command(verb("SendMessage")).expect("legal");
+    bench.command(verb("SendInfo")).expect("legal");
+    bench.leg(LegEvent::RequestDone { key: 2, outcome: Ok(farewell(202)) });
+    bench.leg(LegEvent::RequestDone { key: 1, outcome: Ok(farewell(415)) });
+    bench.leg(LegEvent::RequestDone { key: 1, outcome: Ok(farewell(200)) });
+    assert_eq!(bench.said(), "INFO, MESSAGE, INFO, SendMessage Succeeded, SendInfo Refused");
+    bench.leg(LegEvent::RequestDone { key: 3, outcome: Err(LegFailure::Timeout) });
+    assert_eq!((bench.said().as_str(), bench.absorbed), ("SendInfo TimedOut", 1));
+    assert!(bench.session.running.is_none(), "no memory is kept for what is over");
+    for _ in 0..REQUESTS_MAX {
+        bench.command(verb("SendInfo")).expect("legal");
+    }
+    assert!(matches!(bench.command(verb("SendInfo")), Err(CommandError::LimitReached(_))));
+}
+
+#[test]
+fn digits_are_sent_one_command_at_a_time() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(verb("SendDtmf")).expect("legal");
+    assert!(matches!(bench.command(verb("SendDtmf")), Err(CommandError::OperationRunning { .. })));
+    bench.media_does_all();
+    bench.event(MediaEvent::DtmfSent);
+    assert_eq!(bench.said(), "dtmf 12#, SendDtmf Succeeded");
+    bench.command(verb("SendDtmf")).expect("legal");
+    bench.media_refuses(MediaFault::Refused(MediaError::NotNegotiated(String::new())));
+    assert_eq!(bench.said(), "dtmf 12#, SendDtmf Failed");
+}
+
+#[test]
+fn a_playback_ends_exactly_once_however_it_ends() {
+    let ended = |cause| MediaEvent::PlayEnded {
+        playback: playback("p1"),
+        cause,
+        reason: String::new(),
+        played: Duration::from_secs(1),
+    };
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(verb("Play")).expect("legal");
+    assert_eq!(bench.command(verb("Play")), Err(CommandError::PlaybackExists));
+    bench.event(MediaEvent::PlayStarted(playback("p1")));
+    bench.media_does_all();
+    bench.command(verb("StopPlay")).expect("legal");
+    bench.event(ended(PlaybackCause::Stopped));
+    bench.event(ended(PlaybackCause::Finished));
+    assert_eq!(bench.said(), "play p1, PlaybackStarted, stop, PlaybackEnded Stopped");
+    bench.asked.clear();
+
+    bench.command(verb("Play")).expect("legal");
+    bench.media_refuses(MediaFault::TimedOut);
+    bench.event(ended(PlaybackCause::Stopped));
+    assert_eq!(bench.said(), "play p1, stop, PlaybackEnded Failed");
+    bench.asked.clear();
+
+    bench.command(verb("Play")).expect("legal");
+    bench.leg(LegEvent::HungUp(farewell(0)));
+    bench.leg(LegEvent::Ended);
+    bench.media_does_all();
+    assert_eq!(bench.said(), "play p1, close, PlaybackEnded SessionEnded, Ended RemoteHangup");
+}
+
+#[test]
+fn a_session_is_in_one_bridge_at_a_time() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(verb("JoinBridge")).expect("legal");
+    assert!(matches!(bench.command(verb("JoinBridge")), Err(CommandError::OperationRunning { .. })));
+    bench.media_does_all();
+    assert_eq!(bench.said(), "join b1, +b1, BridgeJoined, BridgeJoin Succeeded");
+    bench.command(verb("JoinBridge")).expect("legal");
+    assert_eq!(bench.said(), "BridgeJoin Succeeded", "it is there already");
+    bench.command(Verb::JoinBridge { bridge: bridge("b2"), mode: BridgeMode::Mix }).expect("legal");
+    bench.media_does_all();
+    assert_eq!(bench.said(), "join b2, -b1, BridgeLeft, +b2, BridgeJoined, BridgeJoin Succeeded");
+    bench.event(MediaEvent::LeftBridge(bridge("b1")));
+    assert_eq!(bench.said(), "");
+    bench.command(Verb::LeaveBridge { bridge: bridge("b2") }).expect("legal");
+    bench.media_does_all();
+    assert_eq!(bench.said(), "leave b2, -b2, BridgeLeft, BridgeLeave Succeeded");
+    assert_eq!(bench.session.view().bridge, None);
+}
+
+#[test]
+fn a_bridge_that_media_does_not_know_is_not_joined_and_can_be_left() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(verb("JoinBridge")).expect("legal");
+    bench.media_refuses(MediaFault::Refused(MediaError::NoBridge));
+    assert_eq!(bench.said(), "join b1, BridgeJoin Failed");
+    bench.command(verb("JoinBridge")).expect("legal");
+    bench.media_does_all();
+    bench.command(verb("LeaveBridge")).expect("legal");
+    bench.said.clear();
+    bench.media_refuses(MediaFault::Refused(MediaError::NoBridge));
+    assert_eq!(bench.said(), "-b1, BridgeLeft, BridgeLeave Succeeded");
+}
+
+#[test]
+fn a_join_that_is_not_confirmed_leaves_the_session_in_no_bridge() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(verb("JoinBridge")).expect("legal");
+    bench.media_does_all();
+    bench.command(Verb::JoinBridge { bridge: bridge("b2"), mode: BridgeMode::Mix }).expect("legal");
+    bench.said.clear();
+    bench.media_refuses(MediaFault::TimedOut);
+    assert_eq!(bench.said(), "leave b2, leave b1, -b1, BridgeLeft, BridgeJoin Failed");
+}
+
+#[test]
+fn a_bridged_call_that_ends_leaves_its_bridge_first() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(verb("JoinBridge")).expect("legal");
+    bench.media_does_all();
+    bench.said.clear();
+    bench.leg(LegEvent::HungUp(farewell(0)));
+    bench.leg(LegEvent::Ended);
+    bench.media_does_all();
+    assert_eq!(bench.said(), "close, -b1, BridgeLeft, Ended RemoteHangup");
+}
+
+#[test]
+fn muting_that_fails_is_taken_back() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(verb("Mute")).expect("legal");
+    assert!(bench.session.view().muted);
+    bench.command(verb("Mute")).expect("legal");
+    assert_eq!(bench.said(), "mute true", "it is muted already");
+    bench.media_refuses(MediaFault::Refused(MediaError::NoEndpoint));
+    assert!(!bench.session.view().muted);
+}
