@@ -1,0 +1,56 @@
+//! All settings, by section.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::ConfigError;
+use crate::callengine::CallEngineSettings;
+use crate::telemetry::TelemetrySettings;
+
+/// All settings, by section. A process reads the sections of the services it runs; the others may be there.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The call engine in the box.
+    pub engine: CallEngineSettings,
+    /// Logs and traces.
+    pub telemetry: TelemetrySettings,
+    /// The operator's endpoint, and the end of the process.
+    pub admin: AdminSettings,
+}
+
+/// The operator's endpoint, and the end of the process.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminSettings {
+    /// Where health, readiness and gauges are served over HTTP. Absent: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// How long calls may go on after SIGTERM before they are hung up, milliseconds.
+    pub drain_ms: u64,
+}
+
+impl Default for AdminSettings {
+    fn default() -> Self {
+        Self { listen: None, drain_ms: 10_000 }
+    }
+}
+
+impl AdminSettings {
+    /// How long calls may go on after SIGTERM.
+    #[must_use]
+    pub const fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
+    }
+}
+
+impl Settings {
+    /// Checks what the types alone cannot.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.admin.drain_ms > 3_600_000 {
+            return Err(ConfigError::Value { key: "admin.drain_ms".into(), what: "at most 3600000".into() });
+        }
+        Ok(())
+    }
+}
