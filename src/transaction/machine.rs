@@ -12,6 +12,7 @@ use crate::sip::{Request, Response};
 
 /// The machine of one transaction.
 #[derive(Clone, Debug)]
+#[expect(clippy::enum_variant_names, reason = "the RFC names its machines so")]
 pub(super) enum Machine {
     ClientInvite(ClientInvite),
     ClientNonInvite(ClientNonInvite),

@@ -17,6 +17,7 @@
 //!   [`TransactionEvent::Response`] and [`TransactionEvent::StrayAccepted`] with a 2xx to INVITE (RFC 3261 §13.2.2.4).
 //! - [`TransactionEvent::Terminated`] is the last word about an id, exactly once for every id the user was given.
 
+mod apply;
 mod client_invite;
 mod client_non_invite;
 mod counters;
@@ -34,6 +35,8 @@ mod settings;
 mod slots;
 mod stateless;
 mod step;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod user;
 

@@ -62,15 +62,9 @@ impl Transaction {
 #[derive(Debug)]
 struct Slot {
     generation: u32,
-    entry: Entry,
-}
-
-#[derive(Debug)]
-enum Entry {
-    /// With the next free slot.
-    Free(u32),
-    /// Boxed nowhere: one slab, no allocation per transaction.
-    Used(Transaction),
+    /// When it is free: the next free one.
+    next_free: u32,
+    transaction: Option<Transaction>,
 }
 
 /// All transactions of a layer.
@@ -105,15 +99,13 @@ impl Slots {
     pub fn insert(&mut self, transaction: Transaction) -> u32 {
         let (key, merged, connection) = (transaction.key, transaction.merged, transaction.flow.connection);
         let index = if self.free == NONE {
-            self.slots.push(Slot { generation: 1, entry: Entry::Used(transaction) });
+            self.slots.push(Slot { generation: 1, next_free: NONE, transaction: Some(transaction) });
             (self.slots.len() - 1) as u32
         } else {
             let index = self.free;
             let slot = &mut self.slots[index as usize];
-            if let Entry::Free(next) = slot.entry {
-                self.free = next;
-            }
-            slot.entry = Entry::Used(transaction);
+            self.free = slot.next_free;
+            slot.transaction = Some(transaction);
             index
         };
         self.live += 1;
@@ -138,21 +130,15 @@ impl Slots {
     /// The slot of an id, also when the transaction has terminated and the user is still to be told.
     pub fn slot(&self, id: TransactionId) -> Option<u32> {
         let slot = self.slots.get(id.slot as usize)?;
-        (slot.generation == id.generation && matches!(slot.entry, Entry::Used(_))).then_some(id.slot)
+        (slot.generation == id.generation && slot.transaction.is_some()).then_some(id.slot)
     }
 
     pub fn get(&self, index: u32) -> Option<&Transaction> {
-        match &self.slots.get(index as usize)?.entry {
-            Entry::Used(transaction) => Some(transaction),
-            Entry::Free(_) => None,
-        }
+        self.slots.get(index as usize)?.transaction.as_ref()
     }
 
     pub fn get_mut(&mut self, index: u32) -> Option<&mut Transaction> {
-        match &mut self.slots.get_mut(index as usize)?.entry {
-            Entry::Used(transaction) => Some(transaction),
-            Entry::Free(_) => None,
-        }
+        self.slots.get_mut(index as usize)?.transaction.as_mut()
     }
 
     /// Takes a terminated transaction out of all indexes. It stays readable by its id until [`Slots::release`].
@@ -170,10 +156,10 @@ impl Slots {
     /// Frees the slot of a retired transaction.
     pub fn release(&mut self, index: u32) {
         if let Some(slot) = self.slots.get_mut(index as usize)
-            && matches!(slot.entry, Entry::Used(_))
+            && slot.transaction.take().is_some()
         {
             slot.generation = slot.generation.wrapping_add(1).max(1);
-            slot.entry = Entry::Free(self.free);
+            slot.next_free = self.free;
             self.free = index;
         }
     }
