@@ -21,7 +21,7 @@ fn deadlines_expire_in_order_and_never_early() {
     wheel.schedule(1, ms(500));
     wheel.schedule(2, ms(4000));
     assert_eq!(wheel.next(), Some(ms(500)));
-    assert_eq!(drain(&mut wheel, Instant::from_nanos(499_999_999)), []);
+    assert!(drain(&mut wheel, Instant::from_nanos(499_999_999)).is_empty());
     assert_eq!(drain(&mut wheel, ms(4000)), [1, 2]);
     assert_eq!(wheel.next(), Some(ms(32_000)));
     assert_eq!(drain(&mut wheel, ms(100_000)), [3]);
@@ -35,7 +35,7 @@ fn a_deadline_between_two_ticks_fires_at_the_later() {
     wheel.schedule(1, Instant::from_nanos(1_000_001));
     assert_eq!(wheel.next(), Some(ms(2)));
     assert_eq!(wheel.deadline(&1), Some(ms(2)));
-    assert_eq!(drain(&mut wheel, Instant::from_nanos(1_999_999)), []);
+    assert!(drain(&mut wheel, Instant::from_nanos(1_999_999)).is_empty());
     assert_eq!(drain(&mut wheel, ms(2)), [1]);
 }
 
@@ -45,16 +45,16 @@ fn scheduling_again_replaces_and_cancelling_drops() {
     wheel.schedule(1, ms(10));
     wheel.schedule(1, ms(20));
     assert_eq!(wheel.len(), 1);
-    assert_eq!(drain(&mut wheel, ms(15)), []);
+    assert!(drain(&mut wheel, ms(15)).is_empty());
     assert!(wheel.cancel(&1));
     assert!(!wheel.cancel(&1));
-    assert_eq!(drain(&mut wheel, ms(30)), []);
+    assert!(drain(&mut wheel, ms(30)).is_empty());
 }
 
 #[test]
 fn a_deadline_in_the_past_expires_at_once() {
     let mut wheel = TimerWheel::new();
-    assert_eq!(drain(&mut wheel, ms(1000)), []);
+    assert!(drain(&mut wheel, ms(1000)).is_empty());
     wheel.schedule(1, ms(10));
     assert_eq!(wheel.next(), Some(ms(1000)));
     assert_eq!(drain(&mut wheel, ms(1000)), [1]);

@@ -49,7 +49,7 @@ fn what_is_no_packet_is_refused_with_the_reason() {
         assert_eq!(PacketView::parse(&bytes).err(), Some(error), "{bytes:x?}");
         assert_eq!(PacketViewMut::parse(&mut bytes.clone()).err(), Some(error));
     }
-    assert_eq!(PacketView::parse(&changed(35, 8)).unwrap().payload(), []);
+    assert!(PacketView::parse(&changed(35, 8)).unwrap().payload().is_empty());
 }
 
 #[test]
