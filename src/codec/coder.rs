@@ -40,12 +40,9 @@ impl Encoder {
     /// When `payload` is too small; nothing is written then.
     pub fn encode(&mut self, samples: &[i16], payload: &mut [u8]) -> Result<usize, CodecError> {
         let payload = fitting(payload, samples.len())?;
-        let encode = match self.codec {
-            Codec::Pcmu => g711::encode_pcmu,
-            Codec::Pcma => g711::encode_pcma,
-        };
-        for (code, &sample) in payload.iter_mut().zip(samples) {
-            *code = encode(sample);
+        match self.codec {
+            Codec::Pcmu => each(payload, samples, g711::encode_pcmu),
+            Codec::Pcma => each(payload, samples, g711::encode_pcma),
         }
         Ok(samples.len())
     }
@@ -97,14 +94,18 @@ impl Decoder {
     /// When `samples` is too small; nothing is written then.
     pub fn decode(&mut self, payload: &[u8], samples: &mut [i16]) -> Result<usize, CodecError> {
         let samples = fitting(samples, self.samples_in(payload))?;
-        let decode = match self.codec {
-            Codec::Pcmu => g711::decode_pcmu,
-            Codec::Pcma => g711::decode_pcma,
-        };
-        for (sample, &code) in samples.iter_mut().zip(payload) {
-            *sample = decode(code);
+        match self.codec {
+            Codec::Pcmu => each(samples, payload, g711::decode_pcmu),
+            Codec::Pcma => each(samples, payload, g711::decode_pcma),
         }
         Ok(payload.len())
+    }
+}
+
+/// Converts item by item; a loop of its own for each conversion, so that the table look-up is inlined.
+fn each<T, U: Copy>(out: &mut [T], input: &[U], convert: impl Fn(U) -> T) {
+    for (out, &item) in out.iter_mut().zip(input) {
+        *out = convert(item);
     }
 }
 

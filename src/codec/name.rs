@@ -97,7 +97,7 @@ impl Codec {
 }
 
 /// What a payload type of a description stands for, as far as it is understood here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Encoding {
     /// Audio of a known codec.
     Audio(Codec),

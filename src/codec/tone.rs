@@ -58,7 +58,8 @@ impl Tone {
         let (sin, cos) = (TAU * self.phase).sin_cos();
         let (mut x, mut y) = (cos * self.amplitude, sin * self.amplitude);
         for sample in samples.iter_mut() {
-            put(sample, y.round() as i16);
+            // Rounding by truncation of what is made positive: `round` is a function call on older processors.
+            put(sample, ((y + 32_768.5) as i32 - 32_768) as i16);
             (x, y) = (x * self.turn.0 - y * self.turn.1, x * self.turn.1 + y * self.turn.0);
         }
         self.phase = (self.phase + self.step * samples.len() as f64).fract();

@@ -1,7 +1,7 @@
 //! Making an offer and applying its answer (RFC 3264 §5, §7, §8).
 
 use bytes::Bytes;
-use sdp_types::Media;
+use sdp_types::{Media, Session};
 use serde::{Deserialize, Serialize};
 
 use super::answer::HIGHEST_EVENT;
@@ -9,14 +9,13 @@ use super::audio_line::AudioLine;
 use super::negotiated::next_description;
 use super::write::{Audio, Events, Line};
 use super::{
-    Description, EventPayloadTypes, Facts, Intent, LocalMedia, Negotiated, NegotiatedFormat, SdpError, Stream,
+    Description, Direction, EventPayloadTypes, Facts, Intent, LocalMedia, Negotiated, NegotiatedFormat,
+    SdpError, Stream,
 };
 use crate::codec::{Codec, Encoding};
 
 /// The payload type of telephone events when nothing else is settled.
 const TELEPHONE_EVENT: u8 = 101;
-/// The packet time when nobody names one (RFC 3551 §4.2), in milliseconds.
-const PTIME_MS: u8 = 20;
 /// The payload types that have no fixed meaning (RFC 3551 §6).
 const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
 
@@ -26,7 +25,12 @@ pub struct Offer {
     /// The description to send.
     pub sdp: Bytes,
     pub(super) version: u64,
+    line_count: usize,
     audio_line: usize,
+    /// Our payload types and what they stand for, in order.
+    formats: Vec<(u8, Encoding)>,
+    direction: Direction,
+    ptime_ms: u8,
 }
 
 /// Makes an offer; a re-offer when there is a settled state: then every m-line keeps its place, refused ones stay
@@ -51,13 +55,15 @@ pub fn make_offer(
     let mut lines: Vec<Line<'_>> = medias.iter().map(Line::Refused).collect();
     let proto = medias.get(audio_line).map_or("RTP/AVP", |media| &media.proto);
     let in_use = settled.and_then(|settled| settled.facts.stream.as_ref()).map(Stream::codec);
-    let audio = Line::Audio(offered_audio(local, intent, proto, &taken, in_use));
+    let audio = offered_audio(local, intent, proto, &taken, in_use);
+    let formats = audio.meanings();
     match lines.get_mut(audio_line) {
-        Some(line) => *line = audio,
-        None => lines.push(audio),
+        Some(line) => *line = Line::Audio(audio),
+        None => lines.push(Line::Audio(audio)),
     }
     let (sdp, version) = next_description(local, settled, &lines);
-    Ok(Offer { sdp, version, audio_line })
+    let (direction, ptime_ms) = (intent.direction, local.ptime_ms);
+    Ok(Offer { sdp, version, line_count: lines.len(), audio_line, formats, direction, ptime_ms })
 }
 
 fn offered_audio<'a>(
@@ -112,53 +118,47 @@ fn meanings(description: &Description<'_>, audio_line: usize) -> Vec<(u8, Encodi
 /// When the answer is malformed or does not fit the offer (RFC 3264 §6): another number of m-lines, another kind of
 /// media in ours, none of the codecs offered.
 pub fn apply_answer(offer: &Offer, answer: &[u8]) -> Result<Negotiated, SdpError> {
-    let ours = Description::parse(&offer.sdp)?;
-    let theirs = Description::parse(answer)?;
-    if theirs.session().medias.len() != ours.session().medias.len() {
+    let description = Description::parse(answer)?;
+    let session = description.session();
+    if session.medias.len() != offer.line_count {
         return Err(SdpError::AnswerUnfit("another number of media lines"));
     }
-    let stream = answered_stream(offer.audio_line, &ours, &theirs)?;
+    let stream = offer.answered_by(session)?;
     Ok(Negotiated {
         local: offer.sdp.clone(),
         facts: Facts { stream },
         version: offer.version,
-        line_count: ours.session().medias.len(),
+        line_count: offer.line_count,
         audio_line: Some(offer.audio_line),
     })
 }
 
-/// The stream as the two lines at `index` settle it; `None` when the peer refused it.
-fn answered_stream(
-    index: usize,
-    ours: &Description<'_>,
-    theirs: &Description<'_>,
-) -> Result<Option<Stream>, SdpError> {
-    const OTHER_KIND: SdpError = SdpError::AnswerUnfit("another kind of media in the audio line");
-    let (ours, theirs) = (ours.session(), theirs.session());
-    let (our_media, their_media) = ours.medias.get(index).zip(theirs.medias.get(index)).ok_or(OTHER_KIND)?;
-    if their_media.port == 0 {
-        return Ok(None);
+impl Offer {
+    /// The stream that an answer settles; `None` when the peer refused it.
+    fn answered_by(&self, session: &Session) -> Result<Option<Stream>, SdpError> {
+        const OTHER_KIND: SdpError = SdpError::AnswerUnfit("another kind of media in the audio line");
+        let media = session.medias.get(self.audio_line).ok_or(OTHER_KIND)?;
+        if media.port == 0 {
+            return Ok(None);
+        }
+        let line = AudioLine::read(session, media).ok_or(OTHER_KIND)?;
+        let formats = answered_formats(&self.formats, &line);
+        let chosen = formats.first().ok_or(SdpError::AnswerUnfit("none of the codecs offered"))?.codec;
+        let event = Encoding::TelephoneEvent { clock_rate_hz: chosen.clock_rate_hz() };
+        let telephone_event = paired(&self.formats, &line).find_map(|(encoding, send, receive)| {
+            (encoding == event).then_some(EventPayloadTypes { send, receive })
+        });
+        let remote = line.place()?.ok_or(SdpError::AnswerUnfit("an address that nothing may be sent to"))?;
+        let peer_direction = line.direction(&remote);
+        Ok(Some(Stream {
+            direction: self.direction.against(peer_direction),
+            peer_direction,
+            formats,
+            telephone_event,
+            ptime_ms: line.packet_time_ms(self.ptime_ms),
+            remote,
+        }))
     }
-    let our_line = AudioLine::read(ours, our_media).ok_or(OTHER_KIND)?;
-    let their_line = AudioLine::read(theirs, their_media).ok_or(OTHER_KIND)?;
-    let offered: Vec<(u8, Encoding)> = our_line.formats(|_| None).collect();
-    let formats = answered_formats(&offered, &their_line);
-    let chosen = formats.first().ok_or(SdpError::AnswerUnfit("none of the codecs offered"))?.codec;
-    let event = Encoding::TelephoneEvent { clock_rate_hz: chosen.clock_rate_hz() };
-    let telephone_event = paired(&offered, &their_line).find_map(|(encoding, send, receive)| {
-        (encoding == event).then_some(EventPayloadTypes { send, receive })
-    });
-    let remote =
-        their_line.place()?.ok_or(SdpError::AnswerUnfit("an address that nothing may be sent to"))?;
-    let peer_direction = their_line.direction(&remote);
-    Ok(Some(Stream {
-        direction: our_line.said_direction().against(peer_direction),
-        peer_direction,
-        formats,
-        telephone_event,
-        ptime_ms: their_line.packet_time_ms(our_line.packet_time_ms(PTIME_MS)),
-        remote,
-    }))
 }
 
 /// What both lines have: the encoding, the peer's payload type, ours. A number that the answer does not explain means

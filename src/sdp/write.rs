@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use sdp_types::Media;
 
 use super::{Direction, LocalMedia};
-use crate::codec::Codec;
+use crate::codec::{Codec, Encoding};
 
 /// An m-line to write.
 pub(super) enum Line<'a> {
@@ -29,6 +29,17 @@ pub(super) struct Audio<'a> {
     pub(super) ptime_ms: u8,
     /// Ours.
     pub(super) direction: Direction,
+}
+
+impl Audio<'_> {
+    /// Our payload types and what they stand for, in order.
+    pub(super) fn meanings(&self) -> Vec<(u8, Encoding)> {
+        let codecs = self.formats.iter().map(|&(codec, number)| (number, Encoding::Audio(codec)));
+        let events = self.events.map(|events| {
+            (events.payload_type, Encoding::TelephoneEvent { clock_rate_hz: events.clock_rate_hz })
+        });
+        codecs.chain(events).collect()
+    }
 }
 
 /// Telephone events as a format.
