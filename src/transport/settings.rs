@@ -14,7 +14,8 @@ pub struct Listener {
     /// UDP or TCP; another transport is refused by [`bind`](super::bind()).
     pub transport: Transport,
     /// The local address. Port 0 lets the system choose. An IPv6 address takes IPv6 only, never mapped IPv4: for
-    /// both, configure two listeners.
+    /// both, configure two listeners. From a wildcard, the system chooses the source address of what is sent: a
+    /// machine with several addresses has a listener for each.
     pub bind: SocketAddr,
     /// What Via and Contact say, when it is not the bound address: behind a NAT, or bound to a wildcard.
     pub advertised: Option<Advertised>,
@@ -79,7 +80,7 @@ pub struct StreamSettings {
     /// Most bytes that wait to be written on one connection. Past it a message fails with
     /// [`SendError::QueueFull`](super::SendError::QueueFull).
     pub write_queue_bytes_max: usize,
-    /// A connection on which nothing came and nothing went for this long is closed.
+    /// A connection on which nothing came for this long is closed.
     pub idle_time_max: Duration,
     /// An accepted connection that brought no complete message for this long is closed. Keep-alives do not count.
     pub half_open_time_max: Duration,

@@ -19,8 +19,8 @@ use crate::transport::{Notice, Received, Refused};
 pub struct LaneBounds {
     /// Messages of ongoing calls. When full, more of them are dropped and counted by themselves.
     pub ongoing: usize,
-    /// New requests. When full, more of them are dropped and counted: waiting longer would outlast their senders'
-    /// patience.
+    /// New requests. When full, more of them are dropped and counted, those from streams too: waiting longer would
+    /// outlast their senders' patience, and not reading a stream would hold up the calls on it.
     pub new_requests: usize,
     /// News of connections and failed sends. When full, more is lost and counted; timers cover for it.
     pub notices: usize,
@@ -66,6 +66,9 @@ pub(super) struct ShardSender {
 }
 
 /// The reading end, owned by the shard's driver.
+///
+/// Read it from a spawned task. The future that `block_on` itself runs can be woken by a system call only, also from
+/// its own thread.
 #[derive(Debug)]
 pub struct ShardQueue {
     ongoing: Receiver<Received>,

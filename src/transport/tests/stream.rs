@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::sip::{Frame, StreamFramer};
 
 async fn peer_of(rig: &Rig) -> TcpStream {
     let peer = TcpStream::connect(rig.address(TCP)).await.unwrap();
@@ -37,12 +38,12 @@ async fn a_message_cut_at_every_byte_arrives_whole() {
         let mut rig = Rig::on(loopback, Limits::default(), |_| {});
         let mut peer = peer_of(&rig).await;
         let message = request("INVITE", "a", 20);
+        let mut written = 0;
         for cut in 1..message.len() {
             peer.write_all(&message[..cut]).await.unwrap();
-            let before = rig.transports.counters().stream_bytes_in;
-            rig.counted(|counted| counted.stream_bytes_in >= before).await;
-            tokio::task::yield_now().await;
+            rig.counted(|counted| counted.stream_bytes_in == written + cut as u64).await;
             peer.write_all(&message[cut..]).await.unwrap();
+            written += message.len() as u64;
             let arrived = rig.message().await;
             assert_eq!(arrived.bytes, message, "cut at {cut}");
             assert_eq!(arrived.flow.remote, peer.local_addr().unwrap());
@@ -174,6 +175,40 @@ async fn a_new_connection_to_the_same_peer_has_a_new_id() {
         ids.push(rig.flow_down().await.0);
     }
     assert!(ids[0] < ids[1] && ids[1] < ids[2], "{ids:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_several_threads_send_on_one_connection_goes_whole_and_each_in_its_order() {
+    const EACH: usize = 500;
+    let mut rig = Rig::new(|settings| settings.stream.write_queue_bytes_max = 64 << 20);
+    let mut peer = peer_of(&rig).await;
+    peer.write_all(&request("OPTIONS", "a", 0)).await.unwrap();
+    let flow = rig.message().await.flow;
+    let senders: Vec<_> = (0..3)
+        .map(|sender| {
+            let transports = rig.transports.clone();
+            std::thread::spawn(move || {
+                for i in 0..EACH {
+                    let tag = SendTag { shard: sender, token: i as u64 };
+                    transports.send(tag, &flow, request("INFO", &format!("{sender}-{i}"), i * 13));
+                }
+            })
+        })
+        .collect();
+    let mut framer = StreamFramer::new(Limits::default());
+    let (mut room, mut next) = (vec![0; 20_000], [0; 3]);
+    while next != [EACH; 3] {
+        let read = patiently(peer.read(&mut room)).await.unwrap();
+        framer.push(&room[..read]);
+        while let Some(Frame::Message(message)) = framer.pull().unwrap() {
+            let sender = (0..3).find(|&sender| {
+                let (i, id) = (next[sender], format!("{sender}-{}", next[sender]));
+                message == request("INFO", &id, i * 13)
+            });
+            next[sender.expect("some sender's next message, whole")] += 1;
+        }
+    }
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
 }
 
 #[tokio::test]
