@@ -8,8 +8,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use bytes::Bytes;
 use callplane::ground::Transport;
 use callplane::sip::{
-    HeaderName, InDialog, Limits, Message, Method, NameAddrSpec, Request, ResponseBuilder, StatusCode, StreamFramer,
-    ViaSpec, build_ack, scan, validate,
+    HeaderName, InDialog, Limits, Message, Method, NameAddrSpec, Request, ResponseBuilder, StatusCode,
+    StreamFramer, ViaSpec, build_ack, scan, validate,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -115,7 +115,9 @@ fn writing(c: &mut Criterion) {
         route_set: &[String::from("<sip:proxy.example.com;lr>")],
         max_forwards: 70,
     };
-    c.bench_function("write BYE in a dialog", |b| b.iter(|| black_box(&in_dialog).request(&Method::Bye).build()));
+    c.bench_function("write BYE in a dialog", |b| {
+        b.iter(|| black_box(&in_dialog).request(&Method::Bye).build())
+    });
     let from = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 78));
     c.bench_function("received and rport into the top Via", |b| {
         b.iter(|| black_box(&request).with_received(from, 5071));

@@ -40,7 +40,9 @@ fn stamp(request: &Request, via: &Via<'_>, from: IpAddr, port: Option<u16>) -> O
     // The unfolded copy ends with the last value; the rest is as it came.
     out.extend_from_slice(&core.bytes[head.len().max(end)..]);
 
-    let moved = |at: u16| if usize::from(at) < end { Some(at) } else { at.checked_add_signed(i16::try_from(shift).ok()?) };
+    let moved = |at: u16| {
+        if usize::from(at) < end { Some(at) } else { at.checked_add_signed(i16::try_from(shift).ok()?) }
+    };
     let mut fields = core.fields.clone();
     for field in &mut fields {
         for span in [&mut field.name_span, &mut field.value] {
@@ -51,8 +53,14 @@ fn stamp(request: &Request, via: &Via<'_>, from: IpAddr, port: Option<u16>) -> O
     if body > u32::from(u16::MAX) {
         return None;
     }
-    let core =
-        Core { bytes: out.freeze(), unfolded: None, fields, body, declared: core.declared, version: core.version };
+    let core = Core {
+        bytes: out.freeze(),
+        unfolded: None,
+        fields,
+        body,
+        declared: core.declared,
+        version: core.version,
+    };
     Some(Request(Arc::new(RequestParts { method: parts.method.clone(), uri: parts.uri, core })))
 }
 

@@ -49,18 +49,20 @@ pub fn route_key(bytes: &[u8]) -> Option<RouteKey<'_>> {
     while call_id.is_none() || has_to_tag.is_none() {
         let Step::Field(field, next) = lines::field(bytes, at).ok()? else { return None };
         at = next;
-        if !matches!(field.name, HeaderName::CallId | HeaderName::To) {
+        // As in the parsed message, the first field of a name counts.
+        let wanted = match field.name {
+            HeaderName::CallId => call_id.is_none(),
+            HeaderName::To => has_to_tag.is_none(),
+            _ => false,
+        };
+        if !wanted {
             continue;
         }
         let value = std::str::from_utf8(&bytes[field.value_start..field.value_end]).ok()?;
         match field.name {
-            HeaderName::CallId if call_id.is_none() => {
-                call_id = Some(grammar::whole(value, CallId::read).ok()?.0);
-            }
-            HeaderName::To if has_to_tag.is_none() => {
-                has_to_tag = Some(if field.folded { to_tag(&joined(value)) } else { to_tag(value) }?);
-            }
-            _ => {}
+            HeaderName::CallId => call_id = Some(grammar::whole(value, CallId::read).ok()?.0),
+            _ if field.folded => has_to_tag = Some(to_tag(&joined(value))?),
+            _ => has_to_tag = Some(to_tag(value)?),
         }
     }
     Some(RouteKey { call_id: call_id?, is_request: method.is_some(), method, has_to_tag: has_to_tag? })

@@ -66,7 +66,8 @@ impl<'a, R: AsRef<str>> InDialog<'a, R> {
     fn first_route(&self) -> Result<Option<Uri<'a>>, HeaderError> {
         let Some(route) = self.route_set.first() else { return Ok(None) };
         let bad = |what, offset| HeaderError::new(HeaderName::Route, what, offset);
-        let address = grammar::whole(route.as_ref(), NameAddr::read).map_err(|(what, offset)| bad(what, offset))?;
+        let address =
+            grammar::whole(route.as_ref(), NameAddr::read).map_err(|(what, offset)| bad(what, offset))?;
         address.uri().map(Some).map_err(|error| bad(error.what, error.offset))
     }
 }
@@ -75,7 +76,8 @@ impl<'a, R: AsRef<str>> InDialog<'a, R> {
 fn without_headers(uri: &Uri<'_>) -> String {
     let params = uri.params();
     let text = uri.as_str();
-    let end = if uri.headers().is_empty() { text.len() } else { text.len() - uri.headers().as_str().len() - 1 };
+    let end =
+        if uri.headers().is_empty() { text.len() } else { text.len() - uri.headers().as_str().len() - 1 };
     let mut request_uri = text[..end - params.as_str().len()].to_owned();
     for (name, value) in params.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("method")) {
         request_uri.push(';');
@@ -89,7 +91,11 @@ fn without_headers(uri: &Uri<'_>) -> String {
 }
 
 /// The head that ACK and CANCEL share with their INVITE: Request-URI, top Via, Route set, From, Call-ID, CSeq number.
-fn like_invite(invite: &Request, method: &Method, to: super::super::Field<'_>) -> Result<Box<Writer>, BuildError> {
+fn like_invite(
+    invite: &Request,
+    method: &Method,
+    to: super::super::Field<'_>,
+) -> Result<Box<Writer>, BuildError> {
     let headers = invite.headers();
     let mut writer = Writer::request(method, invite.request_uri());
     writer.field(HeaderName::Via, headers.top_via()?);

@@ -34,7 +34,8 @@ fn optional(a: Option<&str>, b: Option<&str>, same: impl Fn(&str, &str) -> bool)
 
 /// Equal once escapes are resolved.
 fn same(a: &str, b: &str, any_case: bool) -> bool {
-    let fold = |(byte, reserved): (u8, bool)| (if any_case { byte.to_ascii_lowercase() } else { byte }, reserved);
+    let fold =
+        |(byte, reserved): (u8, bool)| (if any_case { byte.to_ascii_lowercase() } else { byte }, reserved);
     resolved(a).map(fold).eq(resolved(b).map(fold))
 }
 

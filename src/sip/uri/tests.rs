@@ -64,7 +64,9 @@ fn telephone_uris_are_numbers_with_parameters() {
 
 #[test]
 fn other_absolute_uris_are_kept_whole() {
-    for text in ["isbn:2983792873", "http://www.example.com", "soap.beep://192.0.2.103:3002", "urn:service:sos"] {
+    for text in
+        ["isbn:2983792873", "http://www.example.com", "soap.beep://192.0.2.103:3002", "urn:service:sos"]
+    {
         let uri = uri(text);
         assert!(matches!(uri.scheme(), Scheme::Other(scheme) if text.starts_with(scheme)));
         assert!(uri.user().is_none() && uri.host().is_none());
@@ -104,7 +106,10 @@ fn equivalent_uris_of_the_rfc_are_equivalent() {
             "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
             "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
         ),
-        ("sip:alice@atlanta.com?subject=project%20x&priority=urgent", "sip:alice@atlanta.com?priority=urgent&subject=project%20x"),
+        (
+            "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+            "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+        ),
         ("tel:+1-201-555-0123", "tel:+12015550123"),
         ("tel:+12015550123;ext=7;isub=x", "TEL:+12015550123;isub=X;ext=7"),
         ("urn:service:sos", "URN:service:sos"),
