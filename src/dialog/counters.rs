@@ -1,0 +1,77 @@
+//! What happened, counted; and what there is, for finding leaks.
+
+use serde::{Deserialize, Serialize};
+
+/// Counters since the beginning. All only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Legs made.
+    pub legs_opened: u64,
+    /// Legs gone, lingering included.
+    pub legs_closed: u64,
+    /// INVITEs refused because of [`super::DialogSettings::legs_max`].
+    pub refused_at_limit: u64,
+    /// 405 and 501 sent.
+    pub methods_refused: u64,
+    /// 420 sent.
+    pub extensions_refused: u64,
+    /// 415 sent.
+    pub bodies_refused: u64,
+    /// 481 sent.
+    pub dialogs_unknown: u64,
+    /// 491 sent.
+    pub glare_refused: u64,
+    /// 500 sent: CSeq out of order, or a re-INVITE before the former was answered.
+    pub out_of_order: u64,
+    /// Other refusals: 400, 416, 469, 513.
+    pub requests_refused: u64,
+    /// 491 received.
+    pub glare_met: u64,
+    /// ACKs that nobody waited for.
+    pub stray_acks: u64,
+    /// 2xx to an INVITE whose transaction is no more.
+    pub stray_accepted: u64,
+    /// 2xx sent again.
+    pub accepted_repeated: u64,
+    /// ACKs sent again.
+    pub acks_repeated: u64,
+    /// Forks ended by ACK and BYE because another one had won, or the call was given up.
+    pub forks_ended: u64,
+    /// Provisional responses of more forks than there may be.
+    pub forks_dropped: u64,
+    /// Header fields not handed up: too many, too long, or not UTF-8.
+    pub fields_dropped: u64,
+    /// Descriptions ignored because they may not stand where they stood.
+    pub descriptions_ignored: u64,
+    /// Offer/answer rules broken by peers so that a dialog was ended.
+    pub breaches: u64,
+    /// ACKs that never came.
+    pub ack_timeouts: u64,
+    /// Look-ups that brought nothing, or too late.
+    pub lookups_failed: u64,
+    /// Requests tried on a second address.
+    pub failovers: u64,
+    /// Requests sent by TCP for their size.
+    pub moved_to_stream: u64,
+    /// Messages of ours that could not be written or handed over.
+    pub unsent: u64,
+    /// Inputs that the RFC does not foresee in the state they met.
+    pub unexpected: u64,
+}
+
+/// What there is. When nothing goes on, all is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Census {
+    /// Legs that their sessions can still use.
+    pub legs: usize,
+    /// Legs that have ended for their sessions and wait for transactions to end.
+    pub lingering: usize,
+    /// Dialogs that can be found by their id, early ones included.
+    pub dialogs: usize,
+    /// Transactions whose outcome is waited for.
+    pub transactions: usize,
+    /// Look-ups under way.
+    pub lookups: usize,
+    /// Timers that run.
+    pub timers: usize,
+}

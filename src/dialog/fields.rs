@@ -1,0 +1,149 @@
+//! Which header fields belong to this floor and which pass through, both ways.
+
+use std::time::Duration;
+
+use crate::ground::HeaderField;
+use crate::ground::leg::{Farewell, Party};
+use crate::sip::{HeaderName, Headers, NameAddr, Request, Response};
+
+use super::counters::Counters;
+use super::error::LegIntentError;
+use super::settings::{FIELDS_BYTES_MAX, FIELDS_MAX};
+
+/// Whether a header field is the floor's own: it is written from what is known here, never taken from a session, and
+/// never handed up. All others pass.
+#[must_use]
+pub fn is_owned(name: &str) -> bool {
+    owned(HeaderName::parse(name))
+}
+
+const fn owned(name: HeaderName) -> bool {
+    use HeaderName as H;
+    matches!(
+        name,
+        H::Via
+            | H::From
+            | H::To
+            | H::CallId
+            | H::CSeq
+            | H::Contact
+            | H::MaxForwards
+            | H::Route
+            | H::RecordRoute
+            | H::ContentLength
+            | H::ContentType
+            | H::ContentEncoding
+            | H::ContentDisposition
+            | H::MimeVersion
+            | H::Allow
+            | H::Supported
+            | H::Require
+            | H::ProxyRequire
+            | H::Unsupported
+            | H::Accept
+            | H::AcceptEncoding
+            | H::Expires
+            | H::RetryAfter
+            | H::RSeq
+            | H::RAck
+            | H::SessionExpires
+            | H::MinSe
+            | H::Replaces
+            | H::Timestamp
+            | H::Authorization
+            | H::ProxyAuthorization
+    )
+}
+
+/// Checks what a session gives along.
+///
+/// # Errors
+/// When a name is the floor's own or no token, or a value would begin another field.
+pub fn check(fields: &[HeaderField]) -> Result<(), LegIntentError> {
+    for field in fields {
+        let token = !field.name.is_empty() && field.name.bytes().all(is_token_byte);
+        if !token || field.value.contains(['\r', '\n', '\0']) {
+            return Err(LegIntentError::BadField(field.name.clone()));
+        }
+        if is_owned(&field.name) {
+            return Err(LegIntentError::OwnedField(field.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+}
+
+/// The fields of a message that pass up, in order, as many as there may be.
+pub(super) fn handed_up(headers: Headers<'_>, counters: &mut Counters) -> Vec<HeaderField> {
+    passing(headers, counters, |_| true)
+}
+
+fn passing(
+    headers: Headers<'_>,
+    counters: &mut Counters,
+    also: impl Fn(HeaderName) -> bool,
+) -> Vec<HeaderField> {
+    let mut fields = Vec::new();
+    let mut bytes = 0;
+    for field in headers.iter().filter(|field| !owned(field.name()) && also(field.name())) {
+        let Some(value) = field.value() else {
+            counters.fields_dropped += 1;
+            continue;
+        };
+        let name = field.name_text();
+        if fields.len() == FIELDS_MAX || bytes + name.len() + value.len() > FIELDS_BYTES_MAX {
+            counters.fields_dropped += 1;
+            continue;
+        }
+        bytes += name.len() + value.len();
+        fields.push(HeaderField { name: name.to_owned(), value: value.to_owned() });
+    }
+    fields
+}
+
+/// From or To as a session knows it.
+pub(super) fn party(address: &NameAddr<'_>) -> Party {
+    Party {
+        uri: address.uri_text().to_owned(),
+        display_name: address.display_name().map_or_else(String::new, std::borrow::Cow::into_owned),
+    }
+}
+
+fn farewell(headers: Headers<'_>, counters: &mut Counters) -> Farewell {
+    Farewell {
+        status: 0,
+        phrase: String::new(),
+        reason: headers.first(HeaderName::Reason).map(ToOwned::to_owned),
+        contacts: Vec::new(),
+        retry_after: match headers.retry_after() {
+            Ok(Some(retry_after)) => Some(Duration::from_secs(u64::from(retry_after.seconds))),
+            Ok(None) | Err(_) => None,
+        },
+        fields: passing(headers, counters, |name| name != HeaderName::Reason),
+    }
+}
+
+/// What a CANCEL or a BYE brings.
+pub(super) fn farewell_of_request(request: &Request, counters: &mut Counters) -> Box<Farewell> {
+    Box::new(farewell(request.headers(), counters))
+}
+
+/// What a final response brings.
+pub(super) fn farewell_of_response(response: &Response, counters: &mut Counters) -> Box<Farewell> {
+    let mut farewell = farewell(response.headers(), counters);
+    farewell.status = response.status().code();
+    response.reason().clone_into(&mut farewell.phrase);
+    if response.status().is_redirection() {
+        let contacts = response.headers().contacts().filter_map(Result::ok);
+        let mut contacts: Vec<_> = contacts.filter_map(crate::sip::Contact::address).collect();
+        contacts.truncate(FIELDS_MAX);
+        // Best first: highest q; without one it counts as 1 (RFC 3261 §20.10).
+        contacts.sort_by_key(|contact| std::cmp::Reverse(contact.q().unwrap_or(1000)));
+        farewell.contacts = contacts.iter().map(|contact| contact.uri_text().to_owned()).collect();
+    }
+    Box::new(farewell)
+}

@@ -1,0 +1,48 @@
+//! BYE of ours (RFC 3261 §15.1.1). The session is over for us with the BYE; the dialog stays until it is answered, so
+//! that a BYE of the peer's that crosses it is answered 200.
+
+use crate::ground::HeaderField;
+use crate::sip::{Method, Request, StatusCode};
+use crate::transaction::TransactionId;
+
+use super::super::refusal::Refusal;
+use super::super::request::{Draft, Purpose};
+use super::super::state::Dialog;
+use super::State;
+use super::context::Context;
+use super::inside;
+
+/// Sends BYE. The caller has told the session, or does so in the same step.
+pub(super) fn bye(ctx: &mut Context<'_>, mut dialog: Dialog, fields: Vec<HeaderField>) -> State {
+    let mut draft = Draft::bare(Purpose::Bye, Method::Bye, dialog.next_sequence());
+    draft.fields = fields;
+    match ctx.send(&mut dialog, draft) {
+        Ok(_) => State::Closing(Box::new(dialog)),
+        Err(_) => {
+            ctx.shared.counters.unsent += 1;
+            ctx.forget(&dialog);
+            State::Over
+        }
+    }
+}
+
+/// A request of the peer's after our BYE.
+pub(super) fn request(
+    dialog: Box<Dialog>,
+    ctx: &mut Context<'_>,
+    transaction: TransactionId,
+    request: &Request,
+) -> State {
+    if *request.method() == Method::Bye {
+        inside::accept_bye(ctx, transaction, request);
+    } else {
+        ctx.refuse(transaction, request, &Refusal::new(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST));
+    }
+    State::Closing(dialog)
+}
+
+/// The BYE is answered or given up.
+pub(super) fn done(dialog: &Dialog, ctx: &mut Context<'_>) -> State {
+    ctx.forget(dialog);
+    State::Over
+}

@@ -1,0 +1,93 @@
+//! Requests within a dialog that mean the same in every state (RFC 3261 §12.2.2): OPTIONS, INFO, MESSAGE, and the
+//! checks that come before all others.
+
+use crate::ground::leg::{InDialogMethod, LegEvent};
+use crate::sip::{HeaderName, Method, Request, StatusCode};
+use crate::transaction::TransactionId;
+
+use super::super::body;
+use super::super::fields;
+use super::super::refusal::{self, Refusal};
+use super::super::state::Dialog;
+use super::context::Context;
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handled {
+    /// It is answered.
+    Done,
+    /// It is a re-INVITE that may be looked at.
+    Invite,
+    /// It is a BYE that may be obeyed.
+    Bye,
+}
+
+/// Takes a request within a dialog: checks its order and extensions, and answers it unless it is INVITE or BYE.
+pub(super) fn receive(
+    ctx: &mut Context<'_>,
+    dialog: &mut Dialog,
+    transaction: TransactionId,
+    request: &Request,
+) -> Handled {
+    dialog.active = ctx.now.wall;
+    if let Err(refusal) = check(dialog, request) {
+        ctx.refuse(transaction, request, &refusal);
+        return Handled::Done;
+    }
+    match request.method() {
+        Method::Invite => return Handled::Invite,
+        Method::Bye => return Handled::Bye,
+        Method::Info => carried(ctx, transaction, request, InDialogMethod::Info),
+        Method::Message => carried(ctx, transaction, request, InDialogMethod::Message),
+        Method::Options => {
+            let response = refusal::options(request, "", &ctx.shared.settings);
+            ctx.respond(transaction, response);
+        }
+        method => ctx.refuse(transaction, request, &refusal::method_inside(method)),
+    }
+    Handled::Done
+}
+
+fn check(dialog: &mut Dialog, request: &Request) -> Result<(), Refusal> {
+    let Ok(cseq) = request.headers().cseq() else { return Err(Refusal::new(StatusCode::BAD_REQUEST)) };
+    if !dialog.take_sequence(cseq.sequence) {
+        return Err(Refusal::new(StatusCode::SERVER_INTERNAL_ERROR));
+    }
+    refusal::extensions(request)
+}
+
+fn carried(ctx: &mut Context<'_>, transaction: TransactionId, request: &Request, method: InDialogMethod) {
+    let headers = request.headers();
+    // We never say that we take an Info Package, so whoever sends one is told so (RFC 6086 §4.2.2).
+    if method == InDialogMethod::Info && headers.contains(HeaderName::InfoPackage) {
+        let refusal = Refusal::with(StatusCode::BAD_INFO_PACKAGE, HeaderName::RecvInfo, "");
+        return ctx.refuse(transaction, request, &refusal);
+    }
+    accept(ctx, transaction, request);
+    let body = body::any(headers, request.body());
+    let fields = fields::handed_up(headers, &mut ctx.shared.counters);
+    ctx.tell(LegEvent::Received { method, body, fields });
+}
+
+fn accept(ctx: &mut Context<'_>, transaction: TransactionId, request: &Request) {
+    let response =
+        refusal::signed(refusal::head(request, StatusCode::OK, ""), &ctx.shared.settings, &[]).build();
+    ctx.respond(transaction, response);
+}
+
+/// Answers a BYE (RFC 3261 §15.1.2).
+pub(super) fn accept_bye(ctx: &mut Context<'_>, transaction: TransactionId, request: &Request) {
+    accept(ctx, transaction, request);
+}
+
+/// Answers a request that is pending when the dialog ends with 487 (RFC 3261 §15.1.2).
+pub(super) fn terminate_pending(
+    ctx: &mut Context<'_>,
+    transaction: TransactionId,
+    request: &Request,
+    to_tag: &str,
+) {
+    let refusal = Refusal::new(StatusCode::REQUEST_TERMINATED);
+    let response = refusal.response(request, to_tag, &ctx.shared.settings);
+    ctx.respond_finally(transaction, response);
+}

@@ -1,0 +1,82 @@
+//! Requests that wait until their target is looked up (RFC 3263).
+
+use std::net::SocketAddr;
+
+use crate::ground::Transport;
+use crate::ground::leg::{LegFailure, LegId};
+
+use super::super::Output;
+use super::super::index::DialogKey;
+use super::super::locate::{Flows, Question, flow_to};
+use super::super::request::Draft;
+use super::super::settings::{DialogSettings, LOOKUP_TIME};
+use super::super::state::Dialog;
+use super::context::{Context, Sent, Timer, Unsent};
+
+/// A look-up and what waits for it, in order.
+pub(in crate::dialog) struct Lookup {
+    pub leg: LegId,
+    pub dialog: Box<Dialog>,
+    pub transport: Transport,
+    pub drafts: Vec<Draft>,
+}
+
+impl Lookup {
+    /// The ways that the result opens, best first: those addresses that a listener reaches.
+    pub fn flows(&self, addresses: &[SocketAddr], settings: &DialogSettings) -> Flows {
+        let listener = (!self.dialog.remote_tag().is_empty()).then_some(self.dialog.listener);
+        let flows =
+            addresses.iter().filter_map(|remote| flow_to(self.transport, *remote, settings, listener));
+        flows.take(ADDRESSES_MAX).collect()
+    }
+}
+
+/// Addresses of one name that are tried, one after the other.
+const ADDRESSES_MAX: usize = 4;
+
+impl Context<'_> {
+    /// Lets a request wait for a look-up: for the one under way for its dialog, or a new one.
+    pub(super) fn look_up(
+        &mut self,
+        dialog: &Dialog,
+        draft: Draft,
+        question: Question,
+    ) -> Result<Sent, Unsent> {
+        for query in &self.common.lookups {
+            if let Some(lookup) =
+                self.shared.lookups.get_mut(query).filter(|lookup| lookup.dialog.key == dialog.key)
+            {
+                lookup.drafts.push(draft);
+                return Ok(Sent::Waiting);
+            }
+        }
+        if self.shared.lookups.len() >= self.shared.settings.lookups_max {
+            return Err(Unsent::Failure(LegFailure::Limit));
+        }
+        self.shared.last_lookup += 1;
+        let query = self.shared.last_lookup;
+        let Question { host, port, transport } = question;
+        let lookup =
+            Lookup { leg: self.leg, dialog: Box::new(dialog.clone()), transport, drafts: vec![draft] };
+        self.shared.lookups.insert(query, lookup);
+        self.common.lookups.push(query);
+        self.after(Timer::Lookup, LOOKUP_TIME);
+        self.shared.outputs.push_back(Output::Resolve { query, host, port, transport });
+        Ok(Sent::Waiting)
+    }
+
+    /// Whether a request in this dialog waits for a look-up.
+    pub fn is_waiting(&self, dialog: DialogKey) -> bool {
+        let mut lookups = self.common.lookups.iter().filter_map(|query| self.shared.lookups.get(query));
+        lookups.any(|lookup| lookup.dialog.key == dialog)
+    }
+
+    /// Takes a look-up of this leg out.
+    pub fn take_lookup(&mut self, query: u64) -> Option<Lookup> {
+        self.common.lookups.retain(|known| *known != query);
+        if self.common.lookups.is_empty() {
+            self.stop(Timer::Lookup);
+        }
+        self.shared.lookups.remove(&query)
+    }
+}

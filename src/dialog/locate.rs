@@ -1,0 +1,139 @@
+//! Where a request goes: from a URI to flows (RFC 3261 §8.1.2, RFC 3263 §4 as far as no look-up is needed).
+//!
+//! Host names are asked of the driver. Order of preference, SRV and NAPTR are the resolver's.
+
+use std::net::{IpAddr, SocketAddr};
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::ground::{Flow, ListenerId, Transport};
+use crate::sip::{Host, Scheme, Uri};
+
+use super::settings::DialogSettings;
+
+/// Ways to the same place, best first.
+pub(super) type Flows = SmallVec<[Flow; 2]>;
+
+/// What a URI leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Located {
+    /// An address.
+    Flows(Flows),
+    /// A name that must be looked up.
+    Name(Question),
+}
+
+/// What to look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Question {
+    pub host: String,
+    pub port: Option<u16>,
+    pub transport: Transport,
+}
+
+/// The URI leads nowhere that can be reached from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unlocated;
+
+/// Where a request to `uri` goes. `source` is where the URI came from when it is a peer's Contact: a connection to
+/// there is used again, and a private address is not believed of a peer that is not (`received` of RFC 3581 for
+/// requests).
+pub(super) fn locate(
+    uri: &str,
+    settings: &DialogSettings,
+    listener: Option<ListenerId>,
+    source: Option<&Flow>,
+) -> Result<Located, Unlocated> {
+    let uri = Uri::parse(uri).map_err(|_| Unlocated)?;
+    if !uri.is_sip() {
+        return Err(Unlocated);
+    }
+    let wanted = wanted_transport(&uri)?;
+    let host = match uri.maddr() {
+        Some(maddr) => Host::parse(maddr).ok_or(Unlocated)?,
+        None => uri.host().ok_or(Unlocated)?,
+    };
+    let Some(address) = host.ip() else {
+        let transport = wanted.or_else(|| any_transport(settings, |_| true)).ok_or(Unlocated)?;
+        return Ok(Located::Name(Question { host: host.to_string(), port: uri.port(), transport }));
+    };
+    let transport = wanted.or_else(|| any_transport(settings, |ipv6| ipv6 == address.is_ipv6()));
+    let transport = transport.ok_or(Unlocated)?;
+    let remote = SocketAddr::new(address, uri.port().unwrap_or(transport.default_port()));
+    let direct = flow_to(transport, remote, settings, listener);
+    ways(direct, source).map(Located::Flows)
+}
+
+/// The flow from here to an address.
+pub(super) fn flow_to(
+    transport: Transport,
+    remote: SocketAddr,
+    settings: &DialogSettings,
+    listener: Option<ListenerId>,
+) -> Option<Flow> {
+    let listener = settings.listener_towards(transport, remote.ip(), listener)?.id;
+    Some(Flow { transport, listener, remote, connection: None })
+}
+
+fn ways(direct: Option<Flow>, source: Option<&Flow>) -> Result<Flows, Unlocated> {
+    // By its address transport finds a connection that is still there; an old connection's id would find nothing.
+    let source = source.map(|flow| Flow { connection: None, ..*flow });
+    match (direct, source) {
+        (None, None) => Err(Unlocated),
+        (Some(direct), None) => Ok(smallvec![direct]),
+        (None, Some(source)) => Ok(smallvec![source]),
+        (Some(direct), Some(source)) if direct == source => Ok(smallvec![direct]),
+        (Some(direct), Some(source)) if is_private(direct.remote.ip()) && !is_private(source.remote.ip()) => {
+            Ok(smallvec![source])
+        }
+        // Over UDP nothing tells that the direct way fails but a silence of 32 seconds.
+        (Some(direct), Some(source)) if source.transport.is_reliable() => Ok(smallvec![direct, source]),
+        (Some(direct), Some(_)) => Ok(smallvec![direct]),
+    }
+}
+
+/// What the URI asks for: `sips:` and the transport parameter. `None` when it leaves it open.
+fn wanted_transport(uri: &Uri<'_>) -> Result<Option<Transport>, Unlocated> {
+    let secure = uri.scheme() == Scheme::Sips;
+    let Some(token) = uri.transport() else { return Ok(secure.then_some(Transport::Tls)) };
+    let all = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
+    let named = all.into_iter().find(|transport| transport.via_token().eq_ignore_ascii_case(token));
+    match named.ok_or(Unlocated)? {
+        Transport::Udp if secure => Err(Unlocated),
+        Transport::Tcp if secure => Ok(Some(Transport::Tls)),
+        Transport::Ws if secure => Ok(Some(Transport::Wss)),
+        transport => Ok(Some(transport)),
+    }
+}
+
+/// UDP where there is a listener for it (RFC 3263 §4.1), else whatever there is.
+fn any_transport(settings: &DialogSettings, fits: impl Fn(bool) -> bool) -> Option<Transport> {
+    let mut there =
+        settings.listeners.iter().filter(|listener| fits(listener.ipv6)).map(|listener| listener.transport);
+    let first = there.clone().next();
+    there.find(|transport| *transport == Transport::Udp).or(first)
+}
+
+/// Whether an address means nothing outside its own network: private, link-local, unspecified, loopback.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || is_shared(v4.octets())
+        }
+        IpAddr::V6(v6) => {
+            v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
+        }
+    }
+}
+
+/// 100.64.0.0/10: carrier-grade NAT (RFC 6598).
+const fn is_shared(octets: [u8; 4]) -> bool {
+    octets[0] == 100 && octets[1] & 0xc0 == 64
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! What a shard's dialogs are told once: listeners, names, timers, and every bound of this floor.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ground::{ListenerId, Transport};
+
+/// The text that a dialog keeps (tags, addresses, target, route set), in bytes. A message that would make a longer one
+/// is refused with 513.
+pub const DIALOG_TEXT_BYTES_MAX: usize = 8 * 1024;
+
+/// Header fields handed up from one message. More are dropped and counted.
+pub const FIELDS_MAX: usize = 64;
+
+/// Bytes of names and values of the header fields handed up from one message. More are dropped and counted.
+pub const FIELDS_BYTES_MAX: usize = 8 * 1024;
+
+/// Retries of a re-INVITE that met 491 before it counts as refused.
+pub const GLARE_RETRIES_MAX: u8 = 5;
+
+/// How long a look-up may take before it counts as failed, whatever the resolver says.
+pub const LOOKUP_TIME: Duration = Duration::from_secs(32);
+
+/// A provisional response is repeated this often, so that proxies do not give up (RFC 3261 §13.3.1.1).
+pub const PROVISIONAL_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Settings of the dialog floor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialogSettings {
+    /// The listeners, in order of preference.
+    pub listeners: Vec<Listener>,
+    /// User-Agent of requests and Server of responses, where the session gives none. Empty: none is written.
+    pub product: String,
+    /// Media types that an INVITE's body may have besides `application/sdp` and `multipart/*`: what engines take.
+    pub accept: Vec<String>,
+    /// T1 (RFC 3261 §17.1.1.1).
+    pub t1: Duration,
+    /// T2: the longest interval between two repetitions of a 2xx.
+    pub t2: Duration,
+    /// Legs, lingering ones included. Over it INVITEs are refused with 503, and [`super::Legs::open`] refuses.
+    pub legs_max: usize,
+    /// Early dialogs of one INVITE of ours. Provisional responses of further forks are dropped and counted; a 2xx of
+    /// theirs is still taken.
+    pub forks_max: usize,
+    /// Requests of one leg that wait for their responses: INFO and MESSAGE.
+    pub requests_max: usize,
+    /// Look-ups under way. Over it a target counts as not to be located.
+    pub lookups_max: usize,
+    /// A request of more bytes goes by TCP where there is a listener for it (RFC 3261 §18.1.1).
+    pub datagram_bytes_max: usize,
+}
+
+impl Default for DialogSettings {
+    fn default() -> Self {
+        Self {
+            listeners: Vec::new(),
+            product: String::new(),
+            accept: Vec::new(),
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            legs_max: 100_000,
+            forks_max: 16,
+            requests_max: 16,
+            lookups_max: 10_000,
+            datagram_bytes_max: 1300,
+        }
+    }
+}
+
+/// A listener as far as dialogs care: where from, and what peers are told about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Its id.
+    pub id: ListenerId,
+    /// The transport spoken there.
+    pub transport: Transport,
+    /// The advertised host for Via and Contact: a name, an IPv4 address, or an IPv6 address in brackets.
+    pub host: String,
+    /// The advertised port.
+    pub port: u16,
+    /// Whether its socket reaches IPv6 addresses; otherwise IPv4 ones.
+    pub ipv6: bool,
+}
+
+impl DialogSettings {
+    /// 64·T1: how long an ACK is waited for.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.t1.saturating_mul(64)
+    }
+
+    /// The listener with this id.
+    #[must_use]
+    pub fn listener(&self, id: ListenerId) -> Option<&Listener> {
+        self.listeners.iter().find(|listener| listener.id == id)
+    }
+
+    /// The listener from which this address is reached by this transport; `preferred` if it is one of them.
+    #[must_use]
+    pub fn listener_towards(
+        &self,
+        transport: Transport,
+        address: IpAddr,
+        preferred: Option<ListenerId>,
+    ) -> Option<&Listener> {
+        let mut fitting = self
+            .listeners
+            .iter()
+            .filter(|listener| listener.transport == transport && listener.ipv6 == address.is_ipv6());
+        let first = fitting.clone().next();
+        fitting.find(|listener| Some(listener.id) == preferred).or(first)
+    }
+}
