@@ -34,7 +34,7 @@ impl Legs {
                 let leg = self.key_of(&request).and_then(|key| self.shared.index.get(key));
                 match leg {
                     Some(leg) => {
-                        drop(self.step(leg, transactions, now, |state, ctx| (state.ack(ctx, &request), ())))
+                        self.step(leg, transactions, now, |state, ctx| (state.ack(ctx, &request), ()));
                     }
                     None => self.shared.counters.stray_acks += 1,
                 }
@@ -231,10 +231,10 @@ impl Legs {
     fn terminated(&mut self, id: TransactionId, transactions: &mut Transactions, now: Now) {
         match self.shared.owners.remove(&id) {
             Some(Owner::Client { leg, purpose, .. }) => {
-                drop(self.step(leg, transactions, now, |state, ctx| {
+                self.step(leg, transactions, now, |state, ctx| {
                     ctx.common.running = ctx.common.running.saturating_sub(1);
                     (state.transaction_gone(ctx, purpose, id), ())
-                }))
+                });
             }
             Some(Owner::Server(leg)) => self.server_gone(leg, id, transactions, now),
             // One that was answered at once, or has failed before.
