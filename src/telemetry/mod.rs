@@ -1,6 +1,7 @@
 //! Logs and traces. Logs go to standard error, one line each, as text or JSON; traces go to an OTLP collector when one
 //! is configured.
 
+mod call_trace;
 mod settings;
 
 use opentelemetry::trace::TracerProvider as _;
@@ -11,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+pub use call_trace::{SPANS_MAX, Spans};
 pub use settings::{LogFormat, TelemetrySettings};
 
 /// Why telemetry could not begin.
