@@ -9,8 +9,8 @@ use super::slots::Transaction;
 use crate::ground::{Flow, Now};
 use crate::sip::via_route::ResponseRoute;
 use crate::sip::{
-    Essentials, Limits, Message, Method, Request, Response, ResponseBuilder, StatusCode, validate,
-    validate_response,
+    Essentials, HeaderName, Limits, Message, Method, Request, Response, ResponseBuilder, StatusCode,
+    validate, validate_response,
 };
 
 impl Transactions {
@@ -26,9 +26,9 @@ impl Transactions {
     }
 
     fn receive_response(&mut self, response: &Response, flow: &Flow, now: Now) {
-        // A response with a second Via was meant for someone behind us, and there is nobody (RFC 3261 §8.1.3.3).
         let Ok(essentials) = validate_response(response) else { return self.counters.unreadable += 1 };
-        if response.headers().vias().nth(1).is_some() {
+        // A response with a second Via was meant for someone behind us, and there is nobody (RFC 3261 §8.1.3.3).
+        if has_second_via(response) {
             return self.counters.unreadable += 1;
         }
         let method = &essentials.cseq.method;
@@ -184,6 +184,14 @@ impl Transactions {
         let id = self.slots.id(index);
         self.tell_user(TransactionEvent::Request { id, request, flow: *flow });
     }
+}
+
+fn has_second_via(response: &Response) -> bool {
+    let headers = response.headers();
+    // Only a comma can put a second one into the first field; reading the list again is for those that have one.
+    headers.count(HeaderName::Via) > 1
+        || headers.first(HeaderName::Via).is_some_and(|via| via.contains(','))
+            && headers.vias().nth(1).is_some()
 }
 
 /// The To tag of the INVITE's last response: that of the CANCEL's answer should be the same (RFC 3261 §9.2).

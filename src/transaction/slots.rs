@@ -209,6 +209,10 @@ impl Slots {
         }
     }
 
+    /// Bytes of a slot, without the messages that a pending transaction holds.
+    #[cfg(test)]
+    pub const SLOT_BYTES: usize = size_of::<Slot>();
+
     /// Connections that transactions use.
     #[cfg(test)]
     pub fn connections(&self) -> usize {

@@ -80,3 +80,9 @@ fn our_own_cancel_is_sent_beyond_every_bound() {
     assert_eq!(rig.drain().lines(), ["CANCEL sip:bob@example.com"]);
     assert_eq!(rig.layer.len(), 3);
 }
+
+#[test]
+fn a_transaction_that_is_done_keeps_a_few_hundred_bytes() {
+    let bytes = super::super::slots::Slots::SLOT_BYTES;
+    assert!(bytes <= 256, "{bytes}");
+}
