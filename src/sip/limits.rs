@@ -3,10 +3,12 @@
 //! Bounds on how many bytes a connection may hold are the framer's ([`super::StreamFramer`]), which uses the same
 //! figures.
 
+use serde::{Deserialize, Serialize};
+
 use super::StatusCode;
 
 /// The bounds that [`super::Message::parse`] and [`super::StreamFramer`] hold a message to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// The whole message, in bytes. Over it: 513.
     pub message_bytes: usize,

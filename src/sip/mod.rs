@@ -50,3 +50,6 @@ pub use salvage::Salvage;
 pub use status::{StatusCode, StatusRange};
 pub use uri::{EscapeSet, Host, Scheme, Uri, UriBuf, UriHeaders, UriParams, escape, unescape};
 pub use validate::{Discard, Essentials, Reject, validate, validate_response};
+
+#[cfg(test)]
+mod tests;

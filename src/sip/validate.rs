@@ -163,17 +163,22 @@ fn top_via(headers: Headers<'_>, strict: Strict) -> Result<Via<'_>, HeaderError>
     Ok(top)
 }
 
+/// The first address. A `*` stands alone or not at all (RFC 3261 §10.2.2).
 fn contact(headers: Headers<'_>, strict: Strict) -> Result<Option<NameAddr<'_>>, HeaderError> {
     let mut contacts = headers.contacts();
     let first = match contacts.next().transpose() {
-        Ok(first) => first.and_then(Contact::address),
-        Err(_) if strict == Strict::Response => None,
+        Ok(first) => first,
+        Err(_) if strict == Strict::Response => return Ok(None),
         Err(error) => return Err(error),
     };
     if strict == Strict::Request {
-        contacts.try_for_each(|contact| contact.map(drop))?;
+        for contact in contacts {
+            if Contact::Star == contact? || first == Some(Contact::Star) {
+                return Err(HeaderError::new(HeaderName::Contact, Flaw::Trailing, 0));
+            }
+        }
     }
-    Ok(first)
+    Ok(first.and_then(Contact::address))
 }
 
 /// The Request-URI follows its grammar, has no headers (RFC 3261 §19.1.1, table 1) and a scheme that is served.

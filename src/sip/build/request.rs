@@ -12,15 +12,21 @@ use super::writer::Writer;
 
 /// Writes a request field by field, in the order of the calls. Content-Length is always there and always right.
 ///
-/// ```ignore
+/// ```
+/// use callplane::ground::Transport;
+/// use callplane::sip::{Method, NameAddrSpec, RequestBuilder, ViaSpec};
+///
+/// let via = ViaSpec { transport: Transport::Udp, host: "192.0.2.1", port: None, branch: "z9hG4bK1", rport: true };
 /// let request = RequestBuilder::new(&Method::Options, "sip:bob@example.com")
 ///     .via(&via)
+///     .max_forwards(70)
 ///     .from(&NameAddrSpec::new("sip:alice@example.com").with_tag("a1"))
 ///     .to(&NameAddrSpec::new("sip:bob@example.com"))
-///     .call_id("7")
+///     .call_id("7@192.0.2.1")
 ///     .cseq(1)
-///     .max_forwards(70)
 ///     .build()?;
+/// assert_eq!(request.headers().call_id(), Ok("7@192.0.2.1"));
+/// # Ok::<(), callplane::sip::BuildError>(())
 /// ```
 #[must_use]
 pub struct RequestBuilder {
