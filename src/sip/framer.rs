@@ -113,6 +113,10 @@ impl StreamFramer {
     /// # Errors
     /// When the stream cannot be cut any further. After that there is nothing but `None`.
     pub fn pull(&mut self) -> Result<Option<Frame>, FrameError> {
+        if let State::Broken = self.state {
+            self.buffer.clear();
+            return Ok(None);
+        }
         let next = loop {
             match self.step() {
                 Ok(Some(state)) => self.state = state,

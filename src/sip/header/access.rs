@@ -157,6 +157,12 @@ lists! {
     preferred_identities PPreferredIdentity NameAddr<'a>;
     /// Diversion (RFC 5806).
     diversions Diversion NameAddr<'a>;
+    /// User-to-User (RFC 7433).
+    user_to_user UserToUser UserToUser<'a>;
+    /// Resource-Priority: `namespace.priority` (RFC 4412).
+    resource_priority ResourcePriority Token<'a>;
+    /// Request-Disposition (RFC 3841).
+    request_disposition RequestDisposition Token<'a>;
     /// History-Info (RFC 7044).
     history_info HistoryInfo NameAddr<'a>;
 }
@@ -268,6 +274,26 @@ impl<'a> Headers<'a> {
         let Some(Text(text)) = self.get(Name::MimeVersion)? else { return Ok(None) };
         let version = text.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
         version.map(Some).ok_or(HeaderError::new(Name::MimeVersion, Flaw::Number, 0))
+    }
+
+    /// Refer-Sub (RFC 4488): whether a REFER wants a subscription; `true` when it says nothing.
+    #[must_use]
+    pub fn wants_refer_subscription(&self) -> bool {
+        let first = self.first(Name::ReferSub).and_then(|value| value.split(';').next());
+        !first.is_some_and(|value| value.trim().eq_ignore_ascii_case("false"))
+    }
+
+    /// Flow-Timer in seconds (RFC 5626 §10).
+    ///
+    /// # Errors
+    /// When it is not a number.
+    pub fn flow_timer(&self) -> Result<Option<u32>, HeaderError> {
+        Ok(self.get(Name::FlowTimer)?.map(|Seconds(seconds)| seconds))
+    }
+
+    /// The values of Privacy (RFC 3323 §4.2).
+    pub fn privacy(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.all(Name::Privacy).flat_map(super::user_to_user::privacy_values)
     }
 
     /// Subject (RFC 3261 §20.36).

@@ -15,6 +15,7 @@ mod reason;
 mod replaces;
 mod text;
 mod token;
+mod user_to_user;
 mod via;
 mod warning;
 
@@ -31,5 +32,6 @@ pub use reason::Reason;
 pub use replaces::Replaces;
 pub use text::{Priority, Product, Text};
 pub use token::{CallId, Token, Weighted};
+pub use user_to_user::UserToUser;
 pub use via::{MAGIC_COOKIE, Rport, Via};
 pub use warning::Warning;

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 
 use super::super::error::Flaw;
-use super::super::grammar::{Parsed, after, class, failure, quoted, run, sep, some, token};
+use super::super::grammar::{Parsed, after, class, failure, quoted, sep, some, take, token};
 use super::super::limits::PARAMS_MAX;
 use nom::Parser;
-use nom::branch::alt;
 use nom::combinator::recognize;
 use nom::sequence::preceded;
 
@@ -40,7 +39,7 @@ impl<'a> Params<'a> {
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
         let mut rest = self.text;
         std::iter::from_fn(move || {
-            let (next, param) = param(rest).ok()?;
+            let (next, param) = preceded(sep(b';'), generic_param).parse(rest).ok()?;
             rest = next;
             Some(param)
         })
@@ -107,30 +106,28 @@ pub(crate) fn unescape(inner: &str) -> Cow<'_, str> {
 }
 
 /// `token / host / quoted-string`, as written.
+#[inline]
 fn value(i: &str) -> Parsed<'_, &str> {
-    alt((recognize(quoted), some(class::VALUE, Flaw::Parameter))).parse(i)
+    if i.starts_with('"') { recognize(quoted).parse(i) } else { some(class::VALUE, Flaw::Parameter)(i) }
 }
 
 /// `token [ EQUAL gen-value ]`.
+#[inline]
 pub(crate) fn generic_param(i: &str) -> Parsed<'_, Param<'_>> {
     let (i, name) = token(i)?;
     let (i, value) = after(b'=', value).parse(i)?;
     Ok((i, Param { name, value }))
 }
 
-fn param(i: &str) -> Parsed<'_, Param<'_>> {
-    preceded(sep(b';'), generic_param).parse(i)
-}
-
 /// All parameters from here on, each shown to `see` once. Ends at the first thing that is no semicolon.
 pub(crate) fn params<'a>(i: &'a str, mut see: impl FnMut(Param<'a>)) -> Parsed<'a, Params<'a>> {
     let mut rest = i;
-    for _ in 0..PARAMS_MAX {
-        if !at_semicolon(rest) {
-            let text = i[..i.len() - rest.len()].trim_start();
+    for _ in 0..=PARAMS_MAX {
+        let Ok((at_name, ())) = sep(b';')(rest) else {
+            let text = take(&i[..i.len() - rest.len()], class::SPACE).0;
             return Ok((rest, Params { text }));
-        }
-        match param(rest) {
+        };
+        match generic_param(at_name) {
             Ok((next, param)) => {
                 see(param);
                 rest = next;
@@ -139,16 +136,7 @@ pub(crate) fn params<'a>(i: &'a str, mut see: impl FnMut(Param<'a>)) -> Parsed<'
             Err(_) => return failure(rest, Flaw::Parameter),
         }
     }
-    if at_semicolon(rest) {
-        failure(rest, Flaw::TooMany)
-    } else {
-        Ok((rest, Params { text: i[..i.len() - rest.len()].trim_start() }))
-    }
-}
-
-fn at_semicolon(i: &str) -> bool {
-    let bytes = i.as_bytes();
-    bytes.get(run(bytes, class::SPACE)) == Some(&b';')
+    failure(rest, Flaw::TooMany)
 }
 
 /// The parameters from here on, none of special interest.

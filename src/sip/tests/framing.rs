@@ -141,6 +141,7 @@ fn after_an_error_there_is_nothing_more_and_the_request_can_still_be_answered() 
     assert!(error.salvage().is_some_and(|salvage| salvage.contains(HeaderName::CSeq)));
     framer.push(&lines(RESPONSE));
     assert_eq!(framer.pull(), Ok(None));
+    assert!(framer.buffer_mut().is_empty(), "nothing is kept for a stream that is given up");
 }
 
 #[test]

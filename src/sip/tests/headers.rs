@@ -324,6 +324,26 @@ fn events_and_references() {
 }
 
 #[test]
+fn what_users_and_networks_tell_each_other() {
+    let request = invite(
+        "User-to-User: 56a390f3d2b7310023a;encoding=hex;purpose=call, \"a\\\"b\";content=isdn-uui|Privacy: id;user|Privacy: critical|\
+         Resource-Priority: q735.3, dsn.flash|d: proxy, recurse|Refer-Sub: FALSE|Flow-Timer: 120|",
+    );
+    let headers = request.headers();
+    let data: Vec<_> = headers.user_to_user().map(good).collect();
+    assert_eq!(
+        (data[0].data(), data[0].encoding(), data[0].purpose()),
+        ("56a390f3d2b7310023a".into(), Some("hex"), Some("call"))
+    );
+    assert_eq!((data[1].data(), data[1].content()), ("a\"b".into(), Some("isdn-uui")));
+    assert_eq!(headers.privacy().collect::<Vec<_>>(), ["id", "user", "critical"]);
+    assert_eq!(tokens(headers.resource_priority()), ["q735.3", "dsn.flash"]);
+    assert_eq!(tokens(headers.request_disposition()), ["proxy", "recurse"]);
+    assert!(!headers.wants_refer_subscription() && invite("").headers().wants_refer_subscription());
+    assert_eq!(headers.flow_timer(), Ok(Some(120)));
+}
+
+#[test]
 fn unknown_fields_are_found_by_name_and_kept() {
     let request = invite("X-Custom:  one \t|x-CUSTOM: two|Z: 3|");
     let headers = request.headers();
