@@ -4,10 +4,12 @@ mod bounds;
 mod cancel;
 mod client;
 mod flows;
+mod lossy;
 mod matching;
 mod property;
 mod server;
 mod stateless;
+mod torture;
 
 use std::time::Duration;
 
