@@ -78,6 +78,9 @@ pub enum Input {
     Drain,
     /// End all sessions: the drain's time is up.
     HangUpAll,
+    /// The shard's queue is long, or no longer: while it is, INVITEs are answered 100 at once instead of after 200 ms,
+    /// so that they are not repeated.
+    QueueLong(bool),
 }
 
 /// An engine as shards know it.
@@ -171,7 +174,8 @@ pub enum Output {
     SessionClosed {
         /// Which.
         session: SessionId,
-        /// The bridge it was in.
+        /// The bridge it is still in. `None` when it has left with [`Output::BridgeChanged`] before, as it does when its
+        /// endpoint is asked to close.
         bridge: Option<BridgeId>,
     },
     /// A session came into a bridge or left it, for the bridge directory.

@@ -1,0 +1,216 @@
+//! Carrying what one floor says to the next, until none has anything to say.
+
+use super::io::Output;
+use super::{Shard, SlotId};
+use crate::dialog;
+use crate::ground::Now;
+use crate::ground::leg::{Farewell, LegEvent, LegFailure, LegId, LegIntent};
+use crate::session::event::EndCause;
+use crate::session::media::MediaError;
+use crate::session::{Action, Asked, Context, MediaFault, Session, SessionTimer};
+use crate::transaction;
+
+/// What becomes of an operation whose intent its leg refuses.
+enum Fallback {
+    Request(u64),
+    Reoffer,
+    Call,
+}
+
+impl Fallback {
+    const fn of(intent: &LegIntent) -> Self {
+        match intent {
+            LegIntent::Request { key, .. } => Self::Request(*key),
+            LegIntent::Reoffer { .. } => Self::Reoffer,
+            _ => Self::Call,
+        }
+    }
+}
+
+impl Shard {
+    /// Carries until all floors are silent.
+    pub(super) fn carry(&mut self, now: Now) {
+        loop {
+            if let Some(output) = self.transactions.poll_output() {
+                match output {
+                    transaction::Output::Transmit { flow, bytes, tag } => {
+                        self.outputs.push_back(Output::Transmit { flow, bytes, tag });
+                    }
+                    transaction::Output::ToUser(event) => self.transaction_event(event, now),
+                }
+            } else if let Some(output) = self.legs.poll_output() {
+                match output {
+                    dialog::Output::Event { leg, event } => self.leg_event(leg, event, now),
+                    dialog::Output::Resolve { query, host, port, transport } => {
+                        self.outputs.push_back(Output::Resolve { query, host, port, transport });
+                    }
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn leg_event(&mut self, leg: LegId, event: LegEvent, now: Now) {
+        if let LegEvent::Invited(invited) = event {
+            return self.invited(leg, *invited, now);
+        }
+        let Some(slot) = self.slots.of_leg(leg) else {
+            // The leg of a call that was refused at once.
+            return self.counters.absorbed += 1;
+        };
+        if event == LegEvent::Ended {
+            self.slots.unbind(leg);
+        }
+        self.with_session(slot, now, |session, cx| session.leg(event, cx));
+    }
+
+    /// Gives a session an input and does what it wants done. Nothing happens when it is over.
+    pub(super) fn with_session<T>(
+        &mut self,
+        slot: SlotId,
+        now: Now,
+        input: impl FnOnce(&mut Session, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let result = self.step(slot, now, input)?;
+        self.act(slot, now);
+        Some(result)
+    }
+
+    /// Gives a session an input; what it wants done waits in the outbox.
+    pub(super) fn step<T>(
+        &mut self,
+        slot: SlotId,
+        now: Now,
+        input: impl FnOnce(&mut Session, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let entry = self.slots.get_mut(slot)?;
+        let mut cx = Context {
+            now,
+            settings: &self.settings.sessions,
+            random: &mut self.random,
+            out: &mut self.outbox,
+        };
+        Some(input(&mut entry.session, &mut cx))
+    }
+
+    /// Does what the session in this slot wants done.
+    pub(super) fn act(&mut self, slot: SlotId, now: Now) {
+        while let Some(action) = self.outbox.poll() {
+            match action {
+                Action::Leg(intent) => self.leg_intent(slot, intent, now),
+                Action::Media { asked, call_id, body } => self.ask_media(slot, asked, call_id, body, now),
+                Action::Event(event) => {
+                    let Some(entry) = self.slots.get(slot) else { continue };
+                    let engine = entry.session.engine();
+                    // A session that no engine owns has nobody to tell.
+                    if !engine.id.is_empty() {
+                        self.counters.events += 1;
+                        self.outputs.push_back(Output::Event { engine: engine.clone(), event });
+                    }
+                }
+                Action::Timer(timer) => self.set_timer(slot, timer),
+                Action::Bridge { bridge, mode, joined } => {
+                    let Some(entry) = self.slots.get(slot) else { continue };
+                    let session = entry.session.id().clone();
+                    self.outputs.push_back(Output::BridgeChanged { bridge, mode, session, joined });
+                }
+                Action::Absorbed(_) => self.counters.absorbed += 1,
+                Action::Over => self.over(slot),
+            }
+        }
+    }
+
+    fn leg_intent(&mut self, slot: SlotId, intent: LegIntent, now: Now) {
+        let leg = match self.slots.get(slot).and_then(|entry| entry.leg) {
+            Some(leg) => leg,
+            None if matches!(intent, LegIntent::Invite(_)) => match self.legs.open() {
+                Ok(leg) => {
+                    self.slots.bind(slot, leg);
+                    leg
+                }
+                Err(_) => {
+                    self.step(slot, now, |session, cx| {
+                        session.leg(LegEvent::Failed(LegFailure::Limit), cx);
+                        session.leg(LegEvent::Ended, cx);
+                    });
+                    return;
+                }
+            },
+            // The leg has ended; its session is about to hear of it or has.
+            None => return self.counters.absorbed += 1,
+        };
+        let fallback = Fallback::of(&intent);
+        if let Err(error) = self.legs.intent(leg, intent, &mut self.transactions, now) {
+            self.intent_refused(slot, fallback, &error, now);
+        }
+    }
+
+    /// A leg refused an intent. One that has just ended does so, and says so; otherwise no session may wait for what was
+    /// never begun.
+    fn intent_refused(&mut self, slot: SlotId, fallback: Fallback, error: &dialog::LegIntentError, now: Now) {
+        if matches!(error, dialog::LegIntentError::Unknown(_)) {
+            return self.counters.absorbed += 1;
+        }
+        self.counters.intents_refused += 1;
+        self.step(slot, now, |session, cx| match fallback {
+            Fallback::Request(key) => {
+                session.leg(LegEvent::RequestDone { key, outcome: Err(LegFailure::Limit) }, cx);
+            }
+            Fallback::Reoffer => {
+                let farewell = Farewell { phrase: error.to_string(), ..Farewell::default() };
+                session.leg(LegEvent::ReofferRefused(Box::new(farewell)), cx);
+            }
+            Fallback::Call => session.give_up(EndCause::Internal, cx),
+        });
+    }
+
+    fn set_timer(&mut self, slot: SlotId, timer: Option<(SessionTimer, crate::ground::Instant)>) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        if let Some(handle) = entry.timer.take() {
+            self.timers.remove(handle);
+        }
+        entry.timer = timer.map(|(timer, at)| self.timers.insert((slot, timer), at));
+    }
+
+    pub(super) fn session_timer(&mut self, slot: SlotId, timer: SessionTimer, now: Now) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        entry.timer = None;
+        let policy = self.settings.policy(&entry.session.engine().group).refusal;
+        self.with_session(slot, now, |session, cx| session.timer(timer, policy, cx));
+    }
+
+    fn over(&mut self, slot: SlotId) {
+        self.set_timer(slot, None);
+        let Some(entry) = self.slots.remove(slot) else { return };
+        self.groups.over(entry.session.engine());
+        self.counters.sessions_over += 1;
+        let session = entry.session.id().clone();
+        self.outputs.push_back(Output::SessionClosed { session, bridge: None });
+    }
+
+    fn ask_media(
+        &mut self,
+        slot: SlotId,
+        asked: Asked,
+        call_id: Option<std::sync::Arc<str>>,
+        body: crate::session::media::MediaRequest,
+        now: Now,
+    ) {
+        let Some(entry) = self.slots.get(slot) else { return };
+        match self.pending.ask(slot, asked, now.mono) {
+            Ok(request) => {
+                self.counters.media_requests += 1;
+                let session = entry.session.id().clone();
+                self.outputs.push_back(Output::Media { request, session, call_id, body });
+            }
+            Err(asked) => {
+                self.counters.media_refused += 1;
+                let error = MediaError::Limit("requests that wait for media".into());
+                self.step(slot, now, |session, cx| {
+                    session.media_reply(asked, Err(MediaFault::Refused(error)), cx);
+                });
+            }
+        }
+    }
+}

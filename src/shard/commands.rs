@@ -1,0 +1,174 @@
+//! Commands: to a session that is there, or to make one.
+
+use super::Shard;
+use super::io::Output;
+use super::settings::DEFAULT_GROUP;
+use crate::dialog;
+use crate::ground::leg::Party;
+use crate::ground::{HeaderField, Now, SessionId};
+use crate::session::command::{Command, CommandDone, CommandError, Create, EngineRef, Verb};
+use crate::session::{Context, Outgoing, Session};
+use crate::sip::Uri;
+
+impl Shard {
+    /// The reply comes first, then what the command leads to.
+    pub(super) fn command(&mut self, ticket: u64, id: &SessionId, command: Command, now: Now) {
+        let result = match self.checked(command) {
+            Ok(Command { command_id, engine, verb: Verb::Create(create) }) => {
+                return self.create(ticket, id, engine, *create, command_id, now);
+            }
+            Ok(command) => self.command_session(id, command, now),
+            Err(error) => Err(error),
+        };
+        self.reply(ticket, result);
+        if let Some(slot) = self.slots.find(id) {
+            self.act(slot, now);
+        }
+    }
+
+    fn reply(&mut self, ticket: u64, result: Result<CommandDone, CommandError>) {
+        match result {
+            Ok(_) => self.counters.commands_taken += 1,
+            Err(_) => self.counters.commands_refused += 1,
+        }
+        self.outputs.push_back(Output::CommandReply { ticket, result });
+    }
+
+    fn command_session(
+        &mut self,
+        id: &SessionId,
+        command: Command,
+        now: Now,
+    ) -> Result<CommandDone, CommandError> {
+        let slot = self.slots.find(id);
+        let result = slot.and_then(|slot| self.step(slot, now, |session, cx| session.command(command, cx)));
+        result.unwrap_or_else(|| Err(CommandError::SessionNotFound(id.clone())))
+    }
+
+    /// What is known to be wrong with header fields before anybody is asked.
+    fn checked(&self, command: Command) -> Result<Command, CommandError> {
+        match dialog::check_fields(fields_of(&command.verb)) {
+            Ok(()) => Ok(command),
+            Err(_) => Err(CommandError::BadArgument(
+                "a header field that cannot be written or that Callplane writes itself",
+            )),
+        }
+    }
+
+    fn create(
+        &mut self,
+        ticket: u64,
+        id: &SessionId,
+        engine: Option<EngineRef>,
+        create: Create,
+        command_id: std::sync::Arc<str>,
+        now: Now,
+    ) {
+        let outgoing = match self.outgoing(id, create) {
+            Ok(outgoing) => outgoing,
+            Err(error) => return self.reply(ticket, Err(error)),
+        };
+        let engine = engine.unwrap_or_else(|| EngineRef { group: DEFAULT_GROUP.into(), id: "".into() });
+        let mut cx = Context {
+            now,
+            settings: &self.settings.sessions,
+            random: &mut self.random,
+            out: &mut self.outbox,
+        };
+        let session = Session::outgoing(id.clone(), engine, outgoing, command_id, &mut cx);
+        self.counters.calls_out += 1;
+        let done = session.done();
+        let slot = self.enter(session);
+        self.reply(ticket, Ok(done));
+        self.act(slot, now);
+    }
+
+    /// Checks what makes a call, and completes it.
+    fn outgoing(&mut self, id: &SessionId, mut create: Create) -> Result<Outgoing, CommandError> {
+        if self.draining {
+            return Err(CommandError::Draining);
+        }
+        if self.slots.find(id).is_some() {
+            return Err(CommandError::SessionExists(id.clone()));
+        }
+        if self.slots.len() >= self.settings.sessions_max {
+            return Err(CommandError::LimitReached("sessions"));
+        }
+        let routes = create.outbound_proxy.as_deref().map(route).transpose()?;
+        let target = uri(&create.target)?;
+        if routes.is_none() && !target.is_sip() {
+            return Err(CommandError::BadTarget(
+                "only a sip or sips URI can be reached without a proxy".into(),
+            ));
+        }
+        if create.from.uri.is_empty() {
+            let display_name = std::mem::take(&mut create.from.display_name);
+            let identity = self.settings.identity.clone();
+            create.from = if display_name.is_empty() { identity } else { Party { display_name, ..identity } };
+        }
+        if create.to.uri.is_empty() {
+            create.to.uri.clone_from(&create.target);
+        }
+        self.count_down(&mut create)?;
+        Ok(Outgoing { call_id: self.draw_call_id(), routes: routes.into_iter().collect(), create })
+    }
+
+    /// A call that is made for another has one hop less to go (RFC 3261 §16.6).
+    fn count_down(&self, create: &mut Create) -> Result<(), CommandError> {
+        let parent = create.parent.as_ref().and_then(|parent| self.slots.find(parent));
+        if let Some(parent) = parent.and_then(|slot| self.slots.get(slot)) {
+            create.max_forwards = create.max_forwards.min(parent.session.max_forwards().saturating_sub(1));
+        }
+        if create.max_forwards == 0 {
+            return Err(CommandError::LimitReached("Max-Forwards: the call has been forwarded too often"));
+        }
+        Ok(())
+    }
+
+    /// A Call-ID of 128 random bits that falls to this shard, so that the answer to the call comes here.
+    fn draw_call_id(&mut self) -> String {
+        loop {
+            let drawn = self.random.token() + &self.random.token();
+            if self.settings.placement.shard_of(drawn.as_bytes()) == self.settings.index {
+                return drawn;
+            }
+        }
+    }
+}
+
+fn uri(text: &str) -> Result<Uri<'_>, CommandError> {
+    Uri::parse(text).map_err(|error| CommandError::BadTarget(error.to_string()))
+}
+
+/// A proxy's URI as a Route. Without `lr` it would be taken for a strict router of RFC 2543, which nobody means who
+/// names his proxy.
+fn route(proxy: &str) -> Result<String, CommandError> {
+    let parsed = uri(proxy)?;
+    if !parsed.is_sip() {
+        return Err(CommandError::BadTarget("the proxy's URI must be sip or sips".into()));
+    }
+    Ok(if parsed.is_loose_router() { proxy.to_owned() } else { format!("{proxy};lr") })
+}
+
+fn fields_of(verb: &Verb) -> &[HeaderField] {
+    match verb {
+        Verb::Create(create) => &create.fields,
+        Verb::Ring { fields, .. }
+        | Verb::EarlyMedia { fields, .. }
+        | Verb::Answer { fields, .. }
+        | Verb::Reject { fields, .. }
+        | Verb::Redirect { fields, .. }
+        | Verb::SendInfo { fields, .. }
+        | Verb::SendMessage { fields, .. }
+        | Verb::Terminate { fields } => fields,
+        Verb::Hold
+        | Verb::Resume
+        | Verb::Mute { .. }
+        | Verb::UpdateMedia { .. }
+        | Verb::SendDtmf { .. }
+        | Verb::JoinBridge { .. }
+        | Verb::LeaveBridge { .. }
+        | Verb::Play { .. }
+        | Verb::StopPlay { .. } => &[],
+    }
+}

@@ -1,0 +1,86 @@
+//! What a shard did, counted, and what it holds.
+
+use serde::{Deserialize, Serialize};
+
+/// Counts since the beginning. All only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Messages received, whatever became of them.
+    pub received: u64,
+    /// Messages that are none, answered by what could be made out of them.
+    pub malformed_answered: u64,
+    /// Messages that are none and could not be answered: dropped.
+    pub malformed_dropped: u64,
+    /// Incoming calls that an engine was told of.
+    pub calls_in: u64,
+    /// Calls that engines made.
+    pub calls_out: u64,
+    /// Requests refused because of draining.
+    pub refused_draining: u64,
+    /// Calls refused because of [`super::ShardSettings::sessions_max`].
+    pub refused_full: u64,
+    /// Calls refused because no engine of the group is attached or has room.
+    pub refused_no_engine: u64,
+    /// Sessions that are over.
+    pub sessions_over: u64,
+    /// Commands taken.
+    pub commands_taken: u64,
+    /// Commands refused.
+    pub commands_refused: u64,
+    /// Events told to engines.
+    pub events: u64,
+    /// Requests to media.
+    pub media_requests: u64,
+    /// Requests to media that were not answered in time.
+    pub media_timed_out: u64,
+    /// Requests to media that were not made because of [`super::ShardSettings::media_requests_max`].
+    pub media_refused: u64,
+    /// Replies of media that nobody waited for any more.
+    pub media_late: u64,
+    /// Media's news about sessions that are over.
+    pub media_news_late: u64,
+    /// Inputs that a session's phase had no use for: late replies, crossing ends.
+    pub absorbed: u64,
+    /// Intents that a leg refused: the session was ended, or the operation told as failed. Always a fault of ours.
+    pub intents_refused: u64,
+}
+
+/// How much a shard holds. Zero everywhere when no call is left and all timers of transactions have run out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// Sessions.
+    pub sessions: usize,
+    /// Legs, lingering ones included.
+    pub legs: usize,
+    /// Dialogs.
+    pub dialogs: usize,
+    /// Transactions.
+    pub transactions: usize,
+    /// Timers of all floors.
+    pub timers: usize,
+    /// Requests to media without a reply.
+    pub media_requests: usize,
+    /// Look-ups under way.
+    pub lookups: usize,
+    /// Outputs that were not taken out.
+    pub outputs: usize,
+}
+
+/// Sessions by the state that engines see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionsByState {
+    /// Nothing decided, or nothing sent.
+    pub initializing: usize,
+    /// Outbound, without a provisional response.
+    pub dialing: usize,
+    /// Ringing.
+    pub ringing: usize,
+    /// Up.
+    pub connected: usize,
+    /// Up and held.
+    pub on_hold: usize,
+    /// Being transferred.
+    pub transferring: usize,
+    /// Ending.
+    pub terminating: usize,
+}
