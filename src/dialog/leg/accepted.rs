@@ -142,7 +142,7 @@ impl Accepted {
                 ctx.end();
                 closing::bye(ctx, self.dialog, self.hung_up.unwrap_or_default())
             }
-            Timer::Glare | Timer::Provisional | Timer::Expires | Timer::Lookup => {
+            Timer::Glare | Timer::Reinvite | Timer::Provisional | Timer::Expires | Timer::Lookup => {
                 ctx.shared.counters.unexpected += 1;
                 State::Accepted(self)
             }

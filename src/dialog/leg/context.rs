@@ -32,6 +32,8 @@ pub(in crate::dialog) enum Timer {
     Ack,
     /// A re-INVITE that met 491 may be tried again (RFC 3261 §14.1).
     Glare,
+    /// A re-INVITE of ours has had nothing but a provisional response for 64·T1.
+    Reinvite,
     /// The provisional response is sent again: every minute (RFC 3261 §13.3.1.1).
     Provisional,
     /// The INVITE's Expires has passed (RFC 3261 §13.3.1).
@@ -42,8 +44,15 @@ pub(in crate::dialog) enum Timer {
 
 impl Timer {
     /// Every one.
-    pub const ALL: [Self; 6] =
-        [Self::Repeat, Self::Ack, Self::Glare, Self::Provisional, Self::Expires, Self::Lookup];
+    pub const ALL: [Self; 7] = [
+        Self::Repeat,
+        Self::Ack,
+        Self::Glare,
+        Self::Reinvite,
+        Self::Provisional,
+        Self::Expires,
+        Self::Lookup,
+    ];
 }
 
 /// What the legs of a shard share.

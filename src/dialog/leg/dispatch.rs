@@ -12,7 +12,7 @@ use super::super::refusal::Refusal;
 use super::super::request::Purpose;
 use super::confirmed::failure_of;
 use super::context::{Context, Retry, Sent, Timer, set_hop};
-use super::{State, closing, late};
+use super::{State, closing, late, reinvite};
 
 impl State {
     /// A request in one of the leg's dialogs.
@@ -89,7 +89,9 @@ impl State {
                 confirmed.reinvite_response(ctx, transaction, response, flow)
             }
             (Purpose::Reinvite, state) => {
-                if status.is_success() && !late::repeat_ack(ctx, transaction, response) {
+                if status.is_provisional() {
+                    reinvite::withdraw(ctx, transaction);
+                } else if status.is_success() && !late::repeat_ack(ctx, transaction, response) {
                     late::acknowledge_late(ctx, transaction, response, flow, false);
                 }
                 state

@@ -1,7 +1,7 @@
 //! ACK to a 2xx: the first one, the repeated ones, and those of forks that nobody wants any more (RFC 3261 §13.2.2.4).
 
 use crate::ground::{Description, Flow};
-use crate::sip::{Method, Response};
+use crate::sip::{HeaderName, Method, Response};
 use crate::transaction::TransactionId;
 
 use super::super::index::DialogKey;
@@ -60,7 +60,12 @@ pub(super) fn acknowledge_late(
         return;
     };
     dialog.key = ctx.shared.index.key(dialog.call_id(), dialog.local_tag(), dialog.remote_tag());
-    ctx.settle_hop(&mut dialog, Some(flow));
+    if response.headers().contains(HeaderName::Contact) {
+        ctx.settle_hop(&mut dialog, Some(flow));
+    } else {
+        // No target is named: back to where it came from.
+        dialog.hop = Some(Flow { connection: None, ..*flow });
+    }
     acknowledge(ctx, &mut dialog, invite, None);
     if is_fork {
         ctx.shared.counters.forks_ended += 1;

@@ -25,7 +25,7 @@ mod theirs;
 use crate::ground::leg::LegEvent;
 use crate::ground::{Description, Flow};
 use crate::sip::Request;
-use crate::transaction::TransactionId;
+use crate::transaction::{CancelError, TransactionId};
 
 use super::super::error::{LegIntentError, LegState};
 use super::super::offer_answer::Exchange;
@@ -54,6 +54,8 @@ pub(in crate::dialog) struct Inviting {
     answer: Option<Description>,
     /// How often it met 491.
     tries: u8,
+    /// Its transaction, once it has a provisional response and so no timer of its own any more.
+    proceeding: Option<TransactionId>,
 }
 
 /// A re-INVITE of the peer's without final response.
@@ -80,6 +82,9 @@ impl Confirmed {
                 return closing::bye(ctx, self.dialog, Vec::new());
             }
             (Timer::Glare, Reinvite::BackingOff { .. }) => self.retry(ctx),
+            (Timer::Reinvite, Reinvite::Inviting(Inviting { proceeding: Some(transaction), .. })) => {
+                withdraw(ctx, *transaction);
+            }
             _ => ctx.shared.counters.unexpected += 1,
         }
         State::Confirmed(self)
@@ -88,7 +93,13 @@ impl Confirmed {
     /// The dialog is about to end: what the peer waits for is answered, what it would repeat is acknowledged.
     pub(super) fn settle_pending(&mut self, ctx: &mut Context<'_>) {
         match std::mem::replace(&mut self.reinvite, Reinvite::Idle) {
-            Reinvite::Idle | Reinvite::Inviting(_) => {}
+            Reinvite::Idle => {}
+            Reinvite::Inviting(inviting) => {
+                if let Some(transaction) = inviting.proceeding {
+                    ctx.stop(Timer::Reinvite);
+                    withdraw(ctx, transaction);
+                }
+            }
             Reinvite::BackingOff { .. } => ctx.stop(Timer::Glare),
             Reinvite::Answering { sequence, transaction } => {
                 self.acknowledge_reinvite(ctx, transaction, sequence, None);
@@ -96,5 +107,14 @@ impl Confirmed {
             Reinvite::Asked(asked) => inside::terminate_pending(ctx, asked.transaction, &asked.request, ""),
             Reinvite::Accepted(_) => AckWait::stop(ctx),
         }
+    }
+}
+
+/// Withdraws a re-INVITE of ours that has a provisional response. A peer that is gone since would keep its transaction
+/// waiting for good: nothing but a CANCEL sets it a time (RFC 3261 §9.1).
+pub(super) fn withdraw(ctx: &mut Context<'_>, transaction: TransactionId) {
+    match ctx.transactions.cancel(transaction, &[], ctx.now) {
+        Ok(_) | Err(CancelError::AlreadyCancelled | CancelError::AlreadyFinal) => {}
+        Err(CancelError::Unknown | CancelError::Header(_)) => ctx.shared.counters.unexpected += 1,
     }
 }

@@ -255,7 +255,7 @@ impl Proceeding {
                 ctx.tell(LegEvent::Cancelled(Box::default()));
                 self.over(ctx)
             }
-            Timer::Repeat | Timer::Ack | Timer::Glare | Timer::Lookup => {
+            Timer::Repeat | Timer::Ack | Timer::Glare | Timer::Reinvite | Timer::Lookup => {
                 ctx.shared.counters.unexpected += 1;
                 State::Proceeding(self)
             }

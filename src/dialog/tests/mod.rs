@@ -1,1 +1,14 @@
+//! Legs over real transactions and virtual time, against a peer that says exactly what a test wants it to say.
 
+mod bench;
+mod cancel;
+mod lookups;
+mod network;
+mod outside;
+mod passing;
+mod random;
+mod reinvite;
+mod two_agents;
+mod uac;
+mod uas;
+mod within;

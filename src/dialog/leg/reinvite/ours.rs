@@ -42,8 +42,9 @@ impl Confirmed {
         match ctx.send(&mut self.dialog, draft) {
             Ok(_) => {
                 let exchange = Exchange::begin(offer.is_some());
-                self.reinvite =
-                    Reinvite::Inviting(Inviting { sequence, exchange, offer, answer: None, tries });
+                let (answer, proceeding) = (None, None);
+                let inviting = Inviting { sequence, exchange, offer, answer, tries, proceeding };
+                self.reinvite = Reinvite::Inviting(inviting);
                 Ok(())
             }
             Err(unsent) => {
@@ -103,9 +104,12 @@ impl Confirmed {
         let status = response.status();
         if status.is_provisional() {
             inviting.progress(ctx, response);
+            inviting.proceeding = Some(transaction);
+            ctx.after(Timer::Reinvite, ctx.shared.settings.timeout());
             self.reinvite = Reinvite::Inviting(inviting);
             return State::Confirmed(self);
         }
+        ctx.stop(Timer::Reinvite);
         if status.is_success() {
             return self.accepted(ctx, inviting, transaction, response, flow);
         }
@@ -190,6 +194,7 @@ impl Confirmed {
             return State::Confirmed(self);
         }
         self.reinvite = Reinvite::Idle;
+        ctx.stop(Timer::Reinvite);
         if failure == LegFailure::Timeout {
             return self.give_up(ctx, failure);
         }

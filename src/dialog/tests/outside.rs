@@ -1,0 +1,198 @@
+//! Requests outside of dialogs and INVITEs that cannot be taken: RFC 3261 §8.2, §11.
+
+use super::bench::{Bench, header, sdp, settings};
+use crate::dialog::{DialogSettings, Matching};
+use crate::ground::leg::LegEvent;
+use crate::sip::{HeaderName, Message, Method, Request};
+
+fn invite(bench: &mut Bench) -> Request {
+    let head = bench.head(&Method::Invite, 1, None);
+    Bench::offering(head, Some(&sdp("offer")))
+}
+
+#[test]
+fn options_is_answered_without_keeping_anything() {
+    let mut bench = Bench::new();
+    let request = bench.head(&Method::Options, 1, None).build().unwrap();
+    assert_eq!(bench.legs.matching(&request), Matching::Outside);
+    bench.receive(&request.into());
+    let response = bench.response(200, &Method::Options).into();
+    for (name, value) in [
+        (HeaderName::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"),
+        (HeaderName::Accept, "application/sdp, multipart/mixed"),
+        (HeaderName::AcceptEncoding, "identity"),
+        (HeaderName::Supported, ""),
+        (HeaderName::Server, "Callplane"),
+    ] {
+        assert_eq!(header(&response, name).as_deref(), Some(value), "{name:?}");
+    }
+    assert_eq!(bench.transactions.len(), 0);
+    assert_eq!(bench.legs.len(), 0);
+}
+
+#[test]
+fn every_method_outside_of_dialogs_gets_its_answer() {
+    for (method, status) in [
+        (Method::Register, 405),
+        (Method::Subscribe, 405),
+        (Method::Publish, 405),
+        (Method::Refer, 405),
+        (Method::Message, 405),
+        (Method::Bye, 481),
+        (Method::Info, 481),
+        (Method::Update, 481),
+        (Method::Prack, 481),
+        (Method::Notify, 481),
+        (Method::Other("FOO".into()), 501),
+    ] {
+        let mut bench = Bench::new();
+        let request = bench.head(&method, 1, None).build().unwrap();
+        bench.receive(&request.into());
+        let response = bench.response(status, &method);
+        assert_eq!(header(&response.into(), HeaderName::Allow).is_some(), status != 481, "{method}");
+        bench.nothing_told();
+        bench.assert_empty();
+    }
+}
+
+#[test]
+fn a_request_in_an_unknown_dialog_gets_481_and_an_ack_nothing() {
+    let mut bench = Bench::new();
+    for method in [Method::Invite, Method::Bye, Method::Info, Method::Options, Method::Refer] {
+        let request = bench.head(&method, 3, Some("who")).build().unwrap();
+        assert_eq!(bench.legs.matching(&request), Matching::UnknownDialog);
+        bench.receive(&request.into());
+        bench.response(481, &method);
+    }
+    bench.ack(3, "who", None);
+    bench.silent();
+    assert_eq!(bench.legs.counters().dialogs_unknown, 5);
+    assert_eq!(bench.legs.counters().stray_acks, 1);
+    bench.assert_empty();
+}
+
+#[test]
+fn a_dialog_is_found_only_by_all_of_its_three_ids() {
+    let mut bench = Bench::new();
+    let (leg, tag) = bench.incoming_call();
+    let request = bench.head(&Method::Info, 3, Some(&tag)).build().unwrap();
+    assert_eq!(bench.legs.matching(&request), Matching::Leg(leg));
+    let other = request.edit().set(HeaderName::CallId, "call-2").build().unwrap();
+    assert_eq!(bench.legs.matching(&other), Matching::UnknownDialog);
+    let other = request.edit().set(HeaderName::From, "<sip:alice@example.com>;tag=alice-2").build().unwrap();
+    assert_eq!(bench.legs.matching(&other), Matching::UnknownDialog);
+    assert_eq!(bench.legs.find("call-1", &tag, "alice-1"), Some(leg));
+    assert_eq!(bench.legs.find("call-1", "alice-1", &tag), None);
+    assert_eq!(bench.legs.ids(), [leg]);
+    let fresh = invite(&mut bench);
+    assert_eq!(bench.legs.matching(&fresh), Matching::NewCall);
+}
+
+#[test]
+fn an_invite_that_cannot_be_taken_is_refused_with_its_reason() {
+    type Change = fn(&Request) -> Request;
+    let table: [(Change, u16, HeaderName, &str); 7] = [
+        (
+            |invite| invite.edit().append(HeaderName::Require, "100rel, timer").build().unwrap(),
+            420,
+            HeaderName::Unsupported,
+            "100rel, timer",
+        ),
+        (
+            |invite| invite.edit().body("application/unknown", "x".into()).build().unwrap(),
+            415,
+            HeaderName::Accept,
+            "application/sdp, multipart/mixed",
+        ),
+        (
+            |invite| invite.edit().append(HeaderName::ContentEncoding, "gzip").build().unwrap(),
+            415,
+            HeaderName::AcceptEncoding,
+            "identity",
+        ),
+        (
+            |invite| invite.edit().uri("http://example.com/").build().unwrap(),
+            416,
+            HeaderName::CallId,
+            "call-1",
+        ),
+        (
+            |invite| invite.edit().remove(HeaderName::ContentType).build().unwrap(),
+            400,
+            HeaderName::Server,
+            "Callplane",
+        ),
+        (
+            |invite| {
+                invite
+                    .edit()
+                    .set(HeaderName::Contact, format!("<sip:{}@x>", "a".repeat(8160)))
+                    .build()
+                    .unwrap()
+            },
+            513,
+            HeaderName::Server,
+            "Callplane",
+        ),
+        (
+            |invite| invite.edit().body("multipart/mixed", "x".into()).build().unwrap(),
+            400,
+            HeaderName::Server,
+            "Callplane",
+        ),
+    ];
+    for (change, status, name, value) in table {
+        let mut bench = Bench::new();
+        let invite = invite(&mut bench);
+        bench.receive(&change(&invite).into());
+        let response = bench.response(status, &Method::Invite);
+        assert_eq!(header(&response.into(), name).as_deref(), Some(value));
+        bench.nothing_told();
+        assert_eq!(bench.legs.len(), 0);
+        bench.assert_empty();
+    }
+}
+
+#[test]
+fn an_invite_over_the_bound_is_put_off() {
+    let mut bench = Bench::with(DialogSettings { legs_max: 1, ..settings() });
+    let (_, tag) = bench.incoming_call();
+    let head = bench.head(&Method::Invite, 1, None);
+    let second = Bench::offering(head, Some(&sdp("offer")));
+    let second = second.edit().set(HeaderName::CallId, "call-2").build().unwrap();
+    bench.receive(&second.into());
+    let response = bench.response(503, &Method::Invite);
+    assert_eq!(header(&response.into(), HeaderName::RetryAfter).as_deref(), Some("5"));
+    assert!(bench.legs.open().is_err());
+    assert_eq!(bench.legs.counters().refused_at_limit, 1);
+    // The call that stands is not touched.
+    bench.within(&Method::Bye, 2, &tag);
+    bench.response(200, &Method::Bye);
+}
+
+#[test]
+fn an_invite_without_contact_or_tag_is_answered_to_its_from() {
+    let mut bench = Bench::new();
+    let invite = invite(&mut bench);
+    let old =
+        invite.edit().remove(HeaderName::Contact).set(HeaderName::From, "sip:alice@198.51.100.8").build();
+    bench.receive(&Message::from(old.unwrap()));
+    let LegEvent::Invited(invited) = bench.told() else { panic!() };
+    assert_eq!(invited.from.uri, "sip:alice@198.51.100.8");
+    let view = &bench.legs.dialogs(bench.legs.ids()[0])[0];
+    assert_eq!((view.remote_target.as_str(), view.remote_tag.as_str()), ("sip:alice@198.51.100.8", ""));
+}
+
+#[test]
+fn all_calls_can_be_cleared_at_once() {
+    let mut bench = Bench::new();
+    let (incoming, _) = bench.incoming_call();
+    let (outgoing, _) = bench.calling(Some(sdp("offer")));
+    bench.events.clear();
+    assert_eq!(bench.legs.ids(), [incoming, outgoing]);
+    assert_eq!(bench.legs.clear(&mut bench.transactions, bench.now), 2);
+    bench.drain();
+    bench.request(&Method::Bye);
+    assert_eq!(bench.events.pop_front(), Some((incoming, LegEvent::Ended)));
+    bench.assert_empty();
+}

@@ -1,0 +1,160 @@
+//! What passes through: header fields and bodies, both ways (RFC 5621 for multipart bodies).
+
+use super::bench::{Bench, body_of, field, header, invite_to, sdp, settings};
+use crate::dialog::settings::{FIELDS_BYTES_MAX, FIELDS_MAX};
+use crate::dialog::{DialogSettings, is_owned_field};
+use crate::ground::Body;
+use crate::ground::leg::{Invite, Invited, LegEvent, LegIntent};
+use crate::sip::{HeaderName, Method, Request, RequestBuilder};
+
+fn invited_by(bench: &mut Bench, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Invited {
+    let head = bench.head(&Method::Invite, 1, None);
+    let request: Request = change(head).build().expect("an INVITE");
+    bench.receive(&request.into());
+    match bench.told() {
+        LegEvent::Invited(invited) => *invited,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_invite_comes_up_with_all_that_is_not_ours() {
+    let mut bench = Bench::new();
+    let invited = invited_by(&mut bench, |head| {
+        head.header(HeaderName::Supported, "100rel, timer")
+            .header(HeaderName::Allow, "INVITE")
+            .header(HeaderName::Subject, "Lunch")
+            .header(HeaderName::UserAgent, "Phone/1.0")
+            .header(HeaderName::PAssertedIdentity, "<sip:alice@example.com>")
+            .header_named("X-Tenant", "blue")
+            .header_named("x-tenant", "green")
+            .body("application/sdp", sdp("offer").0)
+    });
+    let expected = [
+        field("Subject", "Lunch"),
+        field("User-Agent", "Phone/1.0"),
+        field("P-Asserted-Identity", "<sip:alice@example.com>"),
+        field("X-Tenant", "blue"),
+        field("x-tenant", "green"),
+    ];
+    assert_eq!(invited.fields, expected);
+    assert_eq!(invited.request_user, "echo");
+    assert_eq!(invited.from.display_name, "Alice");
+    assert_eq!(invited.to.uri, "sip:echo@us.example.com");
+    assert_eq!((invited.call_id.as_str(), invited.max_forwards), ("call-1", 70));
+    assert_eq!((invited.offer, invited.body), (Some(sdp("offer")), None));
+    assert_eq!(invited.source, bench.source);
+}
+
+#[test]
+fn escapes_in_the_user_part_are_resolved() {
+    let mut bench = Bench::new();
+    let head = bench.head(&Method::Invite, 1, None);
+    let request = Bench::offering(head, None).edit().uri("sip:room-%62%20lue;x=y@192.0.2.1").build().unwrap();
+    bench.receive(&request.into());
+    let LegEvent::Invited(invited) = bench.told() else { panic!() };
+    assert_eq!(invited.request_user, "room-b lue;x=y");
+    assert_eq!(invited.request_uri, "sip:room-%62%20lue;x=y@192.0.2.1");
+}
+
+#[test]
+fn no_more_fields_come_up_than_may() {
+    let mut bench = Bench::new();
+    let invited = invited_by(&mut bench, |head| (0..70).fold(head, |head, i| head.header_named("X-Many", i)));
+    assert_eq!(invited.fields.len(), FIELDS_MAX);
+    assert_eq!(bench.legs.counters().fields_dropped, 6);
+    let mut bench = Bench::new();
+    let invited = invited_by(&mut bench, |head| {
+        (0..5).fold(head, |head, _| head.header_named("X-Long", "y".repeat(FIELDS_BYTES_MAX / 4)))
+    });
+    assert_eq!(invited.fields.len(), 3);
+    assert_eq!(bench.legs.counters().fields_dropped, 2);
+}
+
+const PARTS: &str = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\ns=in parts\r\n\r\n\
+                     --b\r\nContent-Type: application/isup\r\n\r\nxyz\r\n--b--\r\n";
+const ONE_PART: &str = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\ns=alone\r\n\r\n--b--\r\n";
+
+#[test]
+fn a_description_is_found_in_a_multipart_body_and_the_rest_comes_up() {
+    let mut bench = Bench::new();
+    let content_type = "multipart/mixed;boundary=b";
+    let invited = invited_by(&mut bench, |head| head.body(content_type, PARTS.into()));
+    assert_eq!(invited.offer, Some(sdp("in parts")));
+    assert_eq!(invited.body, Some(Body { content_type: content_type.into(), content: PARTS.into() }));
+    let mut bench = Bench::new();
+    let invited = invited_by(&mut bench, |head| head.body(content_type, ONE_PART.into()));
+    assert_eq!((invited.offer, invited.body), (Some(sdp("alone")), None));
+}
+
+#[test]
+fn a_body_that_describes_no_session_comes_up_where_it_is_taken() {
+    let taken = DialogSettings { accept: vec!["application/vnd.x".into()], ..settings() };
+    let mut bench = Bench::with(taken);
+    let invited = invited_by(&mut bench, |head| head.body("application/vnd.x;v=2", "x".into()));
+    let body = Body { content_type: "application/vnd.x;v=2".into(), content: "x".into() };
+    assert_eq!((invited.offer, invited.body), (None, Some(body)));
+    // Optional ones need not be understood; a description for something else is not the offer.
+    for (disposition, content_type) in
+        [("render;handling=optional", "text/plain"), ("early-session", "application/sdp")]
+    {
+        let mut bench = Bench::new();
+        let invited = invited_by(&mut bench, |head| {
+            head.header(HeaderName::ContentDisposition, disposition).body(content_type, "v=0\r\n".into())
+        });
+        assert_eq!(invited.offer, None);
+        assert_eq!(invited.body.unwrap().content_type, content_type);
+    }
+}
+
+#[test]
+fn what_a_session_gives_goes_out() {
+    let mut bench = Bench::new();
+    let leg = bench.legs.open().unwrap();
+    let fields = vec![field("User-Agent", "Engine/2"), field("X-Tenant", "blue"), field("Subject", "Lunch")];
+    let invite = Invite { fields, offer: Some(sdp("o")), ..invite_to("sip:bob@198.51.100.7") };
+    assert_eq!(bench.intent(leg, LegIntent::Invite(Box::new(invite))), Ok(()));
+    let invite = bench.request(&Method::Invite);
+    assert_eq!(invite.headers().all(HeaderName::UserAgent).collect::<Vec<_>>(), ["Engine/2"]);
+    assert_eq!(header(&invite.clone().into(), HeaderName::Subject).as_deref(), Some("Lunch"));
+    assert_eq!(invite.headers().by_name("x-tenant").count(), 1);
+
+    let mut bench = Bench::new();
+    let (leg, _) = bench.invited(Some(&sdp("offer")));
+    let reject = LegIntent::Reject {
+        status: 403,
+        phrase: Some("No".into()),
+        contacts: Vec::new(),
+        retry_after: None,
+        fields: vec![field("X-Code", "17")],
+        body: Some(Body { content_type: "text/plain".into(), content: "why not".into() }),
+    };
+    assert_eq!(bench.intent(leg, reject), Ok(()));
+    let response = bench.response(403, &Method::Invite);
+    assert_eq!(response.reason(), "No");
+    assert_eq!(response.headers().by_name("X-Code").count(), 1);
+    assert_eq!(body_of(&response.into()).map(|body| body.0), Some("why not".into()));
+}
+
+#[test]
+fn a_bye_brings_its_reason_and_its_fields() {
+    let mut bench = Bench::new();
+    let (_, tag) = bench.incoming_call();
+    let bye = bench.head(&Method::Bye, 2, Some(&tag)).header(HeaderName::Reason, "Q.850;cause=16;text=\"x\"");
+    bench.receive(&bye.header_named("X-Mos", "4.1").build().unwrap().into());
+    let LegEvent::HungUp(farewell) = bench.told() else { panic!() };
+    assert_eq!(farewell.reason.as_deref(), Some("Q.850;cause=16;text=\"x\""));
+    assert_eq!((farewell.status, farewell.fields), (0, vec![field("X-Mos", "4.1")]));
+}
+
+#[test]
+fn fields_are_ours_under_any_of_their_names() {
+    for name in
+        ["Via", "v", "CALL-ID", "i", "Content-Type", "c", "contact", "m", "Route", "Require", "Max-Forwards"]
+    {
+        assert!(is_owned_field(name), "{name}");
+    }
+    for name in ["X-Any", "Reason", "Subject", "s", "User-Agent", "Diversion", "P-Asserted-Identity"] {
+        assert!(!is_owned_field(name), "{name}");
+    }
+}
