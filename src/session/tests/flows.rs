@@ -1,9 +1,8 @@
 //! Whole calls, read as a row of words.
 
 use super::super::event::{EndCause, Outcome};
-use super::super::media::{MediaError, PlaybackCause};
+use super::super::media::MediaError;
 use super::*;
-use crate::ground::leg::LegFailure;
 
 fn ended(bench: &Bench) -> &super::super::event::Ended {
     match &bench.events.last().expect("events").payload {

@@ -1,0 +1,122 @@
+//! Commands, and looking at sessions.
+
+use super::*;
+use crate::ground::HeaderField;
+
+fn made(bench: &mut Bench, text: &str, create: Create) -> Result<CommandDone, CommandError> {
+    bench.command(&id(text), Some(engine("e1")), Verb::Create(Box::new(create)))
+}
+
+#[test]
+fn a_command_is_answered_before_what_it_leads_to() {
+    let mut bench = Bench::new();
+    bench.receive(&invite("c1"));
+    let session = bench.session();
+    bench.order.clear();
+    bench.do_verb(&session, Verb::Ring { status: 180, fields: Vec::new() });
+    assert_eq!(bench.order.first(), Some(&"reply"));
+    bench.order.clear();
+    made(&mut bench, "o1", create("sip:b@198.51.100.7")).expect("a call");
+    assert_eq!(bench.order[..2], ["reply", "event"]);
+}
+
+#[test]
+fn call_ids_of_ours_fall_to_our_own_shard() {
+    let mut bench = Bench::new();
+    let placement = settings().placement;
+    for call in 0..20 {
+        made(&mut bench, &format!("o{call}"), create("sip:b@198.51.100.7")).expect("a call");
+        let invite = bench.last_sent();
+        let call_id = invite.lines().find_map(|line| line.strip_prefix("Call-ID: ")).expect("a Call-ID");
+        assert_eq!(placement.shard_of(call_id.as_bytes()), 2);
+    }
+}
+
+#[test]
+fn an_id_that_is_taken_makes_no_other_session() {
+    let mut bench = Bench::new();
+    made(&mut bench, "o1", create("sip:b@198.51.100.7")).expect("a call");
+    assert_eq!(
+        made(&mut bench, "o1", create("sip:b@198.51.100.7")),
+        Err(CommandError::SessionExists(id("o1")))
+    );
+}
+
+#[test]
+fn targets_that_cannot_be_called_are_refused() {
+    let mut bench = Bench::new();
+    for target in ["", "echo", "tel:+123", "mailto:a@b", "sip:"] {
+        assert!(
+            matches!(made(&mut bench, "o1", create(target)), Err(CommandError::BadTarget(_))),
+            "{target}"
+        );
+    }
+    let by_proxy = |proxy: &str| Create { outbound_proxy: Some(proxy.into()), ..create("tel:+123") };
+    assert!(matches!(made(&mut bench, "o1", by_proxy("nonsense")), Err(CommandError::BadTarget(_))));
+    made(&mut bench, "o1", by_proxy("sip:198.51.100.7")).expect("a call");
+    let invite = bench.last_sent();
+    assert!(
+        invite.starts_with("INVITE tel:+123 ") && invite.contains("Route: <sip:198.51.100.7;lr>"),
+        "{invite}"
+    );
+}
+
+#[test]
+fn header_fields_that_the_floors_own_are_refused() {
+    let mut bench = Bench::new();
+    let with = |name: &str, value: &str| {
+        let fields = vec![HeaderField { name: name.into(), value: value.into() }];
+        Create { fields, ..create("sip:b@198.51.100.7") }
+    };
+    for (name, value) in [("Via", "x"), ("call-id", "x"), ("X-A", "b\r\nVia: c"), ("X A", "b")] {
+        assert!(
+            matches!(made(&mut bench, "o1", with(name, value)), Err(CommandError::BadArgument(_))),
+            "{name}"
+        );
+    }
+    made(&mut bench, "o1", with("X-Account", "7")).expect("a call");
+    assert!(bench.last_sent().contains("\r\nX-Account: 7\r\n"));
+}
+
+#[test]
+fn whoever_calls_without_a_name_has_the_configured_one() {
+    let mut bench = Bench::new();
+    made(&mut bench, "o1", create("sip:b@198.51.100.7")).expect("a call");
+    let invite = bench.last_sent();
+    assert!(invite.contains("\r\nFrom: <sip:callplane@callplane.invalid>;tag="), "{invite}");
+    assert!(invite.contains("\r\nTo: <sip:b@198.51.100.7>\r\n"), "{invite}");
+}
+
+#[test]
+fn a_call_made_for_another_has_one_hop_less_to_go() {
+    let mut bench = Bench::new();
+    bench.receive(&invite("c1").replace("Max-Forwards: 70", "Max-Forwards: 9"));
+    let parent = bench.session();
+    let child = Create { parent: Some(parent), ..create("sip:b@198.51.100.7") };
+    made(&mut bench, "o1", child).expect("a call");
+    assert!(bench.last_sent().contains("\r\nMax-Forwards: 8\r\n"));
+    bench.receive(&invite("c2").replace("Max-Forwards: 70", "Max-Forwards: 1"));
+    let parent = bench.session();
+    let child = Create { parent: Some(parent), ..create("sip:b@198.51.100.7") };
+    assert!(matches!(made(&mut bench, "o2", child), Err(CommandError::LimitReached(_))));
+}
+
+#[test]
+fn sessions_are_told_in_pages_by_id() {
+    let mut bench = Bench::new();
+    for name in ["o3", "o1", "o2"] {
+        made(&mut bench, name, create("sip:b@198.51.100.7")).expect("a call");
+    }
+    let page = |after: &str, limit: u32, owner: &str| Query::Page {
+        group: "default".into(),
+        engine: owner.into(),
+        after: after.into(),
+        limit,
+    };
+    assert_eq!(bench.query(page("", 2, "")), ["o1", "o2"]);
+    assert_eq!(bench.query(page("o2", 2, "e1")), ["o3"]);
+    assert!(bench.query(page("", 2, "e2")).is_empty());
+    assert_eq!(bench.query(Query::One(id("o2"))), ["o2"]);
+    assert!(bench.query(Query::One(id("o9"))).is_empty());
+    assert_eq!(bench.shard.sessions_by_state().dialing, 3);
+}
