@@ -147,6 +147,7 @@ pub struct Fabric {
     scratch: Box<Scratch>,
     mix: Box<Mix>,
     random: Random,
+    playbacks: usize,
     counters: FabricCounters,
 }
 
@@ -169,6 +170,7 @@ impl Fabric {
             scratch: Box::new(scratch),
             mix: Box::default(),
             random,
+            playbacks: 0,
             counters: FabricCounters::default(),
         }
     }
@@ -201,8 +203,8 @@ impl Fabric {
 
     /// Playbacks that run.
     #[must_use]
-    pub fn playbacks(&self) -> usize {
-        self.endpoints.iter().filter(|(_, endpoint)| endpoint.playback.is_some()).count()
+    pub const fn playbacks(&self) -> usize {
+        self.playbacks
     }
 
     /// What it counted.

@@ -175,7 +175,7 @@ mod tests {
         let first = served(&mut wheel, Instant::from_millis(1))[0].1;
         let after = served(&mut wheel, Instant::from_millis(1001));
         assert!(after.len() <= 6);
-        assert!(after.iter().all(|turn| (turn.1 - first) % 20 == 0));
+        assert!(after.iter().all(|turn| (turn.1 - first).is_multiple_of(20)));
         assert!(wheel.lateness().skipped_ms >= 880);
     }
 

@@ -119,8 +119,9 @@ impl Fabric {
     /// # Errors
     /// [`Failure::NoEndpoint`].
     pub fn close(&mut self, key: EndpointKey) -> Result<Statistics, Failure> {
-        let mut endpoint = self.detach(key)?;
-        self.outputs.extend(endpoint.end_playback(PlayEnd::Closed));
+        self.leave_bridge(key);
+        let mut endpoint = self.endpoints.remove(key).ok_or(Failure::NoEndpoint)?;
+        self.playback_ended(endpoint.end_playback(PlayEnd::Closed));
         Ok(endpoint.statistics())
     }
 
@@ -136,13 +137,15 @@ impl Fabric {
         Ok(statistics)
     }
 
-    /// Takes an endpoint out with all that it is, to go to another fabric. It leaves its bridge.
+    /// Takes an endpoint out with all that it is, to go to another fabric. It leaves its bridge, and its owner is told.
     ///
     /// # Errors
     /// [`Failure::NoEndpoint`].
     pub fn detach(&mut self, key: EndpointKey) -> Result<Endpoint, Failure> {
-        self.leave_bridge(key);
+        let left = self.leave_bridge(key);
         let mut endpoint = self.endpoints.remove(key).ok_or(Failure::NoEndpoint)?;
+        self.outputs.extend(left.map(|bridge| endpoint.output(Event::LeftBridge { bridge })));
+        self.playbacks -= usize::from(endpoint.playback.is_some());
         endpoint.on_wheel = false;
         endpoint.watched_at = None;
         Ok(endpoint)
@@ -150,6 +153,7 @@ impl Fabric {
 
     /// Takes an endpoint in that another fabric gave away. Its stream, its playback and its timeout go on.
     pub fn attach(&mut self, endpoint: Endpoint, now: Instant) -> EndpointKey {
+        self.playbacks += usize::from(endpoint.playback.is_some());
         let key = self.settle(endpoint);
         self.watch(key);
         self.put_on_wheel(key, now);

@@ -1,6 +1,6 @@
 //! Playbacks and digits, asked for and stopped.
 
-use super::{Fabric, Item};
+use super::{Fabric, Item, Output};
 use crate::ground::Instant;
 use crate::media::core::endpoint::EndpointKey;
 use crate::media::core::playback::{PlayEnd, PlayOrder, Playback};
@@ -19,7 +19,8 @@ impl Fabric {
         let playback = Playback::new(order)?;
         let replaced = endpoint.end_playback(PlayEnd::Replaced);
         endpoint.playback = Some(Box::new(playback));
-        self.outputs.extend(replaced);
+        self.playbacks += 1;
+        self.playback_ended(replaced);
         self.put_on_wheel(key, now);
         Ok(())
     }
@@ -35,8 +36,14 @@ impl Fabric {
             return Err(Failure::NoPlayback);
         }
         let stopped = endpoint.end_playback(PlayEnd::Stopped);
-        self.outputs.extend(stopped);
+        self.playback_ended(stopped);
         Ok(())
+    }
+
+    /// A playback was taken off, if there was one: its owner is told.
+    pub(super) fn playback_ended(&mut self, told: Option<Output>) {
+        self.playbacks -= usize::from(told.is_some());
+        self.outputs.extend(told);
     }
 
     /// Sends digits, after those that are being sent.

@@ -1,5 +1,7 @@
 //! What time does: turns of rooms, frames of playbacks, digits, RTP timeouts.
 
+use std::sync::Arc;
+
 use super::{Fabric, Item, Wire};
 use crate::ground::Instant;
 use crate::media::core::bridge::BridgeKey;
@@ -61,25 +63,31 @@ impl Fabric {
                     self.outputs.push_back(endpoint.output(Event::DtmfSent));
                 }
             }
-        } else if let Some(mut playback) = endpoint.playback.take() {
-            if playback.is_new() {
-                let started = Event::PlayStarted { playback: playback.playback.clone() };
-                self.outputs.push_back(endpoint.output(started));
-            }
-            let goes_on = playback.next_frame(&mut self.scratch.frame);
-            endpoint.playback = Some(playback);
-            if goes_on {
-                self.counters.frames_played += 1;
-                if let Some(to) = endpoint.destination() {
-                    let frame = self.scratch.frame;
-                    endpoint.send_frame(to, &frame, deadline, &mut self.scratch, wire);
-                }
-            } else {
-                self.outputs.extend(endpoint.end_playback(PlayEnd::Finished));
-            }
+        } else {
+            self.play_frame(key, deadline, wire);
         }
+        let Some(endpoint) = self.endpoints.get_mut(key) else { return Turn::Over };
         endpoint.on_wheel = endpoint.digits.is_some() || endpoint.playback.is_some();
         if endpoint.on_wheel { Turn::Again } else { Turn::Over }
+    }
+
+    fn play_frame(&mut self, key: EndpointKey, deadline: Instant, wire: &mut impl Wire) {
+        let Some(endpoint) = self.endpoints.get_mut(key) else { return };
+        let Some(playback) = &mut endpoint.playback else { return };
+        let is_new = playback.is_new();
+        if !playback.next_frame(&mut self.scratch.frame) {
+            let ended = endpoint.end_playback(PlayEnd::Finished);
+            return self.playback_ended(ended);
+        }
+        self.counters.frames_played += 1;
+        if is_new {
+            let started = Event::PlayStarted { playback: Arc::clone(&playback.playback) };
+            self.outputs.push_back(endpoint.output(started));
+        }
+        if let Some(to) = endpoint.destination() {
+            let frame = self.scratch.frame;
+            endpoint.send_frame(to, &frame, deadline, &mut self.scratch, wire);
+        }
     }
 
     /// One turn of a room.

@@ -57,7 +57,7 @@ fn what_fails_changes_nothing() {
     let mut exchange = Exchange::new();
     let [a] = exchange.phones();
     let rows = [
-        ("v=0\r\nnonsense", Failure::BadDescription(String::new())),
+        ("not a description", Failure::BadDescription(String::new())),
         (
             "v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nc=IN IP4 1.2.3.4\r\nt=0 0\r\nm=audio 4 RTP/AVP 18\r\n",
             Failure::NothingAcceptable,

@@ -1,0 +1,306 @@
+//! Between the generated types and the node's own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::codec::Codec;
+use crate::media::core::{
+    Agreed, BridgeMode, Described, DigitPlan, Event, Failure, PlayEnd, Statistics, Step,
+};
+use crate::media::settings::codec_named;
+use crate::media::worker::operation::{Create, Kept, Negotiate, Operation, Outcome, Reply, Source};
+use crate::media::worker::owner::Item;
+use crate::proto::media::v1 as proto;
+use crate::proto::media::v1::request::Operation as Asked;
+use crate::sdp::{Direction, RemotePlace};
+
+/// The longest name of an owner, in bytes.
+const OWNER_BYTES_MAX: usize = 128;
+
+/// How long a digit sounds, and the pause after it, when the request does not say.
+const DIGIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(60));
+
+fn bad(what: impl Into<String>) -> Failure {
+    Failure::BadRequest(what.into())
+}
+
+/// Whether an owner may be called that.
+pub fn check_owner(name: &str) -> Result<(), Failure> {
+    if name.is_empty() || name.len() > OWNER_BYTES_MAX {
+        return Err(bad(format!("owner must have 1 to {OWNER_BYTES_MAX} characters")));
+    }
+    Ok(())
+}
+
+/// What is asked.
+pub fn operation(asked: Asked) -> Result<Operation, Failure> {
+    Ok(match asked {
+        Asked::Hello(_) => return Err(bad("hello is the first request of a stream, and only the first")),
+        Asked::Negotiate(asked) => Operation::Negotiate(Box::new(negotiate(asked)?)),
+        Asked::Commit(proto::Commit { endpoint_id, generation, remote }) => {
+            Operation::Commit { endpoint: endpoint_id, generation, remote }
+        }
+        Asked::Rollback(proto::Rollback { endpoint_id, generation }) => {
+            Operation::Rollback { endpoint: endpoint_id, generation }
+        }
+        Asked::SelectRemote(proto::SelectRemote { endpoint_id, remote }) => {
+            Operation::SelectRemote { endpoint: endpoint_id, remote }
+        }
+        Asked::CloseEndpoint(proto::CloseEndpoint { endpoint_id }) => {
+            Operation::Close { endpoint: endpoint_id }
+        }
+        Asked::CreateBridge(asked) => Operation::CreateBridge {
+            mode: bridge_mode(asked.mode())?,
+            bridge: asked.bridge_id,
+            affinity: asked.affinity,
+        },
+        Asked::DestroyBridge(proto::DestroyBridge { bridge_id }) => {
+            Operation::DestroyBridge { bridge: bridge_id }
+        }
+        Asked::AddMember(proto::AddMember { bridge_id, endpoint_id }) => {
+            Operation::AddMember { bridge: bridge_id, endpoint: endpoint_id }
+        }
+        Asked::RemoveMember(proto::RemoveMember { bridge_id, endpoint_id }) => {
+            Operation::RemoveMember { bridge: bridge_id, endpoint: endpoint_id }
+        }
+        Asked::Play(proto::Play { endpoint_id, playback_id, source }) => {
+            Operation::Play { endpoint: endpoint_id, playback: playback_id, source: self::source(source)? }
+        }
+        Asked::StopPlay(proto::StopPlay { endpoint_id, playback_id }) => {
+            Operation::StopPlay { endpoint: endpoint_id, playback: playback_id }
+        }
+        Asked::SendDtmf(proto::SendDtmf { endpoint_id, digits, tone_duration, gap_duration }) => {
+            if digits.is_empty() {
+                return Err(bad("digits is required"));
+            }
+            let tone = optional("tone_duration", tone_duration)?.unwrap_or(DIGIT.0);
+            let gap = optional("gap_duration", gap_duration)?.unwrap_or(DIGIT.1);
+            Operation::SendDigits { endpoint: endpoint_id, plan: DigitPlan { digits, tone, gap } }
+        }
+        Asked::Mute(proto::Mute { endpoint_id, muted }) => Operation::Mute { endpoint: endpoint_id, muted },
+        Asked::Reconcile(proto::Reconcile { endpoint_ids, bridge_ids }) => {
+            Operation::Reconcile(Arc::new(Kept {
+                endpoints: endpoint_ids.into_iter().collect(),
+                bridges: bridge_ids.into_iter().collect(),
+            }))
+        }
+    })
+}
+
+fn negotiate(asked: proto::Negotiate) -> Result<Negotiate, Failure> {
+    let intent = asked.intent.unwrap_or_default();
+    let step = match asked.step.ok_or_else(|| bad("step is required"))? {
+        proto::negotiate::Step::MakeOffer(proto::MakeOffer {}) => Step::MakeOffer,
+        proto::negotiate::Step::AnswerOffer(proto::AnswerOffer { offer }) => Step::AnswerOffer(offer),
+        proto::negotiate::Step::ApplyAnswer(proto::ApplyAnswer { answer }) => Step::ApplyAnswer(answer),
+    };
+    Ok(Negotiate {
+        endpoint: asked.endpoint_id,
+        create: asked.create.map(create).transpose()?,
+        generation: asked.generation,
+        remote: asked.remote,
+        direction: direction_wanted(intent.direction())?,
+        codecs: codecs(&intent.codecs)?,
+        codecs_from: intent.codecs_from,
+        step,
+    })
+}
+
+fn create(asked: proto::EndpointSettings) -> Result<Create, Failure> {
+    let rtp_timeout = optional("rtp_timeout", asked.rtp_timeout)?;
+    if rtp_timeout == Some(Duration::ZERO) {
+        return Err(bad("rtp_timeout must be more than 0"));
+    }
+    Ok(Create {
+        affinity: asked.affinity,
+        session_id: asked.session_id,
+        call_id: asked.call_id,
+        traceparent: asked.traceparent,
+        rtp_timeout,
+    })
+}
+
+/// The codecs of these names (`PCMU` or `PCMU/8000`) that are spoken here.
+fn codecs(names: &[String]) -> Result<Vec<Codec>, Failure> {
+    let mut known = Vec::new();
+    for name in names {
+        let encoding = name.split('/').next().unwrap_or_default();
+        known.extend(codec_named(encoding).filter(|codec| !known.contains(codec)));
+    }
+    if known.is_empty() && !names.is_empty() {
+        return Err(bad("none of the codecs is spoken here"));
+    }
+    Ok(known)
+}
+
+const fn direction_wanted(asked: proto::Direction) -> Result<Direction, Failure> {
+    Ok(match asked {
+        proto::Direction::Unspecified | proto::Direction::Sendrecv => Direction::SendRecv,
+        proto::Direction::Sendonly => Direction::SendOnly,
+        proto::Direction::Recvonly => Direction::RecvOnly,
+        proto::Direction::Inactive => Direction::Inactive,
+    })
+}
+
+fn bridge_mode(asked: proto::BridgeMode) -> Result<BridgeMode, Failure> {
+    match asked {
+        proto::BridgeMode::Unspecified => Err(bad("mode is required")),
+        proto::BridgeMode::Relay => Ok(BridgeMode::Relay),
+        proto::BridgeMode::Mesh => Ok(BridgeMode::Mesh),
+        proto::BridgeMode::Mix => Ok(BridgeMode::Mix),
+        proto::BridgeMode::Echo => Ok(BridgeMode::Echo),
+    }
+}
+
+fn source(asked: Option<proto::play::Source>) -> Result<Source, Failure> {
+    match asked.ok_or_else(|| bad("source is required"))? {
+        proto::play::Source::Tone(proto::Tone { frequency_hz, level_db, duration }) => {
+            Ok(Source::Tone { frequency_hz, level_db, duration: optional("duration", duration)? })
+        }
+        proto::play::Source::File(proto::File { path, times }) => Ok(Source::File { path, times }),
+    }
+}
+
+fn optional(field: &str, asked: Option<prost_types::Duration>) -> Result<Option<Duration>, Failure> {
+    let read = |asked| Duration::try_from(asked).map_err(|_| bad(format!("{field} must not be negative")));
+    asked.map(read).transpose()
+}
+
+fn duration(duration: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+/// A reply or an event.
+pub fn item(item: Item) -> proto::ControlItem {
+    let item = match item {
+        Item::Reply { id, reply, .. } => proto::control_item::Item::Reply(self::reply(id, reply)),
+        Item::Event { endpoint, event } => proto::control_item::Item::Event(proto::EndpointEvent {
+            endpoint_id: endpoint.to_string(),
+            event: Some(self::event(event)),
+        }),
+    };
+    proto::ControlItem { item: Some(item) }
+}
+
+/// A reply.
+pub fn reply(id: u64, reply: Reply) -> proto::Reply {
+    let result = match reply {
+        Ok(Outcome::Done) => proto::reply::Result::Done(proto::Done {}),
+        Ok(Outcome::Negotiated(described)) => proto::reply::Result::Negotiated(negotiated(*described)),
+        Ok(Outcome::Closed(statistics)) => proto::reply::Result::EndpointClosed(proto::EndpointClosed {
+            statistics: Some(self::statistics(statistics)),
+        }),
+        Err(failure) => proto::reply::Result::Failure(proto::Failure {
+            code: code(&failure).into(),
+            message: failure.to_string(),
+        }),
+    };
+    proto::Reply { id, result: Some(result) }
+}
+
+const fn code(failure: &Failure) -> proto::failure::Code {
+    use proto::failure::Code;
+    match failure {
+        Failure::NoEndpoint => Code::NoEndpoint,
+        Failure::NoBridge => Code::NoBridge,
+        Failure::NoPlayback => Code::NoPlayback,
+        Failure::Exists(_) => Code::Exists,
+        Failure::NoPort => Code::NoPort,
+        Failure::NothingAcceptable => Code::NothingAcceptable,
+        Failure::BadDescription(_) => Code::BadDescription,
+        Failure::BadAnswer(_) => Code::BadAnswer,
+        Failure::StaleGeneration { .. } => Code::StaleGeneration,
+        Failure::NotNegotiated(_) => Code::NotNegotiated,
+        Failure::NoTelephoneEvent => Code::NoTelephoneEvent,
+        Failure::FileUnusable(_) => Code::FileUnusable,
+        Failure::Limit { .. } => Code::Limit,
+        Failure::BadRequest(_) => Code::BadRequest,
+        Failure::OldIncarnation { .. } => Code::OldIncarnation,
+        Failure::Internal(_) => Code::Internal,
+    }
+}
+
+fn negotiated(described: Described) -> proto::Negotiated {
+    proto::Negotiated {
+        local_description: described.local,
+        facts: described.agreed.map(facts),
+        descriptor: described.descriptor,
+    }
+}
+
+fn facts(agreed: Agreed) -> proto::Facts {
+    let direction = match agreed.direction {
+        Direction::SendRecv => proto::Direction::Sendrecv,
+        Direction::SendOnly => proto::Direction::Sendonly,
+        Direction::RecvOnly => proto::Direction::Recvonly,
+        Direction::Inactive => proto::Direction::Inactive,
+    };
+    let remote = match agreed.remote {
+        Some(RemotePlace::At(address)) => address.to_string(),
+        Some(RemotePlace::Named { host, port }) => format!("{host}:{port}"),
+        Some(RemotePlace::Nowhere) | None => String::new(),
+    };
+    let codec = agreed.codec.map(|codec| format!("{}/{}", codec.name(), codec.clock_rate_hz()));
+    proto::Facts {
+        direction: direction.into(),
+        codec: codec.unwrap_or_default(),
+        local_address: agreed.local.to_string(),
+        remote_address: remote,
+        telephone_event: agreed.telephone_event,
+        ptime_ms: u32::from(agreed.ptime_ms),
+        held_by_peer: agreed.held_by_peer,
+    }
+}
+
+const fn statistics(statistics: Statistics) -> proto::Statistics {
+    proto::Statistics {
+        packets_received: statistics.packets_received,
+        packets_sent: statistics.packets_sent,
+        packets_lost: statistics.packets_lost,
+        jitter_us: statistics.jitter_us,
+        bytes_received: statistics.bytes_received,
+        bytes_sent: statistics.bytes_sent,
+    }
+}
+
+fn event(event: Event) -> proto::endpoint_event::Event {
+    use proto::endpoint_event::Event as Told;
+    match event {
+        Event::Dtmf { digit, duration } => {
+            Told::Dtmf(proto::Dtmf { digit: digit.into(), duration: Some(self::duration(duration)) })
+        }
+        Event::RtpSilent { silent_for } => {
+            Told::RtpSilent(proto::RtpSilent { silent_for: Some(duration(silent_for)) })
+        }
+        Event::RtpBack { silent_for } => {
+            Told::RtpBack(proto::RtpBack { silent_for: Some(duration(silent_for)) })
+        }
+        Event::PlayStarted { playback } => {
+            Told::PlayStarted(proto::PlayStarted { playback_id: playback.to_string() })
+        }
+        Event::PlayEnded { playback, end, played } => Told::PlayEnded(proto::PlayEnded {
+            playback_id: playback.to_string(),
+            cause: play_end(end).into(),
+            reason: String::new(),
+            played: Some(duration(played)),
+        }),
+        Event::DtmfSent => Told::DtmfSent(proto::DtmfSent {}),
+        Event::LeftBridge { bridge } => Told::LeftBridge(proto::LeftBridge { bridge_id: bridge.to_string() }),
+        Event::Closed { reason, statistics } => Told::Closed(proto::Closed {
+            reason: reason.to_owned(),
+            statistics: Some(self::statistics(statistics)),
+        }),
+    }
+}
+
+const fn play_end(end: PlayEnd) -> proto::play_ended::Cause {
+    match end {
+        PlayEnd::Finished => proto::play_ended::Cause::Finished,
+        PlayEnd::Stopped => proto::play_ended::Cause::Stopped,
+        PlayEnd::Replaced => proto::play_ended::Cause::Replaced,
+        PlayEnd::Closed => proto::play_ended::Cause::Closed,
+    }
+}

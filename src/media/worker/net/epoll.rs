@@ -1,0 +1,169 @@
+//! The back end that works everywhere on Linux: one epoll, one timer, a socket per endpoint.
+//!
+//! Readiness is level-triggered and one datagram is read per report, so that a packet costs `recvfrom` and `sendto`
+//! and its share of one `epoll_wait`: a socket that has more is reported again with the next.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::event::epoll;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+
+use super::{Backend, Woken};
+use crate::ground::Instant;
+use crate::media::core::{Dropped, EndpointKey, Fabric, PACKET_BYTES_MAX, Wire};
+use crate::media::worker::clock;
+
+/// Reports taken by one call.
+const EVENTS_MAX: usize = 256;
+
+/// What reports of the doorbell and the timer bear: no endpoint's key.
+const DOORBELL: u64 = u64::MAX;
+const TIMER: u64 = u64::MAX - 1;
+
+/// The sockets, by their endpoint's place.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    places: Vec<Option<(EndpointKey, OwnedFd)>>,
+    count: usize,
+    unsent: u64,
+}
+
+impl Sockets {
+    fn get(&self, endpoint: EndpointKey) -> Option<&OwnedFd> {
+        let (key, socket) = self.places.get(endpoint.index())?.as_ref()?;
+        (*key == endpoint).then_some(socket)
+    }
+}
+
+impl Wire for Sockets {
+    fn send(&mut self, from: EndpointKey, to: SocketAddr, packet: &[u8]) -> bool {
+        let sent =
+            self.get(from).is_some_and(|socket| sendto(socket, packet, SendFlags::empty(), &to).is_ok());
+        self.unsent += u64::from(!sent);
+        sent
+    }
+}
+
+/// The back end.
+#[derive(Debug)]
+pub struct Epoll {
+    epoll: OwnedFd,
+    timer: OwnedFd,
+    /// What the timer is set to.
+    armed: Option<Instant>,
+    sockets: Sockets,
+    buffer: Box<[u8; PACKET_BYTES_MAX + 1]>,
+}
+
+impl Backend for Epoll {
+    type Wire = Sockets;
+
+    fn new(doorbell: BorrowedFd<'_>) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let timer =
+            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        epoll::add(&epoll, doorbell, epoll::EventData::new_u64(DOORBELL), epoll::EventFlags::IN)?;
+        epoll::add(&epoll, &timer, epoll::EventData::new_u64(TIMER), epoll::EventFlags::IN)?;
+        Ok(Self {
+            epoll,
+            timer,
+            armed: None,
+            sockets: Sockets::default(),
+            buffer: Box::new([0; PACKET_BYTES_MAX + 1]),
+        })
+    }
+
+    fn add(&mut self, endpoint: EndpointKey, socket: OwnedFd) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(endpoint.as_u64());
+        epoll::add(&self.epoll, &socket, data, epoll::EventFlags::IN)?;
+        let place = endpoint.index();
+        if self.sockets.places.len() <= place {
+            self.sockets.places.resize_with(place + 1, || None);
+        }
+        self.sockets.places[place] = Some((endpoint, socket));
+        self.sockets.count += 1;
+        Ok(())
+    }
+
+    fn remove(&mut self, endpoint: EndpointKey) -> Option<OwnedFd> {
+        self.sockets.get(endpoint)?;
+        let (_, socket) = self.sockets.places.get_mut(endpoint.index())?.take()?;
+        self.sockets.count -= 1;
+        // It cannot fail: the socket was added, and no copy of it exists.
+        let _ = epoll::delete(&self.epoll, &socket);
+        Some(socket)
+    }
+
+    fn sockets(&self) -> usize {
+        self.sockets.count
+    }
+
+    fn unsent(&self) -> u64 {
+        self.sockets.unsent
+    }
+
+    fn wire(&mut self) -> &mut Sockets {
+        &mut self.sockets
+    }
+
+    fn turn(&mut self, deadline: Option<Instant>, fabric: &mut Fabric) -> io::Result<Woken> {
+        self.arm(deadline)?;
+        let mut room = [MaybeUninit::uninit(); EVENTS_MAX];
+        let events = match epoll::wait(&self.epoll, &mut room[..], None) {
+            Ok((events, _)) => events,
+            Err(Errno::INTR) => &mut [],
+            Err(error) => return Err(error.into()),
+        };
+        let now = clock::now();
+        let mut woken = Woken::default();
+        for event in events {
+            match event.data.u64() {
+                DOORBELL => woken.by_commands = true,
+                TIMER => {}
+                endpoint => woken.packets += self.receive(EndpointKey::from_u64(endpoint), now, fabric),
+            }
+        }
+        Ok(woken)
+    }
+}
+
+impl Epoll {
+    /// Reads one datagram and gives it to the fabric. Returns how many there were.
+    fn receive(&mut self, endpoint: EndpointKey, now: Instant, fabric: &mut Fabric) -> usize {
+        let Some(socket) = self.sockets.get(endpoint) else { return 0 };
+        let Ok((length, _, from)) = recvfrom(socket, &mut self.buffer[..], RecvFlags::empty()) else {
+            return 0;
+        };
+        match from.map(SocketAddr::try_from) {
+            Some(Ok(from)) if length <= PACKET_BYTES_MAX => {
+                fabric.received(endpoint, &mut self.buffer[..length], from, now, &mut self.sockets);
+            }
+            Some(Ok(_)) => fabric.dropped(Dropped::TooLong),
+            Some(Err(_)) | None => fabric.dropped(Dropped::Malformed),
+        }
+        1
+    }
+
+    /// Sets the timer, if it is not set so already.
+    fn arm(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        if self.armed == deadline {
+            return Ok(());
+        }
+        // Zero would disarm; a deadline in the past fires at once.
+        let nanos = deadline.map_or(0, |at| at.as_nanos().max(1));
+        let it_value =
+            Timespec { tv_sec: (nanos / 1_000_000_000) as i64, tv_nsec: (nanos % 1_000_000_000) as i64 };
+        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let spec = Itimerspec { it_interval: zero, it_value };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &spec)?;
+        self.armed = deadline;
+        Ok(())
+    }
+}

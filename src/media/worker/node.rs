@@ -1,0 +1,269 @@
+//! What the workers of one node share, and the way of an operation to the worker that serves it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::clips::Clips;
+use super::directory::{BridgePlace, Directory};
+use super::gauges::Gauges;
+use super::inbox::{COMMANDS_MAX, Inbox};
+use super::net::{Addresses, PortPool, SocketSettings};
+use super::operation::{Barrier, Kept, Operation, Outcome, Reply, ReplyTo};
+use super::owner::{Item, Owner, Owners};
+use super::thread::{Command, Departure, Serve};
+use crate::codec::Codec;
+use crate::media::core::{BridgeMode, Failure};
+
+/// A worker as others see it.
+#[derive(Debug)]
+pub struct WorkerHandle {
+    /// Its commands.
+    pub inbox: Arc<Inbox>,
+    /// What it carries.
+    pub gauges: Arc<Gauges>,
+}
+
+/// The bounds of a node.
+#[derive(Clone, Debug)]
+pub struct NodeSettings {
+    /// Endpoints that it may have.
+    pub endpoints_max: usize,
+    /// Bridges that it may have.
+    pub bridges_max: usize,
+    /// After how long without RTP an event is sent, where the owner does not say.
+    pub rtp_timeout: Duration,
+    /// After how long without its owner's stream an endpoint closes itself.
+    pub orphan_timeout: Duration,
+    /// What every socket gets.
+    pub socket: SocketSettings,
+    /// Where sockets are bound.
+    pub addresses: Addresses,
+    /// The codecs, best first, where the owner does not say.
+    pub codecs: Vec<Codec>,
+}
+
+/// What the workers of a node share.
+#[derive(Debug)]
+pub struct Node {
+    /// The bounds.
+    pub settings: NodeSettings,
+    /// The workers.
+    pub workers: Vec<WorkerHandle>,
+    /// The owners.
+    pub owners: Owners,
+    /// Audio files.
+    pub clips: Clips,
+    /// Endpoints on all workers.
+    pub endpoints: AtomicUsize,
+    /// Bridges on all workers, and those that have none yet.
+    pub bridges: AtomicUsize,
+    ports: Mutex<PortPool>,
+}
+
+/// Whether an operation is on its way; if not, it comes back with why.
+type Sent = Result<(), (Box<Serve>, Failure)>;
+
+/// One more of what `count` counts, if that is within `limit`.
+pub(super) fn claim(count: &AtomicUsize, limit: usize, what: &'static str) -> Result<(), Failure> {
+    let one_more = |count: usize| (count < limit).then_some(count + 1);
+    match count.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Failure::Limit { what, limit }),
+    }
+}
+
+/// One less.
+pub(super) fn release(count: &AtomicUsize) {
+    count.fetch_sub(1, Ordering::AcqRel);
+}
+
+impl Node {
+    /// A node whose workers are still to be started.
+    #[must_use]
+    pub fn new(settings: NodeSettings, workers: Vec<WorkerHandle>, clips: Clips, ports: PortPool) -> Self {
+        Self {
+            settings,
+            workers,
+            owners: Owners::default(),
+            clips,
+            endpoints: AtomicUsize::new(0),
+            bridges: AtomicUsize::new(0),
+            ports: Mutex::new(ports),
+        }
+    }
+
+    /// The port pairs.
+    pub fn ports(&self) -> MutexGuard<'_, PortPool> {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there are several workers, so that places matter.
+    #[must_use]
+    pub const fn has_places(&self) -> bool {
+        self.workers.len() > 1
+    }
+
+    /// Sends an operation to the worker that serves it. The reply comes by `reply_to`, also a refusal.
+    pub fn dispatch(&self, owner: &Arc<Owner>, reply_to: ReplyTo, operation: Operation) {
+        let serve = Box::new(Serve { owner: Arc::clone(owner), reply_to, operation });
+        let refused = if self.has_places() { self.place(serve) } else { self.send(0, serve) };
+        if let Err((serve, failure)) = refused {
+            answer(&serve.owner, serve.reply_to, Err(failure));
+        }
+    }
+
+    fn send(&self, worker: usize, serve: Box<Serve>) -> Sent {
+        match self.workers[worker].inbox.push(Command::Serve(serve)) {
+            Ok(()) => Ok(()),
+            Err(Command::Serve(serve)) => {
+                let failure = Failure::Limit { what: "commands of a worker", limit: COMMANDS_MAX };
+                Err((serve, failure))
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The worker for something new: by its affinity, else the one with the fewest endpoints.
+    fn choose(&self, affinity: &str) -> usize {
+        if affinity.is_empty() {
+            let load = |worker: &usize| self.workers[*worker].gauges.endpoints.load(Ordering::Relaxed);
+            return (0..self.workers.len()).min_by_key(load).unwrap_or(0);
+        }
+        let mut hasher = DefaultHasher::new();
+        affinity.hash(&mut hasher);
+        (hasher.finish() % self.workers.len() as u64) as usize
+    }
+
+    /// Finds the worker of an operation and sends it there. The owner's directory stays locked meanwhile, so that two
+    /// requests for one endpoint reach it in the order in which they were found.
+    fn place(&self, serve: Box<Serve>) -> Sent {
+        let owner = Arc::clone(&serve.owner);
+        let mut places = owner.places();
+        let found = match &serve.operation {
+            Operation::Negotiate(negotiate) => match &negotiate.create {
+                Some(create) => Ok(places.creating(&negotiate.endpoint, || self.choose(&create.affinity))),
+                None => places.endpoint(&negotiate.endpoint).ok_or(Failure::NoEndpoint),
+            },
+            Operation::Close { endpoint } => places.closing(endpoint).ok_or(Failure::NoEndpoint),
+            Operation::AddMember { bridge, endpoint } => {
+                match (places.endpoint(endpoint), places.bridge(bridge)) {
+                    (None, _) => Err(Failure::NoEndpoint),
+                    (_, None) => Err(Failure::NoBridge),
+                    (Some(from), Some(BridgePlace::On(to))) if from != to => {
+                        places.moves(endpoint, to);
+                        self.depart(*serve, from, to);
+                        return Ok(());
+                    }
+                    (Some(worker), Some(BridgePlace::On(_))) => Ok(worker),
+                    (Some(worker), Some(BridgePlace::Unplaced(mode))) => {
+                        places.place_bridge(bridge, BridgePlace::On(worker));
+                        self.settle_bridge(&owner, worker, bridge, mode);
+                        Ok(worker)
+                    }
+                }
+            }
+            Operation::CreateBridge { .. } | Operation::DestroyBridge { .. } => {
+                return self.place_bridge(serve, &mut places);
+            }
+            Operation::Reconcile(kept) => {
+                let dropped = places.drop_unplaced(|bridge| kept.bridges.contains(bridge));
+                (0..dropped).for_each(|_| release(&self.bridges));
+                let kept = Arc::clone(kept);
+                self.reconcile_all(*serve, &kept);
+                return Ok(());
+            }
+            other => other.endpoint().and_then(|id| places.endpoint(id)).ok_or(Failure::NoEndpoint),
+        };
+        let worker = match found {
+            Ok(worker) => worker,
+            Err(failure) => return Err((serve, failure)),
+        };
+        let sent = self.send(worker, serve);
+        if let Err((refused, _)) = &sent
+            && let Operation::Negotiate(negotiate) = &refused.operation
+            && negotiate.create.is_some()
+        {
+            places.created(&negotiate.endpoint, worker, false);
+        }
+        sent
+    }
+
+    /// Bridges without affinity are nowhere until their first member comes: nobody needs to be asked.
+    fn place_bridge(&self, serve: Box<Serve>, places: &mut Directory) -> Sent {
+        match &serve.operation {
+            Operation::CreateBridge { bridge, .. } if places.bridge(bridge).is_some() => {
+                Err((serve, Failure::Exists("bridge")))
+            }
+            Operation::CreateBridge { bridge, mode, affinity } if affinity.is_empty() => {
+                if let Err(failure) = claim(&self.bridges, self.settings.bridges_max, "bridges") {
+                    return Err((serve, failure));
+                }
+                places.place_bridge(bridge, BridgePlace::Unplaced(*mode));
+                answer(&serve.owner, serve.reply_to, Ok(Outcome::Done));
+                Ok(())
+            }
+            Operation::CreateBridge { bridge, affinity, .. } => {
+                let worker = self.choose(affinity);
+                places.place_bridge(bridge, BridgePlace::On(worker));
+                let bridge = bridge.clone();
+                self.send(worker, serve).inspect_err(|_| places.bridge_ended(&bridge, worker))
+            }
+            Operation::DestroyBridge { bridge } => match places.ending_bridge(bridge) {
+                Some(BridgePlace::On(worker)) => self.send(worker, serve),
+                Some(BridgePlace::Unplaced(_)) => {
+                    release(&self.bridges);
+                    answer(&serve.owner, serve.reply_to, Ok(Outcome::Done));
+                    Ok(())
+                }
+                None => Err((serve, Failure::NoBridge)),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// A bridge that was nowhere comes to its first member's worker. It is counted already.
+    fn settle_bridge(&self, owner: &Arc<Owner>, worker: usize, bridge: &str, mode: BridgeMode) {
+        let owner = Arc::clone(owner);
+        let command = Command::SettleBridge { owner, bridge: bridge.into(), mode };
+        self.workers[worker].inbox.push_always(command);
+    }
+
+    /// An endpoint goes to the bridge's worker, which is told first, so that what is asked of the endpoint meanwhile
+    /// waits there.
+    fn depart(&self, serve: Serve, from: usize, to: usize) {
+        let Serve { owner, reply_to, operation } = serve;
+        let Operation::AddMember { bridge, endpoint } = operation else { return };
+        let expect = Command::Expect { owner: Arc::clone(&owner), endpoint: endpoint.clone() };
+        self.workers[to].inbox.push_always(expect);
+        let departure = Departure { owner, endpoint, bridge, to, reply_to };
+        self.workers[from].inbox.push_always(Command::Depart(Box::new(departure)));
+    }
+
+    fn reconcile_all(&self, serve: Serve, kept: &Arc<Kept>) {
+        let barrier = Barrier::new(self.workers.len(), serve.reply_to);
+        for worker in &self.workers {
+            let (owner, reply_to) = (Arc::clone(&serve.owner), ReplyTo::Last(Arc::clone(&barrier)));
+            let part = Serve { owner, reply_to, operation: Operation::Reconcile(Arc::clone(kept)) };
+            worker.inbox.push_always(Command::Serve(Box::new(part)));
+        }
+    }
+}
+
+/// Answers whoever asked, at once.
+pub fn answer(owner: &Owner, reply_to: ReplyTo, reply: Reply) {
+    match reply_to {
+        ReplyTo::Stream { stream, id } => owner.tell([Item::Reply { stream, id, reply }]),
+        ReplyTo::Once(sender) => {
+            // Whoever asked may have gone.
+            let _ = sender.send(reply);
+        }
+        ReplyTo::Last(barrier) => {
+            if let Some(then) = barrier.arrive() {
+                answer(owner, then, reply);
+            }
+        }
+        ReplyTo::Nobody => {}
+    }
+}

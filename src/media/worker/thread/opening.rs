@@ -1,0 +1,102 @@
+//! Endpoints opened: a port pair, a socket, a place in the fabric.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+use super::Worker;
+use crate::ground::Instant;
+use crate::media::core::{EndpointKey, EndpointSettings, Failure, Step};
+use crate::media::worker::clock;
+use crate::media::worker::names::Held;
+use crate::media::worker::net::{self, Backend};
+use crate::media::worker::node;
+use crate::media::worker::operation::{Create, Negotiate};
+use crate::media::worker::owner::Owner;
+use crate::media::worker::trace;
+
+/// Port pairs that are tried when other processes have them.
+const BIND_TRIES_MAX: usize = 64;
+
+/// The longest id, in bytes.
+pub const ID_BYTES_MAX: usize = 64;
+
+/// Whether a name may become an id here.
+pub fn check_id(what: &'static str, id: &str) -> Result<(), Failure> {
+    if id.is_empty() || id.len() > ID_BYTES_MAX {
+        return Err(Failure::BadRequest(format!("{what} must have 1 to {ID_BYTES_MAX} characters")));
+    }
+    Ok(())
+}
+
+impl<B: Backend> Worker<B> {
+    /// Opens an endpoint for a negotiation.
+    pub(super) fn open(
+        &mut self,
+        owner: &Arc<Owner>,
+        negotiate: &Negotiate,
+        create: &Create,
+    ) -> Result<EndpointKey, Failure> {
+        check_id("endpoint_id", &negotiate.endpoint)?;
+        let limit = self.node.settings.endpoints_max;
+        node::claim(&self.node.endpoints, limit, "endpoints")?;
+        let opened = self.open_claimed(owner, negotiate, create);
+        if opened.is_err() {
+            node::release(&self.node.endpoints);
+        }
+        opened
+    }
+
+    fn open_claimed(
+        &mut self,
+        owner: &Arc<Owner>,
+        negotiate: &Negotiate,
+        create: &Create,
+    ) -> Result<EndpointKey, Failure> {
+        let now = clock::now();
+        let peer = match &negotiate.step {
+            Step::AnswerOffer(offer) => net::peer_address(offer),
+            Step::MakeOffer | Step::ApplyAnswer(_) => None,
+        };
+        let chosen = self.addresses.choose(peer, now);
+        let (bind, told) =
+            chosen.ok_or_else(|| Failure::Internal("no media address is configured".into()))?;
+        let (port, socket) = self.bind_pair(bind, now)?;
+        let id: Arc<str> = negotiate.endpoint.as_str().into();
+        let settings = EndpointSettings {
+            id: Arc::clone(&id),
+            owner: owner.number,
+            local: SocketAddr::new(told, port),
+            rtp_timeout: create.rtp_timeout.unwrap_or(self.node.settings.rtp_timeout),
+        };
+        let added = self.fabric.open(settings).and_then(|key| {
+            self.backend.add(key, socket).map(|()| key).map_err(|error| {
+                // The fabric has nothing else of it.
+                let _ = self.fabric.close(key);
+                Failure::Internal(format!("a socket cannot be waited for: {error}"))
+            })
+        });
+        let key = added.inspect_err(|_| self.node.ports().release(port, now))?;
+        let span = trace::endpoint_span(&id, create);
+        self.names.of(owner).endpoints.insert(id, Held { key, port, span, loading: None });
+        Ok(key)
+    }
+
+    /// Takes the least recently used port pair that can be bound.
+    fn bind_pair(&self, address: IpAddr, now: Instant) -> Result<(u16, OwnedFd), Failure> {
+        for _ in 0..BIND_TRIES_MAX {
+            let port = self.node.ports().take(now).ok_or(Failure::NoPort)?;
+            match net::open(address, port, &self.node.settings.socket) {
+                Ok(socket) => return Ok((port, socket)),
+                Err(Errno::ADDRINUSE) => self.node.ports().release_foreign(port, now),
+                Err(error) => {
+                    self.node.ports().release(port, now);
+                    return Err(Failure::Internal(format!("no socket at {address} port {port}: {error}")));
+                }
+            }
+        }
+        Err(Failure::NoPort)
+    }
+}

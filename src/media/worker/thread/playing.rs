@@ -1,0 +1,140 @@
+//! Playbacks asked for: tones at once, files when they are in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::opening::check_id;
+use super::{Command, Worker};
+use crate::media::core::{Clip, Event, Failure, PlayEnd, PlayOrder, PlaySource};
+use crate::media::worker::clock;
+use crate::media::worker::names::Loading;
+use crate::media::worker::net::Backend;
+use crate::media::worker::operation::{Outcome, ReplyTo, Source};
+use crate::media::worker::owner::{Item, Owner};
+
+/// A file was read, or not.
+#[derive(Debug)]
+pub struct Loaded {
+    owner: Arc<Owner>,
+    endpoint: String,
+    ticket: u64,
+    clip: Result<Arc<Clip>, Failure>,
+}
+
+impl<B: Backend> Worker<B> {
+    /// Starts a playback and answers. One whose file is not in memory starts, and is answered, when it is.
+    pub(super) fn play(
+        &mut self,
+        owner: &Arc<Owner>,
+        reply_to: ReplyTo,
+        endpoint: &str,
+        playback: &str,
+        source: Source,
+    ) {
+        let checked = check_id("playback_id", playback).and_then(|()| self.key(owner, endpoint));
+        let started = match (checked, source) {
+            (Err(failure), _) => Err(failure),
+            (Ok(_), Source::Tone { frequency_hz, level_db, duration }) => {
+                let source = PlaySource::Tone { frequency_hz, level_db, duration };
+                self.start(owner, endpoint, playback.into(), source)
+            }
+            (Ok(_), Source::File { path, times }) => match self.node.clips.cached(&path) {
+                Some(clip) => self.start(owner, endpoint, playback.into(), PlaySource::Clip { clip, times }),
+                None => match self.load(owner, endpoint, path) {
+                    Ok(ticket) => {
+                        self.end_loading(owner, endpoint, PlayEnd::Replaced);
+                        if let Some(held) = self.names.endpoint_mut(owner, endpoint) {
+                            held.loading =
+                                Some(Loading { playback: playback.into(), ticket, times, reply_to });
+                        }
+                        return;
+                    }
+                    Err(failure) => Err(failure),
+                },
+            },
+        };
+        self.answer(owner, reply_to, started.map(|()| Outcome::Done));
+    }
+
+    fn start(
+        &mut self,
+        owner: &Arc<Owner>,
+        endpoint: &str,
+        playback: Arc<str>,
+        source: PlaySource,
+    ) -> Result<(), Failure> {
+        let key = self.key(owner, endpoint)?;
+        self.fabric.play(key, PlayOrder { playback, source }, clock::now())?;
+        self.end_loading(owner, endpoint, PlayEnd::Replaced);
+        Ok(())
+    }
+
+    /// Has a file read. The worker gets a command with this ticket when it is.
+    fn load(&mut self, owner: &Arc<Owner>, endpoint: &str, path: String) -> Result<u64, Failure> {
+        self.tickets += 1;
+        let ticket = self.tickets;
+        let (owner, endpoint, inbox) = (Arc::clone(owner), endpoint.to_owned(), Arc::clone(&self.inbox));
+        self.node.clips.load(path, move |clip| {
+            inbox.push_always(Command::Loaded(Box::new(Loaded { owner, endpoint, ticket, clip })));
+        })?;
+        Ok(ticket)
+    }
+
+    /// A file was read, or not: starts what waits for it, unless that was stopped or replaced meanwhile.
+    pub(super) fn loaded(&mut self, loaded: Loaded) {
+        let Loaded { owner, endpoint, ticket, clip } = &loaded;
+        if let Some(waiting) = self.expected.get_mut(&(owner.number, endpoint.clone())) {
+            waiting.push(Command::Loaded(Box::new(loaded)));
+            return;
+        }
+        let Some(held) = self.names.endpoint_mut(owner, endpoint) else {
+            return self.pass_on_loaded(loaded);
+        };
+        let Some(loading) = held.loading.take_if(|loading| loading.ticket == *ticket) else { return };
+        let started = clip.clone().and_then(|clip| {
+            let source = PlaySource::Clip { clip, times: loading.times };
+            self.start(owner, endpoint, loading.playback, source)
+        });
+        self.answer(owner, loading.reply_to, started.map(|()| Outcome::Done));
+    }
+
+    /// The endpoint may have gone to another worker while its file was read.
+    fn pass_on_loaded(&self, loaded: Loaded) {
+        if !self.node.has_places() {
+            return;
+        }
+        let place = loaded.owner.places().endpoint(&loaded.endpoint);
+        if let Some(place) = place.filter(|&place| place != self.index) {
+            self.node.workers[place].inbox.push_always(Command::Loaded(Box::new(loaded)));
+        }
+    }
+
+    /// Stops a playback, also one that waits for its file.
+    pub(super) fn stop_play(
+        &mut self,
+        owner: &Arc<Owner>,
+        endpoint: &str,
+        playback: &str,
+    ) -> Result<(), Failure> {
+        let held = self.names.endpoint(owner, endpoint).ok_or(Failure::NoEndpoint)?;
+        let key = held.key;
+        let is_loading = held
+            .loading
+            .as_ref()
+            .is_some_and(|loading| playback.is_empty() || *loading.playback == *playback);
+        if is_loading {
+            self.end_loading(owner, endpoint, PlayEnd::Stopped);
+            return Ok(());
+        }
+        self.fabric.stop_play(key, playback)
+    }
+
+    /// What waits for its file is not wanted any more: it was accepted, and is over.
+    pub(super) fn end_loading(&mut self, owner: &Arc<Owner>, endpoint: &str, end: PlayEnd) {
+        let Some(held) = self.names.endpoint_mut(owner, endpoint) else { return };
+        let Some(Loading { playback, reply_to, .. }) = held.loading.take() else { return };
+        self.answer(owner, reply_to, Ok(Outcome::Done));
+        let event = Event::PlayEnded { playback, end, played: Duration::ZERO };
+        self.telling.push((Arc::clone(owner), Item::Event { endpoint: endpoint.into(), event }));
+    }
+}
