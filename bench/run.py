@@ -88,8 +88,8 @@ def percentile(values, part):
 def start(binary, folder, **settings):
     defaults = {
         "signaling.listeners": f'[{{transport="udp",bind="127.0.0.1:{SIP}"}}]',
-        "signaling.api": f'"127.0.0.1:{API}"',
-        "media.address": '"127.0.0.1"',
+        "signaling.grpc_listen": f'"127.0.0.1:{API}"',
+        "media.bind_ipv4": '"127.0.0.1"',
         "media.rtp_port_min": "20000",
         "media.rtp_port_max": "59999",
         "telemetry.log": '"warn"',

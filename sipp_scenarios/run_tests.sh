@@ -44,10 +44,10 @@ start_callplane() {
   # A silent caller's RTP time-out is shortened for its own scenario alone: every other one is over before.
   "$binary" serve --with-engine \
     --set "signaling.listeners=[{transport=\"udp\",bind=\"127.0.0.1:$SIP_PORT\"},{transport=\"tcp\",bind=\"127.0.0.1:$SIP_PORT\"}]" \
-    --set "signaling.api=\"127.0.0.1:$API_PORT\"" \
+    --set "signaling.grpc_listen=\"127.0.0.1:$API_PORT\"" \
     --set "admin.listen=\"127.0.0.1:$ADMIN_PORT\"" \
     --set "media.rtp_timeout_ms=12000" \
-    --set "media.address=\"127.0.0.1\"" \
+    --set "media.bind_ipv4=\"127.0.0.1\"" \
     --set "engine.api=\"http://127.0.0.1:$API_PORT\"" \
     --set "engine.trunk=\"127.0.0.1:$TRUNK_PORT\"" \
     >"$results/callplane.log" 2>&1 &

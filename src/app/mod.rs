@@ -1,13 +1,17 @@
 //! The process: settings → build → spawn → wait → drain.
 
 pub mod admin;
+mod media_server;
+mod node;
 mod signals;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::callengine::{self, EngineError};
 use crate::config::Settings;
+use crate::media::service::MediaStartError;
 use crate::telemetry::{Telemetry, TelemetryError};
+use node::Node;
 
 /// Which services the process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,20 @@ pub enum StartError {
     /// The call engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Signaling.
+    #[error(transparent)]
+    Signaling(#[from] crate::signaling::StartError),
+    /// Media.
+    #[error(transparent)]
+    Media(#[from] MediaStartError),
+    /// A setting that a service run apart cannot do without, or cannot use.
+    #[error("{key}: {what}")]
+    Setting {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A socket, a thread, a signal handler.
     #[error("{what}: {cause}")]
     System {
@@ -66,28 +84,48 @@ pub enum StartError {
 /// # Errors
 /// When something cannot be started; nothing is left running then.
 pub fn run(settings: Settings, services: Services) -> Result<(), StartError> {
-    let telemetry = Telemetry::install(&settings.telemetry, services.name())?;
-    // Shards and media workers have threads of their own; this runtime serves gRPC, and HTTP to operators.
+    // Shards and media workers have threads of their own; this runtime serves the engine in the box, media's API when it
+    // runs apart, and HTTP to operators.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|cause| StartError::System { what: "runtime".into(), cause })?;
-    let outcome = runtime.block_on(serve(settings, services));
-    telemetry.shutdown();
-    outcome
+    runtime.block_on(async {
+        let telemetry = Telemetry::install(&settings.telemetry, services.name())?;
+        let outcome = serve(&settings, services, telemetry.is_tracing()).await;
+        // The exporter sends what is left over this runtime: the wait for it must not hold the runtime's thread.
+        let _ = tokio::task::spawn_blocking(|| telemetry.shutdown()).await;
+        outcome
+    })
 }
 
-async fn serve(settings: Settings, services: Services) -> Result<(), StartError> {
+async fn serve(settings: &Settings, services: Services, tracing: bool) -> Result<(), StartError> {
     let mut signals = signals::Signals::install()?;
+    let node = Node::start(settings, services, tracing).await?;
     let stop = CancellationToken::new();
-    let engine =
-        services.engine.then(|| tokio::spawn(callengine::run(settings.engine.clone(), stop.child_token())));
-    signals.next().await;
-    let hurry = CancellationToken::new();
-    signals.cancel_with_next(hurry.clone());
-    stop.cancel();
-    if let Some(engine) = engine {
-        let _ = engine.await;
+    let engine = services.engine.then(|| callengine::run(settings.engine.clone(), stop.clone()));
+    let mut engine = engine.map(tokio::spawn);
+    tokio::select! {
+        () = signals.next() => tracing::info!("draining for at most {:?}; a second signal ends it", settings.admin.drain()),
+        Some(outcome) = ended(&mut engine) => {
+            node.shutdown().await;
+            return outcome;
+        }
     }
-    Ok(())
+    tokio::select! {
+        () = node.drain(settings.admin.drain()) => {}
+        () = signals.next() => tracing::info!("ending at once"),
+    }
+    stop.cancel();
+    node.shutdown().await;
+    ended(&mut engine).await.unwrap_or(Ok(()))
+}
+
+/// Waits for the engine's end; `None` at once where there is no engine.
+async fn ended(
+    engine: &mut Option<tokio::task::JoinHandle<Result<(), EngineError>>>,
+) -> Option<Result<(), StartError>> {
+    let outcome = engine.as_mut()?.await;
+    *engine = None;
+    Some(outcome.unwrap_or(Ok(())).map_err(StartError::from))
 }

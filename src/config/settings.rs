@@ -7,12 +7,18 @@ use serde::Deserialize;
 
 use super::ConfigError;
 use crate::callengine::CallEngineSettings;
+use crate::media::MediaSettings;
+use crate::signaling::SignalingSettings;
 use crate::telemetry::TelemetrySettings;
 
 /// All settings, by section. A process reads the sections of the services it runs; the others may be there.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    /// SIP, sessions and the API.
+    pub signaling: SignalingSettings,
+    /// RTP.
+    pub media: MediaSettings,
     /// The call engine in the box.
     pub engine: CallEngineSettings,
     /// Logs and traces.
@@ -51,6 +57,8 @@ impl Settings {
         if self.admin.drain_ms > 3_600_000 {
             return Err(ConfigError::Value { key: "admin.drain_ms".into(), what: "at most 3600000".into() });
         }
-        Ok(())
+        let value = |key: String, what: String| ConfigError::Value { key, what };
+        self.signaling.check().map_err(|bad| value(format!("signaling.{}", bad.key), bad.problem))?;
+        self.media.check().map_err(|bad| value(format!("media.{}", bad.key), bad.what))
     }
 }

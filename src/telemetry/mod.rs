@@ -4,6 +4,8 @@
 mod call_trace;
 mod settings;
 
+use std::io::IsTerminal as _;
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::Resource;
@@ -43,7 +45,8 @@ impl Telemetry {
     pub fn install(settings: &TelemetrySettings, service: &'static str) -> Result<Self, TelemetryError> {
         let filter = EnvFilter::try_new(&settings.log)
             .map_err(|error| TelemetryError::Filter(settings.log.clone(), error))?;
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let colours = std::io::stderr().is_terminal();
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
         let lines = match settings.log_format {
             LogFormat::Text => lines.boxed(),
             LogFormat::Json => lines.json().flatten_event(true).boxed(),
@@ -61,6 +64,12 @@ impl Telemetry {
             .try_init()
             .map_err(|_| TelemetryError::Installed)?;
         Ok(Self { provider })
+    }
+
+    /// Whether traces are sent.
+    #[must_use]
+    pub const fn is_tracing(&self) -> bool {
+        self.provider.is_some()
     }
 
     /// Sends what is left. Blocks for at most five seconds.

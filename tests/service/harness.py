@@ -88,15 +88,15 @@ class Callplane:
         self.trunk = free_port(socket.SOCK_DGRAM)
         self.settings = {
             "signaling.listeners": f'[{{transport="udp",bind="127.0.0.1:{self.sip}"}},{{transport="tcp",bind="127.0.0.1:{self.sip}"}}]',
-            "signaling.api": f'"127.0.0.1:{self.api}"',
-            "media.address": '"127.0.0.1"',
+            "signaling.grpc_listen": f'"127.0.0.1:{self.api}"',
+            "media.bind_ipv4": '"127.0.0.1"',
             **{key.replace("__", "."): value for key, value in settings.items()},
         }
         self.processes = {}
         if apart:
             self.start_media()
             self.start(
-                "signaling", "signaling", **self.signaling_settings(), **{"signaling.media_address": f'"http://127.0.0.1:{self.media_api}"', "admin.listen": f'"127.0.0.1:{self.admin}"'}
+                "signaling", "signaling", **self.signaling_settings(), **{"signaling.media_address": f'"127.0.0.1:{self.media_api}"', "admin.listen": f'"127.0.0.1:{self.admin}"'}
             )
         else:
             self.start("signaling", "serve", **self.settings, **{"admin.listen": f'"127.0.0.1:{self.admin}"'})
@@ -141,7 +141,12 @@ class Callplane:
         if self.apart:
             media = self.fetch("/counters", self.media_admin)
             counted["media"] = json.loads(media)["media"] if media else None
-        return counted
+        media = counted["media"]
+        if media:
+            # The workers' figures are totals of what passed, not what is held.
+            media = {key: value for key, value in media.items() if key != "workers"}
+            media["ports"].pop("taken_by_others")
+        return {**counted["signaling"]["held"], "media": media, "file_descriptors": counted["file_descriptors"]}
 
     def stop(self):
         for process in reversed(list(self.processes.values())):

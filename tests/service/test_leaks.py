@@ -49,7 +49,7 @@ class NothingIsLeft(ServiceTest):
 
     def test_calls_that_end_badly_leave_nothing(self):
         callplane = self.callplane(
-            media__rtp_timeout_ms="3000", signaling__engine_grace_ms="2000", media__rtp_port_min="30000", media__rtp_port_max="30999"
+            media__rtp_timeout_ms="3000", signaling__engines__grace_ms="2000", media__rtp_port_min="30000", media__rtp_port_max="30999"
         )
         before = callplane.counters()
         self.warm(callplane)

@@ -37,7 +37,7 @@ class EngineAway(ServiceTest):
         self.completes(self.sipp(callplane, "basic_call", "echo", 3, 3, 200))
 
     def test_an_engine_that_dies_leaves_no_call_beyond_the_grace(self):
-        callplane = self.callplane(signaling__engine_grace_ms="2000")
+        callplane = self.callplane(signaling__engines__grace_ms="2000")
         caller = self.sipp(callplane, "timeout_peer_gone", "answer", 10, 10)
         wait_until(lambda: callplane.counters()["sessions"] == 10, 10, "ten calls are up")
         callplane.processes["engine"].kill()
@@ -45,7 +45,7 @@ class EngineAway(ServiceTest):
         wait_until(lambda: callplane.counters()["sessions"] == 0, 10, "no session is left")
 
     def test_an_engine_that_comes_back_within_the_grace_keeps_its_calls(self):
-        callplane = self.callplane(signaling__engine_grace_ms="20000")
+        callplane = self.callplane(signaling__engines__grace_ms="20000")
         caller = self.sipp(callplane, "basic_call", "answer", 5, 5, 6000)
         wait_until(lambda: callplane.counters()["sessions"] == 5, 10, "five calls are up")
         callplane.processes["engine"].kill()

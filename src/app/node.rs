@@ -1,0 +1,119 @@
+//! What the process runs, built from its settings: media, signaling, and the operator's endpoint over both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::admin::{self, Overview};
+use super::{Services, StartError, media_server};
+use crate::config::Settings;
+use crate::media::service::{self, MediaNode};
+use crate::signaling::{self, MediaConnection, SignalingNode};
+
+/// How long streams of media's API may take to end.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// The services of a process.
+pub(super) struct Node {
+    services: Arc<Running>,
+    stop: CancellationToken,
+    servers: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// What can be looked into while it runs.
+struct Running {
+    signaling: Option<SignalingNode>,
+    media: Option<MediaNode>,
+}
+
+impl Node {
+    /// Starts what is asked for, media before signaling.
+    pub(super) async fn start(
+        settings: &Settings,
+        services: Services,
+        tracing: bool,
+    ) -> Result<Self, StartError> {
+        let stop = CancellationToken::new();
+        let mut servers = Vec::new();
+        let media = services.media.then(|| service::start(&settings.media)).transpose()?;
+        if let (Some(media), Some(address)) = (&media, settings.media.api) {
+            servers.push(media_server::start(address, &media.service, stop.clone()).await?);
+        } else if !services.signaling && services.media {
+            let what = "media that runs apart needs an address for its API".into();
+            return Err(StartError::Setting { key: "media.api", what });
+        }
+        let signaling = if services.signaling {
+            Some(signaling::start(&settings.signaling, connection(settings, media.as_ref())?, tracing)?)
+        } else {
+            None
+        };
+        let running = Arc::new(Running { signaling, media });
+        if let Some(address) = settings.admin.listen {
+            let what = format!("admin.listen: cannot listen on {address}");
+            let listener = admin::bind(address).await.map_err(|cause| StartError::System { what, cause })?;
+            let overview = Arc::clone(&running) as Arc<dyn Overview>;
+            servers.push(tokio::spawn(admin::serve(listener, overview, stop.clone())));
+        }
+        running.tell();
+        Ok(Self { services: running, stop, servers })
+    }
+
+    /// Takes no more new calls and waits for those that are up, for at most `grace`.
+    pub(super) async fn drain(&self, grace: Duration) {
+        if let Some(signaling) = &self.services.signaling {
+            signaling.drain(grace).await;
+        }
+    }
+
+    /// Ends everything, signaling before media, so that media closes what signaling lets go of.
+    pub(super) async fn shutdown(self) {
+        if let Some(signaling) = &self.services.signaling {
+            signaling.shutdown().await;
+        }
+        if let Some(media) = &self.services.media {
+            media.shutdown();
+        }
+        self.stop.cancel();
+        for server in self.servers {
+            let _ = tokio::time::timeout(CLOSE_TIME_MAX, server).await;
+        }
+    }
+}
+
+/// The media service in this process, or the one configured.
+fn connection(settings: &Settings, media: Option<&MediaNode>) -> Result<MediaConnection, StartError> {
+    let bad = |what: String| StartError::Setting { key: "signaling.media_address", what };
+    match (&settings.signaling.media_address, media) {
+        (Some(address), None) => MediaConnection::remote(address).map_err(|error| bad(error.to_string())),
+        (None, Some(media)) => Ok(MediaConnection::in_process(media.service.server())),
+        (None, None) => Err(bad("signaling that runs apart needs the address of a media service".into())),
+        (Some(_), Some(_)) => {
+            Err(bad("is for signaling that runs apart; `serve` has media in the process".into()))
+        }
+    }
+}
+
+impl Running {
+    fn tell(&self) {
+        if let Some(signaling) = &self.signaling {
+            tracing::info!(address = %signaling.grpc_address(), "session API");
+            for address in (0..).map_while(|listener| signaling.sip_address(listener)) {
+                tracing::info!(%address, "SIP");
+            }
+        }
+    }
+}
+
+impl Overview for Running {
+    fn ready(&self) -> bool {
+        self.signaling.as_ref().is_none_or(SignalingNode::is_ready)
+    }
+
+    fn counters(&self) -> Value {
+        let signaling = self.signaling.as_ref().map(|signaling| json!(signaling.counters()));
+        let media = self.media.as_ref().map(|media| json!(media.snapshot()));
+        json!({ "signaling": signaling, "media": media, "file_descriptors": admin::file_descriptors() })
+    }
+}
