@@ -74,6 +74,7 @@ impl Legs {
             owners: OwnKeyMap::default(),
             lookups: OwnKeyMap::default(),
             last_lookup: 0,
+            lingering: 0,
             counters: Counters::default(),
         };
         Self { legs: OwnKeyMap::default(), shared, last: 0 }
@@ -228,10 +229,10 @@ impl Legs {
         self.legs.is_empty()
     }
 
-    /// What there is, by kind. Walks over all legs.
+    /// What there is, by kind.
     #[must_use]
     pub fn census(&self) -> Census {
-        let lingering = self.legs.values().filter(|leg| leg.common.ended).count();
+        let lingering = self.shared.lingering;
         Census {
             legs: self.legs.len() - lingering,
             lingering,
@@ -269,7 +270,9 @@ impl Legs {
     }
 
     fn bury(&mut self, leg: LegId) {
-        self.legs.remove(&leg);
+        if self.legs.remove(&leg).is_some_and(|leg| leg.common.ended) {
+            self.shared.lingering -= 1;
+        }
         self.shared.counters.legs_closed += 1;
         for timer in Timer::ALL {
             self.shared.timers.cancel(&(leg, timer));

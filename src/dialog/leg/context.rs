@@ -65,6 +65,8 @@ pub(in crate::dialog) struct Shared {
     pub owners: OwnKeyMap<TransactionId, Owner>,
     pub lookups: OwnKeyMap<u64, Lookup>,
     pub last_lookup: u64,
+    /// Legs that have ended and are not buried.
+    pub lingering: usize,
     pub counters: Counters,
 }
 
@@ -159,7 +161,9 @@ impl Context<'_> {
     /// Tells the session the last. Nothing is told afterwards.
     pub fn end(&mut self) {
         self.tell(LegEvent::Ended);
-        self.common.ended = true;
+        if !std::mem::replace(&mut self.common.ended, true) {
+            self.shared.lingering += 1;
+        }
     }
 
     /// Tells the session that the leg cannot go on, and the last.
