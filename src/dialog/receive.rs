@@ -128,6 +128,7 @@ impl Legs {
     ) -> Result<(), Refusal> {
         refusal::scheme(request)?;
         refusal::extensions(request)?;
+        refusal::descriptions_accepted(request)?;
         let content = body::of_invite(request, &self.shared.settings)?;
         if self.legs.len() >= self.shared.settings.legs_max {
             self.shared.counters.refused_at_limit += 1;

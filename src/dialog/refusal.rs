@@ -99,6 +99,16 @@ pub(super) fn extensions(request: &Request) -> Result<(), Refusal> {
     Err(Refusal::with(StatusCode::BAD_EXTENSION, HeaderName::Unsupported, unknown))
 }
 
+/// RFC 3261 §20.1, §21.4.7: a peer that says what it takes in responses, and that is no session description.
+pub(super) fn descriptions_accepted(request: &Request) -> Result<(), Refusal> {
+    let headers = request.headers();
+    let taken = headers.accept().any(|range| range.is_ok_and(|range| range.accepts("application", "sdp")));
+    if headers.contains(HeaderName::Accept) && !taken {
+        return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE));
+    }
+    Ok(())
+}
+
 /// RFC 3261 §8.2.2.1: a request URI of a scheme that is not understood.
 pub(super) fn scheme(request: &Request) -> Result<(), Refusal> {
     match request.parse_request_uri().map(|uri| uri.scheme()) {

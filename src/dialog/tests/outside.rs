@@ -91,7 +91,13 @@ fn a_dialog_is_found_only_by_all_of_its_three_ids() {
 #[test]
 fn an_invite_that_cannot_be_taken_is_refused_with_its_reason() {
     type Change = fn(&Request) -> Request;
-    let table: [(Change, u16, HeaderName, &str); 7] = [
+    let table: [(Change, u16, HeaderName, &str); 8] = [
+        (
+            |invite| invite.edit().append(HeaderName::Accept, "text/plain, text/html").build().unwrap(),
+            406,
+            HeaderName::Server,
+            "Callplane",
+        ),
         (
             |invite| invite.edit().append(HeaderName::Require, "100rel, timer").build().unwrap(),
             420,
@@ -150,6 +156,16 @@ fn an_invite_that_cannot_be_taken_is_refused_with_its_reason() {
         bench.nothing_told();
         assert_eq!(bench.legs.len(), 0);
         bench.assert_empty();
+    }
+}
+
+#[test]
+fn an_accept_that_takes_descriptions_among_others_is_fine() {
+    for accept in ["application/sdp", "text/plain, application/sdp;level=1", "application/*", "*/*"] {
+        let mut bench = Bench::new();
+        let invite = invite(&mut bench).edit().append(HeaderName::Accept, accept).build().unwrap();
+        bench.receive(&invite.into());
+        assert!(matches!(bench.told(), LegEvent::Invited(_)), "{accept}");
     }
 }
 
