@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,18 +51,27 @@ pub enum AckError {
     },
 }
 
+/// What a log keeps: an event, and the trace that it belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logged {
+    /// What happened.
+    pub event: Box<SessionEvent>,
+    /// The W3C `traceparent` of the session's trace; empty when it is not traced.
+    pub traceparent: Arc<str>,
+}
+
 /// What comes next in a log.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Next<'a> {
     /// The event at this cursor.
-    Event(Cursor, &'a SessionEvent),
+    Event(Cursor, &'a Logged),
     /// Nothing is kept between these two.
     Gap { after: Cursor, next: Cursor },
 }
 
 #[derive(Debug)]
 struct Entry {
-    event: Box<SessionEvent>,
+    logged: Logged,
     bytes: usize,
 }
 
@@ -147,9 +157,9 @@ impl Log {
     }
 
     /// Adds an event. Returns how many of the oldest were dropped for it.
-    pub fn append(&mut self, event: Box<SessionEvent>) -> u64 {
-        let bytes = weight(&event);
-        self.entries.push_back(Entry { event, bytes });
+    pub fn append(&mut self, logged: Logged) -> u64 {
+        let bytes = weight(&logged.event);
+        self.entries.push_back(Entry { logged, bytes });
         self.bytes += bytes;
         let mut dropped = 0;
         while self.entries.len() > 1
@@ -210,7 +220,7 @@ impl Log {
         let index = usize::try_from(next - self.first).ok()?;
         self.sent = next;
         let cursor = self.cursor(next);
-        self.entries.get(index).map(|entry| Next::Event(cursor, &entry.event))
+        self.entries.get(index).map(|entry| Next::Event(cursor, &entry.logged))
     }
 
     /// Goes back to what was acknowledged: a new attachment is sent the rest again.

@@ -27,7 +27,7 @@ mod roster;
 mod weight;
 
 pub use limits::EngineLimits;
-pub use log::{AckError, Cursor, Log};
+pub use log::{AckError, Cursor, Log, Logged};
 pub use presence::{AttachError, Attachment, Counters, Engine, Input, Item, Lapse, Open, Opened};
 pub use roster::Roster;
 pub use weight::weight;

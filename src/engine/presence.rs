@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::limits::SILENT_HEARTBEATS;
 use super::log::Next;
-use super::{AckError, Cursor, EngineLimits, Log};
+use super::{AckError, Cursor, EngineLimits, Log, Logged};
 use crate::ground::Instant;
-use crate::session::event::SessionEvent;
 
 /// One attachment of an engine: one stream. Never used twice for one engine; what an ended stream still says is known
 /// by it.
@@ -54,7 +53,7 @@ pub enum AttachError {
 #[derive(Debug)]
 pub enum Input {
     /// A change of one of its sessions.
-    Append(Box<SessionEvent>),
+    Append(Logged),
     /// It acknowledges.
     Ack(Attachment, Cursor),
     /// It said something, whatever it was.
@@ -68,16 +67,14 @@ pub enum Input {
 /// What is to be said to an engine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Item<'a> {
-    /// The terms. The first item of an attachment.
-    Opened(Opened),
     /// A change of a session.
     Event {
         /// Where it stands.
         cursor: Cursor,
         /// Its neighbour before.
         previous: Cursor,
-        /// The change.
-        event: &'a SessionEvent,
+        /// The change, and its trace.
+        logged: &'a Logged,
     },
     /// What stood between these two is lost: retention was passed.
     Gap {
@@ -124,7 +121,6 @@ struct Attached {
     opened: Opened,
     heard: Instant,
     said: Instant,
-    opened_due: bool,
     heartbeat_due: bool,
 }
 
@@ -155,7 +151,8 @@ impl Engine {
         Self { limits, log, presence, attachments: 0, counters: Counters::default() }
     }
 
-    /// Attaches it. The terms are its first item, too. What it has not acknowledged is sent again.
+    /// Attaches it, and returns the terms: the first thing to be said on the stream. What it has not acknowledged is sent
+    /// again.
     ///
     /// # Errors
     /// When it is attached already, or was away for too long.
@@ -174,13 +171,7 @@ impl Engine {
             sessions_max: open.sessions_max,
             heartbeat: self.limits.heartbeat(open.heartbeat),
         };
-        self.presence = Presence::Attached(Attached {
-            opened,
-            heard: now,
-            said: now,
-            opened_due: true,
-            heartbeat_due: false,
-        });
+        self.presence = Presence::Attached(Attached { opened, heard: now, said: now, heartbeat_due: false });
         Ok(opened)
     }
 
@@ -190,7 +181,7 @@ impl Engine {
     /// When the engine acknowledges what it cannot have. All else that does not fit is counted.
     pub fn handle(&mut self, input: Input, now: Instant) -> Result<(), AckError> {
         match input {
-            Input::Append(event) => self.append(event),
+            Input::Append(logged) => self.append(logged),
             Input::Ack(stream, through) => {
                 if let Some(attached) = self.attached(stream) {
                     attached.heard = now;
@@ -217,13 +208,13 @@ impl Engine {
         Ok(())
     }
 
-    fn append(&mut self, event: Box<SessionEvent>) {
+    fn append(&mut self, logged: Logged) {
         if matches!(self.presence, Presence::Gone) {
             self.counters.events_late += 1;
             return;
         }
         self.counters.events += 1;
-        self.counters.events_dropped += self.log.append(event);
+        self.counters.events_dropped += self.log.append(logged);
     }
 
     /// The present attachment, if it is this one; else the word is stale, and counted.
@@ -243,21 +234,16 @@ impl Engine {
         if attached.opened.attachment != stream {
             return None;
         }
-        if attached.opened_due {
-            attached.opened_due = false;
-            attached.said = now;
-            return Some(Item::Opened(attached.opened));
-        }
         let (newest, unacked) = (self.log.newest(), self.log.unacked());
         match self.log.next(attached.opened.unacked_events_max) {
             Some(next) => {
                 attached.said = now;
                 attached.heartbeat_due = false;
                 Some(match next {
-                    Next::Event(cursor, event) => Item::Event {
+                    Next::Event(cursor, logged) => Item::Event {
                         cursor,
                         previous: Cursor { sequence: cursor.sequence - 1, ..cursor },
-                        event,
+                        logged,
                     },
                     Next::Gap { after, next } => Item::Gap { after, next },
                 })

@@ -35,8 +35,8 @@ fn log(events: u32) -> Log {
 fn take(log: &mut Log, window: u32) -> Vec<Told> {
     std::iter::from_fn(|| {
         log.next(window).map(|next| match next {
-            Next::Event(cursor, event) => {
-                assert_eq!(cursor.sequence, event.revision);
+            Next::Event(cursor, logged) => {
+                assert_eq!(cursor.sequence, logged.event.revision);
                 Event(cursor.sequence)
             }
             Next::Gap { after, next } => Gap(after.sequence, next.sequence),
@@ -114,7 +114,7 @@ fn an_ack_of_what_was_never_sent_is_refused(#[case] through: Cursor, #[case] exp
 
 #[test]
 fn retention_by_bytes_drops_the_oldest_and_keeps_at_least_the_newest() {
-    let one = weight(&event(1)) as u64;
+    let one = weight(&event(1).event) as u64;
     let mut log = Log::new(EPOCH, 100, 3 * one);
     let dropped: u64 = (1..=5).map(|revision| log.append(event(revision))).sum();
     assert_eq!((dropped, log.len(), log.bytes() as u64), (2, 3, 3 * one));

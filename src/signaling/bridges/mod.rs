@@ -1,0 +1,157 @@
+//! The bridges: who made them, how they carry audio, who is in them.
+//!
+//! The audio is media's; who is in a bridge is what the shards tell. A bridge ends by command, when its last member
+//! leaves (unless it is to be kept), when the engine that made it is gone and nobody is in it, and when media is lost.
+
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::ground::{BridgeId, SessionId};
+use crate::session::command::EngineRef;
+use crate::session::media::{BridgeMode, MediaError};
+use crate::signaling::media::MediaLink;
+use crate::signaling::refusal::{Bound, Refusal};
+
+pub use table::{BRIDGES_MAX, BridgeView, RELAY_MEMBERS_MAX};
+use table::{Left, Record, Table};
+
+/// What makes a bridge.
+#[derive(Clone, Debug)]
+pub struct NewBridge {
+    /// Its id.
+    pub id: BridgeId,
+    /// How it carries audio.
+    pub mode: BridgeMode,
+    /// The group it belongs to.
+    pub group: Arc<str>,
+    /// The engine that makes it; `None` for an operator's tool.
+    pub owner: Option<EngineRef>,
+    /// Whether it stays when its last member leaves.
+    pub keep_when_empty: bool,
+}
+
+/// The bridges. See the module.
+pub struct Bridges {
+    media: Arc<MediaLink>,
+    table: Mutex<Table>,
+}
+
+impl Bridges {
+    /// No bridges yet.
+    #[must_use]
+    pub fn new(media: Arc<MediaLink>) -> Self {
+        Self { media, table: Mutex::new(Table(BTreeMap::new())) }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Claims the id and asks media. Sessions may be sent to join at once: media hears of the bridge before.
+    ///
+    /// # Errors
+    /// When the id is taken, there are too many bridges, or media is away.
+    pub fn create(&self, new: NewBridge) -> Result<oneshot::Receiver<Result<(), MediaError>>, Refusal> {
+        let mut table = self.table();
+        if table.0.contains_key(&new.id) {
+            return Err(Refusal::BridgeExists(new.id));
+        }
+        if table.0.len() >= BRIDGES_MAX {
+            return Err(Refusal::Full(Bound::Bridges));
+        }
+        let reply = self.media.create_bridge(&new.id, new.mode)?;
+        table.0.insert(new.id.clone(), Record::new(new));
+        Ok(reply)
+    }
+
+    /// Ends a bridge.
+    ///
+    /// # Errors
+    /// When there is none of that id.
+    pub fn destroy(&self, bridge: &BridgeId) -> Result<(), Refusal> {
+        if self.table().0.remove(bridge).is_none() {
+            return Err(Refusal::BridgeNotFound(bridge.clone()));
+        }
+        self.media.destroy_bridge(bridge);
+        Ok(())
+    }
+
+    /// How a bridge carries audio, if one more session may join it.
+    ///
+    /// # Errors
+    /// When there is none of that id, or it relays between two and has them.
+    pub fn mode_for_one_more(&self, bridge: &BridgeId, session: &SessionId) -> Result<BridgeMode, Refusal> {
+        let table = self.table();
+        let record = table.0.get(bridge).ok_or_else(|| Refusal::BridgeNotFound(bridge.clone()))?;
+        if record.is_full_for(session) {
+            return Err(Refusal::Full(Bound::RelayMembers));
+        }
+        Ok(record.mode())
+    }
+
+    /// One bridge as it stands.
+    ///
+    /// # Errors
+    /// When there is none of that id.
+    pub fn get(&self, bridge: &BridgeId) -> Result<BridgeView, Refusal> {
+        let table = self.table();
+        let record = table.0.get(bridge).ok_or_else(|| Refusal::BridgeNotFound(bridge.clone()))?;
+        Ok(record.view(bridge))
+    }
+
+    /// The bridges of a group (empty: any) with ids behind `after` (empty: from the first), by id, at most `limit`.
+    #[must_use]
+    pub fn list(&self, group: &str, after: &str, limit: usize) -> Vec<BridgeView> {
+        self.table().page(group, after, limit)
+    }
+
+    /// A session came in.
+    pub fn joined(&self, bridge: &BridgeId, session: &SessionId) {
+        if let Some(record) = self.table().0.get_mut(bridge) {
+            record.join(session);
+        }
+    }
+
+    /// A session went out. Saying so twice does no harm.
+    pub fn left(&self, bridge: &BridgeId, session: &SessionId) {
+        let left = self.table().leave(bridge, session);
+        if left == Left::BridgeOver {
+            self.media.destroy_bridge(bridge);
+        }
+    }
+
+    /// An engine is gone for good: what it made and nobody is in ends now, the rest with its last member.
+    pub fn engine_gone(&self, engine: &EngineRef) {
+        let over = self.table().owner_gone(engine);
+        for bridge in over {
+            self.media.destroy_bridge(&bridge);
+        }
+    }
+
+    /// Media lost all bridges.
+    pub fn lost(&self) {
+        self.table().0.clear();
+    }
+
+    /// All bridges.
+    #[must_use]
+    pub fn ids(&self) -> Vec<BridgeId> {
+        self.table().0.keys().cloned().collect()
+    }
+
+    /// How many bridges there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table().0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,128 @@
+//! Where each output of a shard goes.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{Core, Driver, Reply};
+use crate::engine::Logged;
+use crate::ground::{Now, SessionId, Transport};
+use crate::session::command::CommandDone;
+use crate::session::event::SessionView;
+use crate::session::media::MediaRequest;
+use crate::shard::io::{Input, Output};
+use crate::signaling::bridges::Bridges;
+use crate::signaling::directory::Directory;
+use crate::signaling::engines::Engines;
+use crate::signaling::media::MediaLink;
+use crate::signaling::refusal::Refusal;
+use crate::signaling::tasks::Tasks;
+use crate::signaling::wire::Wire;
+use crate::transport::SendTag;
+use crate::transport::resolve::Resolver;
+
+/// Where a shard's outputs go.
+#[derive(Clone)]
+pub struct Outlets {
+    /// Sockets.
+    pub wire: Arc<dyn Wire>,
+    /// Where sessions live.
+    pub directory: Arc<Directory>,
+    /// The engines' logs.
+    pub engines: Arc<Engines>,
+    /// The bridges.
+    pub bridges: Arc<Bridges>,
+    /// The media service.
+    pub media: Arc<MediaLink>,
+    /// Look-ups.
+    pub resolver: Arc<dyn Resolver>,
+    /// Where look-ups are counted.
+    pub tasks: Tasks,
+}
+
+/// Who waits for a ticket.
+pub(super) enum Waiting {
+    Command {
+        reply: Reply,
+        /// The id that was claimed for a session to be made.
+        claimed: Option<SessionId>,
+    },
+    Query(oneshot::Sender<Vec<SessionView>>),
+}
+
+impl<C: Core> Driver<C> {
+    pub(super) fn route(&mut self, output: Output, now: Now) {
+        match output {
+            Output::Transmit { flow, bytes, tag } => {
+                self.outlets.wire.send(SendTag { shard: self.shard, token: tag }, &flow, bytes);
+            }
+            Output::Event { engine, event } => {
+                let traceparent = self.traces.event(&event);
+                self.events.push((engine, Logged { event, traceparent }));
+            }
+            Output::CommandReply { ticket, result } => {
+                if let Some(waiting) = self.waiting.remove(&ticket) {
+                    self.command_reply(waiting, result.map_err(Refusal::Command));
+                }
+            }
+            Output::Views { ticket, views } => {
+                if let Some(Waiting::Query(reply)) = self.waiting.remove(&ticket) {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(views);
+                }
+            }
+            Output::Media { request, session, call_id, body } => {
+                self.ask_media(request, &session, call_id, body);
+            }
+            Output::Resolve { query, host, port, transport } => self.resolve(query, host, port, transport),
+            Output::SessionOpened { session } => self.outlets.directory.opened(&session, self.shard),
+            Output::SessionClosed { session, bridge } => {
+                if let Some(bridge) = bridge {
+                    self.outlets.bridges.left(&bridge, &session);
+                }
+                self.outlets.directory.closed(&session, now.mono);
+            }
+            Output::BridgeChanged { bridge, session, joined, .. } => {
+                if joined {
+                    self.outlets.bridges.joined(&bridge, &session);
+                } else {
+                    self.outlets.bridges.left(&bridge, &session);
+                }
+            }
+        }
+    }
+
+    fn ask_media(
+        &mut self,
+        request: u64,
+        session: &SessionId,
+        call_id: Option<Arc<str>>,
+        body: MediaRequest,
+    ) {
+        let create = call_id.map(|call_id| {
+            let traceparent = self.traces.endpoint(session, &call_id);
+            (call_id, traceparent)
+        });
+        if let Err(error) = self.outlets.media.ask(self.shard, request, session, create, body) {
+            self.at_once.push_back(Input::MediaReply { request, result: Err(error) });
+        }
+    }
+
+    pub(super) fn command_reply(&self, waiting: Waiting, result: Result<CommandDone, Refusal>) {
+        let Waiting::Command { reply, claimed } = waiting else { return };
+        if let (Some(claimed), Err(_)) = (&claimed, &result) {
+            self.outlets.directory.release(claimed);
+        }
+        reply.send(result);
+    }
+
+    fn resolve(&self, query: u64, host: String, port: Option<u16>, transport: Transport) {
+        let (resolver, inbox) = (Arc::clone(&self.outlets.resolver), Arc::clone(&self.inbox));
+        let port = port.unwrap_or_else(|| transport.default_port());
+        let look_up = async move {
+            let result = resolver.resolve(&host, port).await.map_err(|error| error.to_string());
+            inbox.answer(Input::Resolved { query, result });
+        };
+        self.outlets.tasks.spawn_on(&tokio::runtime::Handle::current(), look_up);
+    }
+}

@@ -1,0 +1,250 @@
+//! The loop: take, handle, drain, flush, sleep.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+
+use super::inbox::Taken;
+use super::route::{Outlets, Waiting};
+use super::trace::Traces;
+use super::{Core, Gauges, Inbox, Request};
+use crate::engine::Logged;
+use crate::ground::{Instant, Now};
+use crate::session::command::{EngineRef, Verb};
+use crate::shard::io::Input;
+use crate::signaling::clock::Clock;
+use crate::signaling::refusal::Refusal;
+use crate::transport::{Arrival, Notice, ShardQueue};
+
+/// Messages and requests taken per round. Between rounds outputs are flushed and the clock is read again.
+const ROUND_MAX: usize = 64;
+
+/// Rounds before the other tasks of the thread get their turn.
+const ROUNDS_MAX: usize = 4;
+
+/// Messages that wait from which on the shard counts its queue as long, and down to which it does not any more.
+const QUEUE_LONG: (usize, usize) = (256, 32);
+
+/// What a driver is made with.
+pub struct Parts<C> {
+    /// The shard.
+    pub core: C,
+    /// Its number, counted from 0.
+    pub shard: u16,
+    /// The clock of all shards.
+    pub clock: Clock,
+    /// Where messages come from.
+    pub network: ShardQueue,
+    /// Where everything else comes from.
+    pub inbox: Arc<Inbox>,
+    /// Where outputs go.
+    pub outlets: Outlets,
+    /// What others can read.
+    pub gauges: Arc<Gauges>,
+    /// Whether calls are traced.
+    pub tracing: bool,
+}
+
+/// Drives one shard. See the [module](super).
+pub struct Driver<C> {
+    pub(super) core: C,
+    pub(super) shard: u16,
+    clock: Clock,
+    network: ShardQueue,
+    network_open: bool,
+    queue_long: bool,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) outlets: Outlets,
+    gauges: Arc<Gauges>,
+    pub(super) traces: Traces,
+    /// Requests whose answer is out. A shard answers most within the input; each entry came by a request of the inbox.
+    pub(super) waiting: HashMap<u64, Waiting>,
+    ticket: u64,
+    /// Events of the present input: they go behind the replies.
+    pub(super) events: Vec<(EngineRef, Logged)>,
+    /// Answers that are known at once.
+    pub(super) at_once: VecDeque<Input>,
+    arrivals: Vec<Arrival>,
+    taken: Taken,
+    sleep: Pin<Box<Sleep>>,
+    sleeps_until: Option<Instant>,
+}
+
+impl<C: Core> Driver<C> {
+    /// A driver. To be made on the runtime that it is to run on.
+    #[must_use]
+    pub fn new(parts: Parts<C>) -> Self {
+        Self {
+            core: parts.core,
+            shard: parts.shard,
+            clock: parts.clock,
+            network: parts.network,
+            network_open: true,
+            queue_long: false,
+            inbox: parts.inbox,
+            outlets: parts.outlets,
+            gauges: parts.gauges,
+            traces: Traces::new(parts.tracing),
+            waiting: HashMap::new(),
+            ticket: 0,
+            events: Vec::new(),
+            at_once: VecDeque::new(),
+            arrivals: Vec::with_capacity(ROUND_MAX),
+            taken: Taken::default(),
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            sleeps_until: None,
+        }
+    }
+
+    /// Runs until the inbox is told to stop.
+    pub async fn run(mut self) {
+        poll_fn(|cx| self.poll(cx)).await;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..ROUNDS_MAX {
+            let worked = self.round(cx);
+            if self.taken.stopped {
+                return Poll::Ready(());
+            }
+            if !worked && self.poll_sleep(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes what is there and does it. Whether there was anything; if not, whatever comes wakes the driver.
+    fn round(&mut self, cx: &mut Context<'_>) -> bool {
+        let now = self.clock.now();
+        let mut worked = false;
+        if self.core.poll_timeout().is_some_and(|at| at <= now.mono) {
+            self.core.handle_timeout(now);
+            self.drain(now);
+            worked = true;
+        }
+        if self.inbox.poll_take(cx, &mut self.taken, ROUND_MAX) {
+            self.take_inbox(now);
+            worked = true;
+        }
+        worked |= self.network_open && self.take_network(cx, now);
+        if worked {
+            self.outlets.media.flush();
+            self.gauges.publish(self.core.load(), self.core.counters());
+        }
+        worked
+    }
+
+    fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(until) = self.core.poll_timeout() else { return Poll::Pending };
+        if self.sleeps_until != Some(until) {
+            self.sleeps_until = Some(until);
+            self.sleep.as_mut().reset(self.clock.to_tokio(until));
+        }
+        self.sleep.as_mut().poll(cx).map(|()| self.sleeps_until = None)
+    }
+
+    fn take_network(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        let taken = match self.network.poll_batch(cx, &mut arrivals, ROUND_MAX) {
+            Poll::Ready(taken) => taken,
+            Poll::Pending => {
+                self.arrivals = arrivals;
+                return false;
+            }
+        };
+        self.network_open = taken > 0;
+        self.notice_length(now);
+        for arrival in arrivals.drain(..) {
+            self.arrived(arrival, now);
+        }
+        self.arrivals = arrivals;
+        taken > 0
+    }
+
+    /// Tells the shard when its queue becomes long, and when it no longer is.
+    fn notice_length(&mut self, now: Now) {
+        let waiting = self.network.len();
+        let long = if self.queue_long { waiting > QUEUE_LONG.1 } else { waiting >= QUEUE_LONG.0 };
+        if long != self.queue_long {
+            self.queue_long = long;
+            self.handle(Input::QueueLong(long), now);
+        }
+    }
+
+    fn take_inbox(&mut self, now: Now) {
+        let mut taken = std::mem::take(&mut self.taken);
+        for input in taken.inputs.drain(..) {
+            self.handle(input, now);
+        }
+        for request in taken.requests.drain(..) {
+            self.request(request, now);
+        }
+        self.taken = taken;
+    }
+
+    fn arrived(&mut self, arrival: Arrival, now: Now) {
+        match arrival {
+            Arrival::Message(message) => {
+                self.handle(Input::Received { bytes: message.bytes, flow: message.flow }, now);
+            }
+            Arrival::Notice(Notice::FlowDown { connection, .. }) => {
+                self.handle(Input::FlowDown { connection }, now);
+            }
+            Arrival::Notice(Notice::SendFailed { tag, error }) => {
+                tracing::debug!(shard = self.shard, %error, "not sent");
+                self.handle(Input::SendFailed { tag: tag.token }, now);
+            }
+            // What was sent to the peer is not known here: the transactions' own timers end them.
+            Arrival::Notice(Notice::Unreachable { remote, error, .. }) => {
+                tracing::debug!(shard = self.shard, %remote, %error, "unreachable");
+            }
+        }
+    }
+
+    fn request(&mut self, request: Request, now: Now) {
+        self.ticket += 1;
+        let ticket = self.ticket;
+        match request {
+            Request::Command { session, command, reply, expires } => {
+                let claimed = matches!(command.verb, Verb::Create(_)).then(|| session.clone());
+                let waiting = Waiting::Command { reply, claimed };
+                if now.mono >= expires {
+                    return self.command_reply(waiting, Err(Refusal::Deadline));
+                }
+                self.waiting.insert(ticket, waiting);
+                self.handle(Input::Command { ticket, session, command }, now);
+            }
+            Request::Query { query, reply } => {
+                self.waiting.insert(ticket, Waiting::Query(reply));
+                self.handle(Input::Query { ticket, query }, now);
+            }
+        }
+    }
+
+    /// One input, and whatever it leads to at once.
+    fn handle(&mut self, input: Input, now: Now) {
+        self.core.handle(input, now);
+        self.drain(now);
+    }
+
+    fn drain(&mut self, now: Now) {
+        loop {
+            while let Some(output) = self.core.poll_output() {
+                self.route(output, now);
+            }
+            // Media that is away answers at once, and its answers lead to more.
+            let Some(answer) = self.at_once.pop_front() else { break };
+            self.core.handle(answer, now);
+        }
+        for (engine, event) in self.events.drain(..) {
+            self.outlets.engines.append(&engine, event, now.mono);
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! One engine at run time: its log, the words that go beside it, and the waker of its stream.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+
+use crate::engine::{
+    AckError, AttachError, Attachment, Counters, Cursor, Engine, Input, Item, Lapse, Logged, Open, Opened,
+};
+use crate::ground::Instant;
+use crate::session::command::{CommandDone, EngineRef};
+use crate::signaling::refusal::Refusal;
+
+/// Most commands of one stream that are without a result, or whose result the engine has not read. At the bound the
+/// stream is not read any further until results are.
+pub const COMMANDS_PENDING_MAX: usize = 1_024;
+
+/// What came of a command that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The session after the local action; `None` for a bridge's commands without one.
+    pub session: Option<CommandDone>,
+    /// The id of the bridge or playback that the command made.
+    pub created: Option<String>,
+}
+
+/// What came of a command of a stream.
+#[derive(Debug)]
+pub struct CommandOutcome {
+    /// As given.
+    pub command_id: String,
+    /// What came of it.
+    pub result: Result<Outcome, Refusal>,
+}
+
+/// What is to be said on a stream.
+#[derive(Debug)]
+pub enum Saying<'a> {
+    /// What came of a command. Beside the log and its window.
+    Result(CommandOutcome),
+    /// Callplane is shutting down; calls may go on for so long.
+    Draining(Duration),
+    /// From the log.
+    Item(Item<'a>),
+}
+
+/// Why a stream has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// Nothing was heard for three heartbeats.
+    Silent,
+    /// Callplane has ended.
+    Shutdown,
+    /// Another stream took its place, or it was detached.
+    Detached,
+}
+
+#[derive(Debug)]
+enum Word {
+    Result(CommandOutcome),
+    Draining(Duration),
+}
+
+#[derive(Debug)]
+struct State {
+    engine: Engine,
+    /// The present stream, and what goes to it beside the log. At most [`COMMANDS_PENDING_MAX`] results and one farewell.
+    attachment: Option<Attachment>,
+    words: VecDeque<Word>,
+    pending: usize,
+    end: Option<StreamEnd>,
+}
+
+/// One engine. See the module.
+#[derive(Debug)]
+pub struct EngineHandle {
+    identity: EngineRef,
+    state: Mutex<State>,
+    waker: AtomicWaker,
+}
+
+impl EngineHandle {
+    pub(super) fn new(identity: EngineRef, engine: Engine) -> Self {
+        let state = State { engine, attachment: None, words: VecDeque::new(), pending: 0, end: None };
+        Self { identity, state: Mutex::new(state), waker: AtomicWaker::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which engine.
+    #[must_use]
+    pub const fn identity(&self) -> &EngineRef {
+        &self.identity
+    }
+
+    pub(super) fn attach(&self, open: Open, now: Instant) -> Result<Opened, AttachError> {
+        let mut state = self.state();
+        let opened = state.engine.attach(open, now)?;
+        state.attachment = Some(opened.attachment);
+        state.words.clear();
+        state.pending = 0;
+        state.end = None;
+        Ok(opened)
+    }
+
+    /// Whether this stream was the present one; it is not any more.
+    pub(super) fn detach(&self, stream: Attachment, now: Instant) -> bool {
+        let mut state = self.state();
+        if state.attachment != Some(stream) {
+            return false;
+        }
+        state.attachment = None;
+        state.words.clear();
+        // A detachment cannot be refused.
+        let _ = state.engine.handle(Input::Detach(stream), now);
+        true
+    }
+
+    pub(super) fn append(&self, logged: Logged, now: Instant) {
+        // Only acknowledgements can be refused.
+        let _ = self.state().engine.handle(Input::Append(logged), now);
+        self.waker.wake();
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.state().engine.poll_timeout()
+    }
+
+    /// Does what is due, wakes the stream when it concerns it.
+    pub(super) fn handle_timeout(&self, now: Instant) -> Option<Lapse> {
+        let mut state = self.state();
+        let lapse = state.engine.handle_timeout(now)?;
+        if matches!(lapse, Lapse::Silent(_)) {
+            state.attachment = None;
+            state.end = Some(StreamEnd::Silent);
+        }
+        drop(state);
+        self.waker.wake();
+        Some(lapse)
+    }
+
+    pub(super) fn draining(&self, grace: Duration) {
+        self.state().words.push_back(Word::Draining(grace));
+        self.waker.wake();
+    }
+
+    /// Ends the stream, if there is one.
+    pub(super) fn end(&self, why: StreamEnd) {
+        self.state().end = Some(why);
+        self.waker.wake();
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.state().engine.counters()
+    }
+
+    pub(super) fn is_attached(&self) -> bool {
+        self.state().attachment.is_some()
+    }
+
+    /// Says who is to be woken when there is something to say.
+    pub fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// The engine said something.
+    pub fn heard(&self, stream: Attachment, now: Instant) {
+        // Only acknowledgements can be refused.
+        let _ = self.state().engine.handle(Input::Heard(stream), now);
+    }
+
+    /// The engine acknowledged.
+    ///
+    /// # Errors
+    /// When it acknowledges what it cannot have.
+    pub fn ack(&self, stream: Attachment, through: Cursor, now: Instant) -> Result<(), AckError> {
+        self.state().engine.handle(Input::Ack(stream, through), now)
+    }
+
+    /// Whether one more command of the stream may be read.
+    #[must_use]
+    pub fn takes_commands(&self) -> bool {
+        self.state().pending < COMMANDS_PENDING_MAX
+    }
+
+    /// How many commands of the present stream are without a result that was taken.
+    #[must_use]
+    pub fn commands_pending(&self) -> usize {
+        self.state().pending
+    }
+
+    /// A command of the stream was read: the way back for its result.
+    #[must_use]
+    pub fn reply_to(
+        self: &Arc<Self>,
+        stream: Attachment,
+        command_id: String,
+        created: Option<String>,
+    ) -> StreamReply {
+        self.state().pending += 1;
+        StreamReply { open: Some(OpenReply { engine: Arc::clone(self), stream, command_id, created }) }
+    }
+
+    /// Tells `say` what there is to be said on this stream, results first, while it answers that it takes more.
+    ///
+    /// # Errors
+    /// When the stream has to end. At a shutdown it ends when there is nothing more to say.
+    pub fn take(
+        &self,
+        stream: Attachment,
+        now: Instant,
+        mut say: impl FnMut(Saying<'_>) -> bool,
+    ) -> Result<(), StreamEnd> {
+        let mut state = self.state();
+        if state.end == Some(StreamEnd::Silent) {
+            return Err(StreamEnd::Silent);
+        }
+        if state.attachment != Some(stream) {
+            return Err(StreamEnd::Detached);
+        }
+        let (mut more, mut said) = (true, false);
+        let mut items = false;
+        while more && let Some(word) = state.words.pop_front() {
+            said = true;
+            more = match word {
+                Word::Result(outcome) => {
+                    state.pending = state.pending.saturating_sub(1);
+                    say(Saying::Result(outcome))
+                }
+                Word::Draining(grace) => say(Saying::Draining(grace)),
+            };
+        }
+        if said {
+            // Only acknowledgements can be refused.
+            let _ = state.engine.handle(Input::Said(stream), now);
+        }
+        while more && let Some(item) = state.engine.poll_item(stream, now) {
+            items = true;
+            more = say(Saying::Item(item));
+        }
+        match state.end {
+            Some(end) if !said && !items => Err(end),
+            _ => Ok(()),
+        }
+    }
+
+    fn result(&self, stream: Attachment, outcome: CommandOutcome) {
+        let mut state = self.state();
+        if state.attachment != Some(stream) {
+            return;
+        }
+        state.words.push_back(Word::Result(outcome));
+        drop(state);
+        self.waker.wake();
+    }
+}
+
+/// The way back of one command's result into its stream. Dropped unsent it says that Callplane failed.
+#[derive(Debug)]
+pub struct StreamReply {
+    open: Option<OpenReply>,
+}
+
+#[derive(Debug)]
+struct OpenReply {
+    engine: Arc<EngineHandle>,
+    stream: Attachment,
+    command_id: String,
+    created: Option<String>,
+}
+
+impl StreamReply {
+    /// Sends what came of a command to a session.
+    pub fn send_done(mut self, result: Result<CommandDone, Refusal>) {
+        if let Some(open) = self.open.take() {
+            let created = open.created.clone();
+            open.send(result.map(|done| Outcome { session: Some(done), created }));
+        }
+    }
+
+    /// Sends what came of another command.
+    pub fn send(mut self, result: Result<Outcome, Refusal>) {
+        if let Some(open) = self.open.take() {
+            open.send(result);
+        }
+    }
+}
+
+impl OpenReply {
+    fn send(self, result: Result<Outcome, Refusal>) {
+        self.engine.result(self.stream, CommandOutcome { command_id: self.command_id, result });
+    }
+}
+
+impl Drop for StreamReply {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.send(Err(Refusal::Internal("the command was dropped")));
+        }
+    }
+}

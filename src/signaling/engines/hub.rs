@@ -1,0 +1,298 @@
+//! All engines: attaching, detaching, silence, and what shards are told of it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use tokio::sync::Notify;
+
+use super::{EngineHandle, StreamEnd};
+use crate::engine::{
+    AttachError, Attachment, Counters, Engine, EngineLimits, Lapse, Logged, Open, Opened, Roster,
+};
+use crate::ground::Instant;
+use crate::session::command::EngineRef;
+use crate::shard::io::AttachedEngine;
+use crate::signaling::bridges::Bridges;
+use crate::signaling::clock::Clock;
+use crate::signaling::driver::Inbox;
+use crate::signaling::refusal::{Bound, Refusal};
+
+/// How many engines there are, and what happened to events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EnginesCount {
+    /// Engines with an open stream.
+    pub attached: usize,
+    /// Engines within their grace.
+    pub away: usize,
+    /// Commands of streams without a result that was taken.
+    pub commands_pending: usize,
+    /// Events appended to logs.
+    pub events: u64,
+    /// Events dropped because a log's retention was passed.
+    pub events_dropped: u64,
+    /// Events that came when their engine was gone.
+    pub events_late: u64,
+    /// Words of streams that had ended before.
+    pub stale: u64,
+}
+
+/// All engines. See the module.
+pub struct Engines {
+    limits: EngineLimits,
+    clock: Clock,
+    shards: Arc<[Arc<Inbox>]>,
+    bridges: Arc<Bridges>,
+    handles: DashMap<EngineRef, Arc<EngineHandle>>,
+    roster: Mutex<Roster>,
+    next_epoch: AtomicU64,
+    /// Until when calls may go on, once Callplane is shutting down.
+    draining: Mutex<Option<Instant>>,
+    closed: AtomicBool,
+    /// Wakes the timekeeper: a deadline may have come nearer.
+    changed: Notify,
+    events_late: AtomicU64,
+    /// What engines that are gone had counted.
+    past: Mutex<Counters>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Engines {
+    /// No engines yet. `shards` hear who is attached, `bridges` who is gone.
+    #[must_use]
+    pub fn new(limits: EngineLimits, clock: Clock, shards: Arc<[Arc<Inbox>]>, bridges: Arc<Bridges>) -> Self {
+        Self {
+            limits,
+            clock,
+            shards,
+            bridges,
+            handles: DashMap::new(),
+            roster: Mutex::default(),
+            // Logs of an earlier run had lower epochs.
+            next_epoch: AtomicU64::new(clock.now().wall.unix_millis().max(1)),
+            draining: Mutex::default(),
+            closed: AtomicBool::new(false),
+            changed: Notify::new(),
+            events_late: AtomicU64::new(0),
+            past: Mutex::default(),
+        }
+    }
+
+    /// The bounds that engines are told.
+    #[must_use]
+    pub const fn limits(&self) -> &EngineLimits {
+        &self.limits
+    }
+
+    /// Attaches an engine.
+    ///
+    /// # Errors
+    /// When it is attached already, when there are too many engines, or, for one that was not here before, when Callplane
+    /// is shutting down.
+    pub fn attach(&self, engine: &EngineRef, open: Open) -> Result<(Arc<EngineHandle>, Opened), Refusal> {
+        let now = self.clock.mono();
+        let mut roster = lock(&self.roster);
+        let handle = self.known_or_new(engine, now)?;
+        let (handle, opened) = match handle.attach(open, now) {
+            Ok(opened) => (handle, opened),
+            Err(AttachError::Attached) => return Err(Refusal::EngineAttached(engine.clone())),
+            Err(AttachError::Gone) => {
+                self.forget(&handle);
+                let handle = self.known_or_new(engine, now)?;
+                let opened = handle.attach(open, now).map_err(|_| Refusal::EngineAttached(engine.clone()))?;
+                (handle, opened)
+            }
+        };
+        if let Some(until) = *lock(&self.draining) {
+            handle.draining(until.since(now));
+        }
+        roster.insert(engine.clone(), opened.sessions_max);
+        self.publish(&roster);
+        drop(roster);
+        self.changed.notify_one();
+        tracing::info!(group = %engine.group, engine = %engine.id, at = %opened.at, "engine attached");
+        Ok((handle, opened))
+    }
+
+    fn known_or_new(&self, engine: &EngineRef, now: Instant) -> Result<Arc<EngineHandle>, Refusal> {
+        if let Some(known) = self.handles.get(engine) {
+            return Ok(Arc::clone(&known));
+        }
+        if lock(&self.draining).is_some() {
+            return Err(Refusal::Draining);
+        }
+        if self.handles.len() >= self.limits.engines_max as usize {
+            return Err(Refusal::Full(Bound::Engines));
+        }
+        let epoch = self.next_epoch.fetch_add(1, Ordering::Relaxed);
+        let fresh = EngineHandle::new(engine.clone(), Engine::new(self.limits.clone(), epoch, now));
+        let fresh = Arc::new(fresh);
+        self.handles.insert(engine.clone(), Arc::clone(&fresh));
+        Ok(fresh)
+    }
+
+    /// A stream ended.
+    pub fn detach(&self, handle: &EngineHandle, stream: Attachment) {
+        let mut roster = lock(&self.roster);
+        if !handle.detach(stream, self.clock.mono()) {
+            return;
+        }
+        let engine = handle.identity();
+        roster.remove(engine);
+        self.publish(&roster);
+        drop(roster);
+        self.changed.notify_one();
+        tracing::info!(group = %engine.group, engine = %engine.id, "engine detached");
+    }
+
+    /// Puts an event into its engine's log. An engine that is gone leaves nobody to tell.
+    pub fn append(&self, engine: &EngineRef, logged: Logged, now: Instant) {
+        match self.handles.get(engine) {
+            Some(handle) => handle.append(logged, now),
+            None => {
+                self.events_late.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether a stream of this engine is open.
+    #[must_use]
+    pub fn is_attached(&self, engine: &EngineRef) -> bool {
+        lock(&self.roster).contains(engine)
+    }
+
+    /// The engine of a group that has been attached for longest.
+    #[must_use]
+    pub fn first_of(&self, group: &str) -> Option<EngineRef> {
+        lock(&self.roster).first_of(group).cloned()
+    }
+
+    /// Tells all engines that Callplane is shutting down and that calls may go on for so long. No other engine may
+    /// attach from then on.
+    pub fn drain(&self, grace: Duration) {
+        *lock(&self.draining) = Some(self.clock.mono() + grace);
+        self.each(|handle| {
+            if handle.is_attached() {
+                handle.draining(grace);
+            }
+        });
+    }
+
+    /// Ends all streams and the timekeeper.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.each(|handle| handle.end(StreamEnd::Shutdown));
+        self.changed.notify_one();
+    }
+
+    /// How many there are, and what happened.
+    #[must_use]
+    pub fn count(&self) -> EnginesCount {
+        let mut count =
+            EnginesCount { events_late: self.events_late.load(Ordering::Relaxed), ..EnginesCount::default() };
+        let mut add = |counters: Counters| {
+            count.events += counters.events;
+            count.events_dropped += counters.events_dropped;
+            count.events_late += counters.events_late;
+            count.stale += counters.stale;
+        };
+        add(*lock(&self.past));
+        self.each(|handle| add(handle.counters()));
+        self.each(|handle| {
+            if handle.is_attached() {
+                count.attached += 1;
+                count.commands_pending += handle.commands_pending();
+            } else {
+                count.away += 1;
+            }
+        });
+        count
+    }
+
+    /// Notices silence and the end of graces, until [`close`](Self::close). Runs once.
+    pub async fn keep_time(&self) {
+        while !self.closed.load(Ordering::Acquire) {
+            let mut next: Option<Instant> = None;
+            self.each(|handle| {
+                let due = handle.poll_timeout();
+                next = due.into_iter().chain(next).min();
+            });
+            let changed = self.changed.notified();
+            match next {
+                Some(next) => {
+                    let next = self.clock.to_tokio(next);
+                    let _ = tokio::time::timeout_at(next, changed).await;
+                }
+                None => changed.await,
+            }
+            let now = self.clock.mono();
+            self.each(|handle| {
+                if let Some(lapse) = handle.handle_timeout(now) {
+                    self.lapsed(handle, lapse);
+                }
+            });
+        }
+    }
+
+    fn lapsed(&self, handle: &Arc<EngineHandle>, lapse: Lapse) {
+        let engine = handle.identity();
+        match lapse {
+            Lapse::Heartbeat => {}
+            Lapse::Silent(_) => {
+                let mut roster = lock(&self.roster);
+                // It may have attached again since.
+                if !handle.is_attached() && roster.remove(engine) {
+                    self.publish(&roster);
+                }
+                tracing::warn!(group = %engine.group, engine = %engine.id, "engine silent: detached");
+            }
+            Lapse::Gone => {
+                let _roster = lock(&self.roster);
+                self.forget(handle);
+            }
+        }
+    }
+
+    /// Forgets an engine whose grace is over, once; its sessions end. The roster is locked.
+    fn forget(&self, handle: &Arc<EngineHandle>) {
+        let engine = handle.identity();
+        if self.handles.remove_if(engine, |_, known| Arc::ptr_eq(known, handle)).is_none() {
+            return;
+        }
+        let counters = handle.counters();
+        let mut past = lock(&self.past);
+        past.events += counters.events;
+        past.events_dropped += counters.events_dropped;
+        past.events_late += counters.events_late;
+        past.stale += counters.stale;
+        drop(past);
+        for shard in &*self.shards {
+            shard.engine_gone(engine.clone());
+        }
+        self.bridges.engine_gone(engine);
+        tracing::warn!(group = %engine.group, engine = %engine.id, "engine gone: its sessions end");
+    }
+
+    fn publish(&self, roster: &Roster) {
+        let shards = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
+        for (number, shard) in (0..shards).zip(&*self.shards) {
+            let attached = roster.for_shard(number, shards);
+            shard.engines(
+                attached
+                    .map(|(engine, sessions_max)| AttachedEngine { engine: engine.clone(), sessions_max })
+                    .collect(),
+            );
+        }
+    }
+
+    /// Calls `visit` for each engine, without holding the table meanwhile.
+    fn each(&self, visit: impl FnMut(&Arc<EngineHandle>)) {
+        let handles: Vec<Arc<EngineHandle>> =
+            self.handles.iter().map(|entry| Arc::clone(entry.value())).collect();
+        handles.iter().for_each(visit);
+    }
+}

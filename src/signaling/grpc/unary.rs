@@ -1,0 +1,168 @@
+//! What the unary calls share: who calls, until when, and the way to the switchboard and back.
+//!
+//! A command goes to its shard before the call first waits, so that a client that gives up never cancels it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Status};
+
+use crate::session::command::CommandDone;
+use crate::signaling::bridges::{BridgeView, NewBridge};
+use crate::signaling::driver::Reply;
+use crate::signaling::refusal::Refusal;
+use crate::signaling::switchboard::{Caller, Deadline, Switchboard};
+
+use super::orders::{Asks, Context, Order, parse};
+use super::status::status;
+
+/// How long a command may wait for its shard when its client sets no deadline, or a longer one.
+pub(super) const COMMAND_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The services. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    pub(super) board: Arc<Switchboard>,
+    /// The most that a page of a list has.
+    pub(super) page_max: u32,
+}
+
+/// What a unary command answers.
+pub(super) enum Answer {
+    Session(CommandDone, Option<String>),
+    Bridge(BridgeView),
+    Nothing,
+}
+
+impl Api {
+    /// The services in front of a switchboard.
+    #[must_use]
+    pub const fn new(board: Arc<Switchboard>) -> Self {
+        Self { board, page_max: 1_000 }
+    }
+
+    /// Until when a request may be carried out: the client's own deadline, or [`COMMAND_TIME_MAX`].
+    pub(super) fn deadline(&self, metadata: &MetadataMap) -> Deadline {
+        let own = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(timeout);
+        Deadline::after(self.board.clock.mono(), own.unwrap_or(COMMAND_TIME_MAX).min(COMMAND_TIME_MAX))
+    }
+
+    fn caller(&self, context: &Context, deadline: Deadline) -> Result<Caller, Refusal> {
+        let engine = context.engine_ref();
+        if let Some(engine) = &engine
+            && !self.board.engines.is_attached(engine)
+        {
+            return Err(Refusal::EngineNotAttached(engine.clone()));
+        }
+        let command_id = context.command_id.clone().unwrap_or_default();
+        Ok(Caller { engine, group: context.group_or_default(), command_id, deadline })
+    }
+
+    /// Carries a command out.
+    pub(super) async fn command<R: Asks>(&self, request: Request<R>) -> Result<Answer, Status> {
+        let deadline = self.deadline(request.metadata());
+        self.carry_out(request.into_inner(), deadline).await.map_err(|refusal| status(&refusal))
+    }
+
+    async fn carry_out<R: Asks>(&self, request: R, deadline: Deadline) -> Result<Answer, Refusal> {
+        let (context, order) = parse(request)?;
+        let caller = self.caller(&context, deadline)?;
+        let (reply, answer) = oneshot::channel();
+        let reply = Reply::Waiting(reply);
+        let mut made = None;
+        match order {
+            Order::Session { session, verb, created } => {
+                made = created;
+                self.board.command(&caller, session, verb, reply);
+            }
+            Order::Create { session, group, create } => {
+                self.board.create(&caller, session, group, *create, reply);
+            }
+            Order::Join { bridge, session } => self.board.join(&caller, bridge, session, reply),
+            Order::Leave { bridge, session } => self.board.leave(&caller, bridge, session, reply),
+            Order::Destroy { bridge } => {
+                self.board.bridges.destroy(&bridge)?;
+                return Ok(Answer::Nothing);
+            }
+            Order::CreateBridge { bridge, mode, members, group, keep_when_empty } => {
+                let group = group.unwrap_or_else(|| Arc::clone(&caller.group));
+                let owner = caller.engine.clone();
+                let new = NewBridge { id: bridge, mode, group, owner, keep_when_empty };
+                return self.create_bridge(&caller, new, &members).await.map(Answer::Bridge);
+            }
+        }
+        let done = self.board.result(deadline, answer).await?;
+        Ok(Answer::Session(done, made))
+    }
+
+    async fn create_bridge(
+        &self,
+        caller: &Caller,
+        new: NewBridge,
+        members: &[crate::ground::SessionId],
+    ) -> Result<BridgeView, Refusal> {
+        let operation = self.board.begin_bridge(caller, new, members)?;
+        let (reply, answer) = oneshot::channel();
+        let board = Arc::clone(&self.board);
+        // Goes on when the client gives up.
+        self.board.tasks.spawn_on(&self.board.front, async move {
+            let _ = reply.send(board.finish_bridge(operation).await);
+        });
+        answer.await.unwrap_or(Err(Refusal::Internal("the bridge's task was dropped")))
+    }
+}
+
+impl Answer {
+    /// The session's short form.
+    pub(super) fn status(self) -> Option<crate::proto::session::v1::SessionStatus> {
+        match self {
+            Self::Session(done, _) => Some(super::words::session_status(&done)),
+            Self::Bridge(_) | Self::Nothing => None,
+        }
+    }
+}
+
+/// A `grpc-timeout`: at most eight digits and a unit. One that cannot be read counts as none.
+fn timeout(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let digits = &text[..text.len() - unit.len_utf8()];
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let value: u64 = digits.parse().ok()?;
+    Some(match unit {
+        'H' => Duration::from_secs(value * 3_600),
+        'M' => Duration::from_secs(value * 60),
+        'S' => Duration::from_secs(value),
+        'm' => Duration::from_millis(value),
+        'u' => Duration::from_micros(value),
+        'n' => Duration::from_nanos(value),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("5S", Some(Duration::from_secs(5)))]
+    #[case("100m", Some(Duration::from_millis(100)))]
+    #[case("99999999u", Some(Duration::from_micros(99_999_999)))]
+    #[case("1H", Some(Duration::from_secs(3_600)))]
+    #[case("2M", Some(Duration::from_secs(120)))]
+    #[case("7n", Some(Duration::from_nanos(7)))]
+    #[case("", None)]
+    #[case("S", None)]
+    #[case("5", None)]
+    #[case("123456789S", None)]
+    #[case("-1S", None)]
+    #[case("5ß", None)]
+    fn a_timeout_is_digits_and_a_unit(#[case] text: &str, #[case] expected: Option<Duration>) {
+        assert_eq!(timeout(text), expected);
+    }
+}

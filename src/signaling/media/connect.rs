@@ -1,0 +1,85 @@
+//! How the media service is reached: as another process, or as the service itself in this one.
+
+use std::time::Duration;
+
+use tonic::body::Body;
+use tonic::transport::{Channel, Endpoint};
+use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceExt};
+
+use crate::proto::media::v1::media_service_client::MediaServiceClient;
+
+/// A call could not be carried to the service.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct CarrierError(String);
+
+impl CarrierError {
+    fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(error.into().to_string())
+    }
+}
+
+/// Whatever carries calls to the service.
+pub(super) type Carrier = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, CarrierError>;
+
+/// How long a connection may take to be made.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// How often a silent connection is probed, and how long the answer may take.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3));
+
+/// HTTP/2 windows of stream and connection, bytes.
+const WINDOW_BYTES: u32 = 1 << 20;
+
+/// How the media service is reached.
+#[derive(Clone)]
+pub struct MediaConnection {
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    InProcess(Carrier),
+    Remote(Box<Endpoint>),
+}
+
+impl MediaConnection {
+    /// The service itself, in this process: a generated server. What it spawns runs beside signaling's front.
+    pub fn in_process<S>(service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        S::Future: Send + 'static,
+    {
+        Self { kind: Kind::InProcess(BoxCloneSyncService::new(service.map_err(CarrierError::new))) }
+    }
+
+    /// A media service at `address`, `host:port`.
+    ///
+    /// # Errors
+    /// When that is no address.
+    pub fn remote(address: &str) -> Result<Self, tonic::transport::Error> {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))?
+            .connect_timeout(CONNECT_TIME_MAX)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEP_ALIVE.0)
+            .keep_alive_timeout(KEEP_ALIVE.1)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES);
+        Ok(Self { kind: Kind::Remote(Box::new(endpoint)) })
+    }
+
+    /// A client; for another process, connected.
+    pub(super) async fn client(&self) -> Result<MediaServiceClient<Carrier>, tonic::transport::Error> {
+        let carrier = match &self.kind {
+            Kind::InProcess(service) => service.clone(),
+            Kind::Remote(endpoint) => {
+                let channel: Channel = endpoint.connect().await?;
+                BoxCloneSyncService::new(channel.map_err(CarrierError::new))
+            }
+        };
+        Ok(MediaServiceClient::new(carrier))
+    }
+}

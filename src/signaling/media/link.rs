@@ -1,0 +1,392 @@
+//! The link to the media service: what waits to be sent, what waits for its reply, and the life of the stream.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::stream::{REQUESTS_PER_MESSAGE, Requests};
+use super::{MediaConnection, reply, request};
+use crate::ground::{BridgeId, SessionId};
+use crate::proto::media::v1 as proto;
+use crate::proto::media::v1::control_item::Item;
+use crate::proto::media::v1::request::Operation;
+use crate::session::media::{BridgeMode, MediaError, MediaReply, MediaRequest};
+use crate::shard::io::Input;
+use crate::signaling::directory::Directory;
+use crate::signaling::driver::Inbox;
+
+/// Most requests without a reply. One more is answered with `Limit`.
+pub const MEDIA_REQUESTS_MAX: usize = 16_384;
+
+/// How long the media service may be away before its endpoints count as lost.
+pub const AWAY_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long the service may take to say welcome.
+const WELCOME_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The first and the longest pause between two tries to open the stream; it doubles from one to the other.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Who waits for a reply.
+enum Waiting {
+    Shard {
+        shard: u16,
+        request: u64,
+        /// The endpoint that the request closes. If that is not known to be done, it is made up for.
+        closes: Option<SessionId>,
+    },
+    Bridge(oneshot::Sender<Result<(), MediaError>>),
+    /// Nobody: whatever comes of it.
+    Nobody,
+}
+
+#[derive(Default)]
+struct State {
+    /// The stream that is open; `None` while the service is away.
+    open: Option<u64>,
+    outgoing: Vec<proto::Request>,
+    waiting: HashMap<u64, Waiting>,
+    next_id: u64,
+    /// Endpoints whose closing was not answered.
+    owed: HashSet<SessionId>,
+    /// No endpoint that media may still have is wanted any more.
+    lost: bool,
+}
+
+/// The link. See the [module](super).
+pub struct MediaLink {
+    owner: proto::Hello,
+    shards: Arc<[Arc<Inbox>]>,
+    directory: Arc<Directory>,
+    state: Mutex<State>,
+    /// Something was put into `outgoing` that the stream was not woken for.
+    unflushed: AtomicBool,
+    stream_waker: AtomicWaker,
+    streams: AtomicU64,
+    closing: CancellationToken,
+    events_lost: AtomicU64,
+}
+
+impl MediaLink {
+    /// A link that is down until [`run`](Self::run). `node` names this signaling node, stable over restarts;
+    /// `incarnation` grows with each of its starts.
+    #[must_use]
+    pub fn new(node: String, incarnation: u64, shards: Arc<[Arc<Inbox>]>, directory: Arc<Directory>) -> Self {
+        Self {
+            owner: proto::Hello { owner: node, incarnation },
+            shards,
+            directory,
+            state: Mutex::default(),
+            unflushed: AtomicBool::new(false),
+            stream_waker: AtomicWaker::new(),
+            streams: AtomicU64::new(0),
+            closing: CancellationToken::new(),
+            events_lost: AtomicU64::new(0),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks something for a session's endpoint. The reply goes to the shard. [`flush`](Self::flush) sends it. With an
+    /// endpoint's first request come its Call-ID and `traceparent`.
+    ///
+    /// # Errors
+    /// When the service is away or has too many requests unanswered: then there will be no reply.
+    pub fn ask(
+        &self,
+        shard: u16,
+        request: u64,
+        session: &SessionId,
+        create: Option<(Arc<str>, String)>,
+        body: MediaRequest,
+    ) -> Result<(), MediaError> {
+        let closes = matches!(body, MediaRequest::Close).then(|| session.clone());
+        let operation = request::operation(session, create, body);
+        let mut state = self.state();
+        match state.push(operation, || Waiting::Shard { shard, request, closes: closes.clone() }) {
+            Ok(()) => {
+                drop(state);
+                self.unflushed.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                state.owed.extend(closes);
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks for a bridge. The reply comes by the receiver; one that is dropped says that the service went away.
+    ///
+    /// # Errors
+    /// As for [`ask`](Self::ask).
+    pub fn create_bridge(
+        &self,
+        bridge: &BridgeId,
+        mode: BridgeMode,
+    ) -> Result<oneshot::Receiver<Result<(), MediaError>>, MediaError> {
+        let (reply, receiver) = oneshot::channel();
+        let operation = request::create_bridge(bridge.to_string(), mode);
+        self.state().push(operation, || Waiting::Bridge(reply))?;
+        self.unflushed.store(true, Ordering::Relaxed);
+        self.flush();
+        Ok(receiver)
+    }
+
+    /// Has a bridge ended. A service that is away loses it, or learns of it when it is back.
+    pub fn destroy_bridge(&self, bridge: &BridgeId) {
+        let operation = Operation::DestroyBridge(proto::DestroyBridge { bridge_id: bridge.to_string() });
+        if self.state().push(operation, || Waiting::Nobody).is_ok() {
+            self.unflushed.store(true, Ordering::Relaxed);
+            self.flush();
+        }
+    }
+
+    /// Sends what was asked since the last time.
+    pub fn flush(&self) {
+        if self.unflushed.swap(false, Ordering::AcqRel) {
+            self.stream_waker.wake();
+        }
+    }
+
+    /// Whether the service is there.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.state().open.is_some()
+    }
+
+    /// How many requests are without a reply.
+    #[must_use]
+    pub fn requests_waiting(&self) -> usize {
+        self.state().waiting.len()
+    }
+
+    /// Events of endpoints that no session owns any more, or that could not be understood.
+    #[must_use]
+    pub fn events_lost(&self) -> u64 {
+        self.events_lost.load(Ordering::Relaxed)
+    }
+
+    /// Ends the link.
+    pub fn close(&self) {
+        self.closing.cancel();
+        self.stream_waker.wake();
+    }
+
+    /// Takes what waits to be sent on a stream; `None` when the stream is to end.
+    pub(super) fn poll_outgoing(
+        &self,
+        stream: u64,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Vec<proto::Request>>> {
+        self.stream_waker.register(cx.waker());
+        if self.closing.is_cancelled() || self.streams.load(Ordering::Acquire) != stream {
+            return Poll::Ready(None);
+        }
+        let mut state = self.state();
+        if state.open != Some(stream) || state.outgoing.is_empty() {
+            return Poll::Pending;
+        }
+        if state.outgoing.len() <= REQUESTS_PER_MESSAGE {
+            return Poll::Ready(Some(std::mem::take(&mut state.outgoing)));
+        }
+        Poll::Ready(Some(state.outgoing.drain(..REQUESTS_PER_MESSAGE).collect()))
+    }
+
+    /// Keeps the stream open until [`close`](Self::close). `lost` is called when all endpoints and bridges are gone;
+    /// `bridges` names those that are wanted.
+    pub async fn run(
+        self: Arc<Self>,
+        connection: MediaConnection,
+        lost: impl Fn() + Send,
+        bridges: impl Fn() -> Vec<BridgeId> + Send,
+    ) {
+        let mut incarnation = None;
+        let mut away_since = Instant::now();
+        let mut told_lost = true;
+        let mut pause = BACK_OFF.0;
+        loop {
+            let one_stream = self.one_stream(&connection, &mut incarnation, &lost, &bridges);
+            let Some(was_up) = self.closing.run_until_cancelled(one_stream).await else { break };
+            if was_up {
+                (away_since, told_lost, pause) = (Instant::now(), false, BACK_OFF.0);
+            }
+            self.broken();
+            if !told_lost && away_since.elapsed() >= AWAY_TIME_MAX {
+                told_lost = true;
+                self.lost(&lost);
+            }
+            if self.closing.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                break;
+            }
+            pause = (pause * 2).min(BACK_OFF.1);
+        }
+        self.broken();
+    }
+
+    /// Opens one stream and serves it to its end. Whether it was welcomed.
+    async fn one_stream(
+        self: &Arc<Self>,
+        connection: &MediaConnection,
+        incarnation: &mut Option<u64>,
+        lost: &(impl Fn() + Send),
+        bridges: &(impl Fn() -> Vec<BridgeId> + Send),
+    ) -> bool {
+        let stream = self.streams.fetch_add(1, Ordering::AcqRel) + 1;
+        let hello = proto::Request { id: 0, operation: Some(Operation::Hello(self.owner.clone())) };
+        let requests = Requests::new(Arc::clone(self), stream, hello);
+        let opening = async {
+            let mut client = connection.client().await.map_err(|error| error.to_string())?;
+            let responses = client.control(requests).await.map_err(|status| status.to_string())?;
+            let mut responses = responses.into_inner();
+            let first = responses.message().await.map_err(|status| status.to_string())?;
+            Ok::<_, String>((responses, first))
+        };
+        let opened = tokio::time::timeout(WELCOME_TIME_MAX, opening).await;
+        let (mut responses, first) = match opened.unwrap_or_else(|_| Err("no welcome in time".into())) {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::debug!(%error, "media service away");
+                return false;
+            }
+        };
+        let mut items = first.map(|response| response.items).unwrap_or_default().into_iter();
+        let Some(welcome) = items.next().and_then(welcome) else {
+            tracing::warn!("the media service did not say welcome");
+            return false;
+        };
+        if incarnation.replace(welcome.incarnation).is_some_and(|before| before != welcome.incarnation) {
+            self.lost(lost);
+        }
+        tracing::info!(node = welcome.node, incarnation = welcome.incarnation, "media service up");
+        self.up(stream, bridges());
+        items.for_each(|item| self.take(item));
+        loop {
+            match responses.message().await {
+                Ok(Some(response)) => response.items.into_iter().for_each(|item| self.take(item)),
+                Ok(None) => {
+                    tracing::warn!("the media service ended the stream");
+                    return true;
+                }
+                Err(status) => {
+                    tracing::warn!(%status, "the media service's stream broke");
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Opens the gate. First goes what is still wanted; whatever else this owner has there is closed.
+    fn up(&self, stream: u64, bridges: Vec<BridgeId>) {
+        let mut state = self.state();
+        state.open = Some(stream);
+        let owed = std::mem::take(&mut state.owed);
+        let sessions = if std::mem::take(&mut state.lost) { Vec::new() } else { self.directory.sessions() };
+        let wanted = sessions.iter().filter(|session| !owed.contains(*session));
+        let reconcile = proto::Reconcile {
+            endpoint_ids: wanted.map(ToString::to_string).collect(),
+            bridge_ids: bridges.iter().map(ToString::to_string).collect(),
+        };
+        // The gate is open: it cannot be refused.
+        let _ = state.push(Operation::Reconcile(reconcile), || Waiting::Nobody);
+        drop(state);
+        self.stream_waker.wake();
+    }
+
+    /// Shuts the gate and answers whoever waits.
+    fn broken(&self) {
+        let mut state = self.state();
+        state.open = None;
+        state.outgoing.clear();
+        let waiting = std::mem::take(&mut state.waiting);
+        for one in waiting.values() {
+            if let Waiting::Shard { closes: Some(session), .. } = one {
+                state.owed.insert(session.clone());
+            }
+        }
+        drop(state);
+        for one in waiting.into_values() {
+            self.answer(one, Err(MediaError::Unavailable));
+        }
+    }
+
+    fn lost(&self, lost: &impl Fn()) {
+        tracing::warn!("all endpoints and bridges of the media service are lost");
+        self.state().lost = true;
+        for shard in &*self.shards {
+            shard.answer(Input::MediaLost);
+        }
+        lost();
+    }
+
+    fn take(&self, item: proto::ControlItem) {
+        match item.item {
+            Some(Item::Reply(reply)) => {
+                let Some(waiting) = self.state().waiting.remove(&reply.id) else { return };
+                self.answer(waiting, reply::result(reply.result));
+            }
+            Some(Item::Event(event)) => self.event(event),
+            None => {}
+        }
+    }
+
+    fn answer(&self, waiting: Waiting, result: Result<MediaReply, MediaError>) {
+        match waiting {
+            Waiting::Shard { shard, request, .. } => {
+                if let Some(shard) = self.shards.get(usize::from(shard)) {
+                    shard.answer(Input::MediaReply { request, result });
+                }
+            }
+            // Whoever asked may have gone.
+            Waiting::Bridge(reply) => drop(reply.send(result.map(|_| ()))),
+            Waiting::Nobody => {}
+        }
+    }
+
+    fn event(&self, event: proto::EndpointEvent) {
+        let session = SessionId::parse(&event.endpoint_id).ok();
+        let shard = session.as_ref().and_then(|session| self.directory.shard_of(session));
+        let inbox = shard.and_then(|shard| self.shards.get(usize::from(shard)));
+        match (session, inbox, reply::event(event.event)) {
+            (Some(session), Some(inbox), Some(event)) => {
+                inbox.media_event(Input::MediaEvent { session, event })
+            }
+            _ => {
+                self.events_lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+fn welcome(item: proto::ControlItem) -> Option<proto::Welcome> {
+    match item.item? {
+        Item::Reply(proto::Reply { result: Some(proto::reply::Result::Welcome(welcome)), .. }) => {
+            Some(welcome)
+        }
+        _ => None,
+    }
+}
+
+impl State {
+    fn push(&mut self, operation: Operation, waiting: impl FnOnce() -> Waiting) -> Result<(), MediaError> {
+        if self.open.is_none() {
+            return Err(MediaError::Unavailable);
+        }
+        if self.waiting.len() >= MEDIA_REQUESTS_MAX {
+            return Err(MediaError::Limit(format!("{MEDIA_REQUESTS_MAX} requests without a reply")));
+        }
+        self.next_id += 1;
+        self.waiting.insert(self.next_id, waiting());
+        self.outgoing.push(proto::Request { id: self.next_id, operation: Some(operation) });
+        Ok(())
+    }
+}

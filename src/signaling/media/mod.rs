@@ -1,0 +1,23 @@
+//! The media service as signaling sees it: one stream of `callplane.media.v1`, shared by all shards.
+//!
+//! ```text
+//!   shard ─ ask ─┐                                            ┌─ reply ─▶ the shard that asked
+//!   shard ─ ask ─┼─▶ outgoing ─ one ControlRequest ─▶ media ──┤
+//!   bridges ─────┘   (bounded)  for all that waits            └─ event ─▶ the shard of the session
+//! ```
+//!
+//! One stream, because replies and events of an endpoint have to come in one order and a bridge may join sessions of
+//! several shards. In one process it is the service itself that is called, without a socket.
+//!
+//! When the stream breaks, whatever waits is answered with `Unavailable`, and so is what is asked until it is back. It
+//! is opened again with back-off; the first thing on it names what is still wanted, so that nothing is left behind.
+//! Another incarnation of the node, or none for [`AWAY_TIME_MAX`], means that all endpoints are lost.
+
+mod connect;
+mod link;
+mod reply;
+mod request;
+mod stream;
+
+pub use connect::MediaConnection;
+pub use link::{AWAY_TIME_MAX, MEDIA_REQUESTS_MAX, MediaLink};

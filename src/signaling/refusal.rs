@@ -1,0 +1,110 @@
+//! Why a command, a query or an attachment is refused: everything that can go wrong on this floor, and whatever a shard
+//! says. How it is told to a client is [`grpc`](super::grpc)'s business.
+
+use crate::ground::BridgeId;
+use crate::session::command::{CommandError, EngineRef};
+use crate::session::media::MediaError;
+
+/// One field that cannot be used. The client's fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadField {
+    /// Its path, as in `headers[2].value`.
+    pub field: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// Why something is refused. Nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The shard says so.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// Fields are missing or malformed.
+    #[error("bad request: {}", list(.0))]
+    BadFields(Vec<BadField>),
+    /// Fields or verbs that this version does not serve were used.
+    #[error("not served: {}", .0.join(", "))]
+    NotServed(Vec<&'static str>),
+    /// Its deadline passed while it waited. It was not carried out.
+    #[error("the deadline passed before the command's turn came")]
+    Deadline,
+    /// A queue or table of this floor is full.
+    #[error("a bound is reached: {0}")]
+    Full(Bound),
+    /// No such bridge.
+    #[error("no bridge {0}")]
+    BridgeNotFound(BridgeId),
+    /// The client-chosen bridge id is taken.
+    #[error("bridge {0} exists")]
+    BridgeExists(BridgeId),
+    /// A stream of that engine is open.
+    #[error("an engine {} is attached to group {}", .0.id, .0.group)]
+    EngineAttached(EngineRef),
+    /// No stream of that engine is open; with an empty id, of no engine of the group.
+    #[error("{}", not_attached(.0))]
+    EngineNotAttached(EngineRef),
+    /// Nothing was heard from the engine for three heartbeats.
+    #[error("nothing was heard for three heartbeats")]
+    EngineSilent,
+    /// The protocol of the stream was broken.
+    #[error("the stream's protocol is broken: {0}")]
+    BadStream(String),
+    /// Media refused what was asked for a bridge.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// Shutting down.
+    #[error("draining: no new calls and no new engines")]
+    Draining,
+    /// A fault of ours.
+    #[error("internal: {0}")]
+    Internal(&'static str),
+}
+
+/// The bounds of this floor, by the names that they have in the documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Bound {
+    /// Requests that wait for one shard.
+    ShardRequests,
+    /// Engines, attached and away.
+    Engines,
+    /// Bridges.
+    Bridges,
+    /// Members of a bridge that relays between two.
+    RelayMembers,
+    /// Requests to media without an answer.
+    MediaRequests,
+}
+
+impl Bound {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ShardRequests => "shard_requests_max",
+            Self::Engines => "engines_max",
+            Self::Bridges => "bridges_max",
+            Self::RelayMembers => "relay_members_max",
+            Self::MediaRequests => "media_requests_max",
+        }
+    }
+}
+
+impl std::fmt::Display for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+fn list(fields: &[BadField]) -> String {
+    let told: Vec<String> = fields.iter().map(|bad| format!("{}: {}", bad.field, bad.problem)).collect();
+    told.join("; ")
+}
+
+fn not_attached(engine: &EngineRef) -> String {
+    if engine.id.is_empty() {
+        format!("no engine is attached to group {}", engine.group)
+    } else {
+        format!("no engine {} is attached to group {}", engine.id, engine.group)
+    }
+}

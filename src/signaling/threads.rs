@@ -1,0 +1,103 @@
+//! The threads of signaling, each with a current-thread runtime of its own.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::oneshot;
+
+/// How long a thread waits at its end for look-ups that cannot be stopped.
+const BLOCKING_TIME_MAX: Duration = Duration::from_millis(200);
+
+/// The runtimes before their threads begin.
+pub(super) struct Runtimes {
+    shards: Vec<Runtime>,
+    /// Of its own, when there is more than one shard.
+    front: Option<Runtime>,
+}
+
+/// The threads that run.
+#[derive(Debug, Default)]
+pub(super) struct Threads(Mutex<Vec<Running>>);
+
+#[derive(Debug)]
+struct Running {
+    thread: JoinHandle<()>,
+    done: oneshot::Receiver<()>,
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+impl Runtimes {
+    /// As many as there are shards, and one for the front when they are several.
+    pub fn new(shards: u16) -> io::Result<Self> {
+        let front = if shards > 1 { Some(runtime()?) } else { None };
+        let shards = (0..shards.max(1)).map(|_| runtime()).collect::<io::Result<_>>()?;
+        Ok(Self { shards, front })
+    }
+
+    /// Where everything runs that is no shard.
+    pub fn front(&self) -> Handle {
+        self.front.as_ref().unwrap_or(&self.shards[0]).handle().clone()
+    }
+
+    /// Begins the threads: the shards' with `mains`, in order, the front's with `front`. A thread ends with its future;
+    /// whatever else runs on it is dropped then.
+    pub fn begin<M: AsyncMain>(
+        self,
+        mains: Vec<M>,
+        front: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<Threads> {
+        let mut running = Vec::new();
+        for (number, (runtime, main)) in self.shards.into_iter().zip(mains).enumerate() {
+            running.push(begin(format!("shard-{number}"), runtime, main)?);
+        }
+        if let Some(runtime) = self.front {
+            running.push(begin("front".into(), runtime, Plain(front))?);
+        }
+        Ok(Threads(Mutex::new(running)))
+    }
+}
+
+/// What a thread runs. Its future is made on the thread and needs not leave it.
+pub(super) trait AsyncMain: Send + 'static {
+    /// Runs to the end.
+    fn run(self) -> impl Future<Output = ()>;
+}
+
+struct Plain<F>(F);
+
+impl<F: Future<Output = ()> + Send + 'static> AsyncMain for Plain<F> {
+    fn run(self) -> impl Future<Output = ()> {
+        self.0
+    }
+}
+
+fn begin(name: String, runtime: Runtime, main: impl AsyncMain) -> io::Result<Running> {
+    let (done_in, done) = oneshot::channel();
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        runtime.block_on(async move { main.run().await });
+        runtime.shutdown_timeout(BLOCKING_TIME_MAX);
+        // Nobody may wait for it.
+        let _ = done_in.send(());
+    })?;
+    Ok(Running { thread, done })
+}
+
+impl Threads {
+    /// Waits until all have ended. A second call returns at once.
+    pub async fn join(&self) {
+        let running = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for Running { thread, done } in running {
+            // A thread that panicked drops its end.
+            let _ = done.await;
+            if thread.join().is_err() {
+                tracing::error!("a thread of signaling has panicked");
+            }
+        }
+    }
+}

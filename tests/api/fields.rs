@@ -1,0 +1,195 @@
+//! What is wrong with a request is told field by field, and nothing that is not served is ignored.
+
+use callplane::proto::session::v1 as proto;
+use callplane::proto::session::v1::command::Verb;
+use callplane::proto::session::v1::start_playback_request::Source;
+use prost_types::Duration;
+use tonic::Code;
+
+use crate::support::engine::Engine;
+use crate::support::{Scripted, refusal};
+
+fn header(name: &str, value: &str) -> proto::Header {
+    proto::Header { name: name.into(), value: value.into() }
+}
+
+/// What an engine is told of a command, as `field` of each violation.
+async fn told(engine: &mut Engine, verb: Verb) -> (i32, String, Vec<String>) {
+    engine.command(verb).await;
+    let status = engine.result().await.status.expect("a status");
+    let written =
+        tonic_types::pb::Status { code: status.code, message: status.message, details: status.details };
+    let details = prost::Message::encode_to_vec(&written);
+    let status =
+        tonic::Status::with_details(Code::from(written.code), written.message.clone(), details.into());
+    let (code, reason, details) = refusal(&status);
+    let fields = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
+    (code as i32, reason, fields.into_iter().map(|bad| bad.field).collect())
+}
+
+#[tokio::test]
+async fn each_bad_field_is_named() {
+    let scripted = Scripted::start().await;
+    let mut engine = Engine::attach(scripted.events(), "e").await;
+    let s = || "s".to_owned();
+    let day = Some(Duration { seconds: 86_401, nanos: 0 });
+    let rows: Vec<(Verb, Vec<&str>)> = vec![
+        (Verb::HoldSession(Default::default()), vec!["session_id"]),
+        (
+            Verb::RingSession(proto::RingSessionRequest {
+                session_id: "a b".into(),
+                sip_status: Some(200),
+                headers: vec![header("Via", "x"), header("X y", "x"), header("X-A", "a\r\nb")],
+                ..Default::default()
+            }),
+            vec!["sip_status", "headers[0].name", "headers[1].name", "headers[2].value", "session_id"],
+        ),
+        (
+            Verb::RejectSession(proto::RejectSessionRequest {
+                session_id: s(),
+                sip_status: 399,
+                reason_phrase: "a\nb".into(),
+                retry_after: day,
+                body: Some(proto::Body { content_type: String::new(), content: vec![0; 16_385].into() }),
+                ..Default::default()
+            }),
+            vec!["sip_status", "reason_phrase", "retry_after", "body.content_type", "body.content"],
+        ),
+        (
+            Verb::RedirectSession(proto::RedirectSessionRequest { session_id: s(), ..Default::default() }),
+            vec!["contact_uris"],
+        ),
+        (
+            Verb::RedirectSession(proto::RedirectSessionRequest {
+                session_id: s(),
+                sip_status: 400,
+                contact_uris: vec!["sip:a@b".into(), "<sip:c>".into()],
+                ..Default::default()
+            }),
+            vec!["sip_status", "contact_uris[1]"],
+        ),
+        (
+            Verb::AnswerSession(proto::AnswerSessionRequest {
+                session_id: s(),
+                media: Some(proto::MediaPreferences {
+                    codecs: vec!["PCMU".into(), "PC MU".into()],
+                    codecs_from_session_id: "a b".into(),
+                }),
+                limits: Some(proto::CallLimits {
+                    ring_timeout: day,
+                    max_duration: Some(Duration::default()),
+                }),
+                ..Default::default()
+            }),
+            vec![
+                "media.codecs[1]",
+                "media.codecs_from_session_id",
+                "limits.ring_timeout",
+                "limits.max_duration",
+            ],
+        ),
+        (
+            Verb::SendDtmf(proto::SendDtmfRequest {
+                session_id: s(),
+                digits: "12x".into(),
+                tone_duration: Some(Duration { seconds: 0, nanos: 1 }),
+                gap_duration: Some(Duration { seconds: -1, nanos: 0 }),
+                ..Default::default()
+            }),
+            vec!["digits", "tone_duration", "gap_duration"],
+        ),
+        (
+            Verb::SendMessage(proto::SendMessageRequest { session_id: s(), ..Default::default() }),
+            vec!["body"],
+        ),
+        (Verb::CreateSession(Default::default()), vec!["target_uri"]),
+        (
+            Verb::CreateSession(proto::CreateSessionRequest {
+                session_id: "x".repeat(65),
+                group: "a b".into(),
+                target_uri: "sip:a b".into(),
+                from: Some(proto::Party { uri: String::new(), display_name: "a\r\nb".into() }),
+                ..Default::default()
+            }),
+            vec!["session_id", "group", "target_uri", "from.display_name"],
+        ),
+        (
+            Verb::StartPlayback(proto::StartPlaybackRequest { session_id: s(), ..Default::default() }),
+            vec!["source"],
+        ),
+        (
+            Verb::StartPlayback(proto::StartPlaybackRequest {
+                session_id: s(),
+                source: Some(Source::Tone(proto::Tone {
+                    frequency_hz: f64::NAN,
+                    level_db: Some(1.0),
+                    duration: None,
+                })),
+                ..Default::default()
+            }),
+            vec!["tone.frequency_hz", "tone.level_db"],
+        ),
+        (
+            Verb::CreateBridge(proto::CreateBridgeRequest {
+                bridge_id: "a b".into(),
+                session_ids: vec!["s".into(), String::new()],
+                ..Default::default()
+            }),
+            vec!["session_ids[1]", "bridge_id"],
+        ),
+    ];
+    for (verb, fields) in rows {
+        let asked = format!("{verb:?}");
+        let expected = fields.into_iter().map(str::to_owned).collect();
+        let bad = Code::InvalidArgument as i32;
+        assert_eq!(told(&mut engine, verb).await, (bad, "BAD_FIELD".into(), expected), "{asked}");
+    }
+    assert!(scripted.script.verbs().is_empty(), "nothing was carried out");
+}
+
+#[tokio::test]
+async fn a_file_stays_within_the_audio_folders() {
+    let scripted = Scripted::start().await;
+    let mut engine = Engine::attach(scripted.events(), "e").await;
+    for path in ["", "/etc/passwd", "../x.wav", "a/../x.wav", "a//b.wav", "./x.wav", "a\\..\\x.wav", "a\0b"] {
+        let file = proto::AudioFile { path: path.into(), ..Default::default() };
+        let play = proto::StartPlaybackRequest {
+            session_id: "s".into(),
+            source: Some(Source::File(file)),
+            ..Default::default()
+        };
+        let (_, reason, fields) = told(&mut engine, Verb::StartPlayback(play)).await;
+        assert_eq!((reason.as_str(), fields), ("BAD_FIELD", vec!["file.path".to_owned()]), "{path:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_served_yet_is_refused_and_not_ignored() {
+    let scripted = Scripted::start().await;
+    let mut engine = Engine::attach(scripted.events(), "e").await;
+    let later = proto::CommandContext { lease: 1, epoch: 1, ..Default::default() };
+    let hold = proto::HoldSessionRequest { context: Some(later), session_id: "s".into() };
+    let refused = told(&mut engine, Verb::HoldSession(hold)).await;
+    let fields = vec!["context.lease".to_owned(), "context.epoch".to_owned()];
+    assert_eq!(refused, (Code::Unimplemented as i32, "NOT_SERVED".into(), fields));
+    let bridge = proto::CreateBridgeRequest { mode: 99, ..Default::default() };
+    let (_, reason, fields) = told(&mut engine, Verb::CreateBridge(bridge)).await;
+    assert_eq!((reason.as_str(), fields), ("NOT_SERVED", vec!["mode".to_owned()]));
+    engine.say(proto::attach_request::Message::Command(proto::Command { verb: None })).await;
+    let status = engine.result().await.status.expect("a status");
+    assert_eq!(status.code, Code::Unimplemented as i32);
+}
+
+#[tokio::test]
+async fn a_stream_speaks_for_its_own_engine_only() {
+    let scripted = Scripted::start().await;
+    let mut engine = Engine::attach(scripted.events(), "e").await;
+    let other = proto::CommandContext { engine_id: "f".into(), group: "g".into(), ..Default::default() };
+    let hold = proto::HoldSessionRequest { context: Some(other), session_id: "s".into() };
+    let (_, reason, fields) = told(&mut engine, Verb::HoldSession(hold)).await;
+    assert_eq!((reason.as_str(), fields.len()), ("BAD_FIELD", 2));
+    let own = proto::CommandContext { engine_id: "e".into(), group: "default".into(), ..Default::default() };
+    let hold = proto::HoldSessionRequest { context: Some(own), session_id: "s".into() };
+    let (_, reason, _) = told(&mut engine, Verb::HoldSession(hold)).await;
+    assert_eq!(reason, "SESSION_NOT_FOUND");
+}

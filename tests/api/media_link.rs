@@ -1,0 +1,212 @@
+//! The link to media: answers to whoever asked, breaks, and other incarnations.
+
+use std::net::SocketAddr;
+
+use callplane::ground::Description;
+use callplane::proto::media::v1 as media;
+use callplane::proto::media::v1::request::Operation;
+use callplane::session::media::{
+    Direction, MediaError, MediaEvent, MediaPreferences, MediaReply, MediaRequest, NegotiationStep,
+};
+use callplane::shard::io::{Input, Output};
+use callplane::signaling::{self, MediaConnection, SignalingNode};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::core::{Script, id};
+use crate::support::media::{DESCRIPTION, StubMedia};
+use crate::support::{Scripted, settings, soon, until};
+
+fn ask(request: u64, session: &str, body: MediaRequest) -> Output {
+    let call_id = matches!(body, MediaRequest::Negotiate { .. }).then(|| "call-1".into());
+    Output::Media { request, session: id(session), call_id, body }
+}
+
+fn answer_offer(offer: &str) -> MediaRequest {
+    MediaRequest::Negotiate {
+        generation: 1,
+        remote: String::new(),
+        direction: Direction::SendRecv,
+        preferences: MediaPreferences::default(),
+        step: NegotiationStep::AnswerOffer(Description(offer.to_owned().into())),
+    }
+}
+
+fn replies(script: &Script) -> Vec<(u64, Result<MediaReply, MediaError>)> {
+    script.heard(|input| match input {
+        Input::MediaReply { request, result } => Some((*request, result.clone())),
+        _ => None,
+    })
+}
+
+fn lost(script: &Script) -> usize {
+    script.heard(|input| matches!(input, Input::MediaLost).then_some(())).len()
+}
+
+#[tokio::test]
+async fn a_session_s_requests_are_answered_and_its_events_come() {
+    let scripted = Scripted::start().await;
+    scripted.script.tell([
+        Output::SessionOpened { session: id("s") },
+        ask(1, "s", answer_offer("v=0\r\n")),
+        ask(2, "s", MediaRequest::Commit { generation: 1, remote: String::new() }),
+        ask(3, "s", MediaRequest::Close),
+    ]);
+    until("three replies", || replies(&scripted.script).len() == 3).await;
+    let replies = replies(&scripted.script);
+    let Ok(MediaReply::Negotiated { local, facts }) = &replies[0].1 else { panic!("{replies:?}") };
+    assert_eq!(local.as_ref().expect("an answer").0, DESCRIPTION.as_bytes());
+    assert_eq!(facts.as_ref().expect("facts").codec, "PCMU/8000");
+    assert_eq!(replies[1], (2, Ok(MediaReply::Done)));
+    assert!(matches!(replies[2], (3, Ok(MediaReply::Closed(_)))));
+    let operations = scripted.media.operations();
+    let Some(Operation::Negotiate(negotiate)) =
+        operations.iter().find(|o| matches!(o, Operation::Negotiate(_)))
+    else {
+        panic!("{operations:?}")
+    };
+    assert_eq!((negotiate.endpoint_id.as_str(), negotiate.generation), ("s", 1));
+    assert_eq!(negotiate.create.as_ref().expect("settings").call_id, "call-1");
+
+    let dtmf = media::Dtmf { digit: "5".into(), duration: None };
+    scripted.media.tell("s", media::endpoint_event::Event::Dtmf(dtmf.clone()));
+    let events = || {
+        scripted.script.heard(|input| match input {
+            Input::MediaEvent { session, event } => Some((session.clone(), event.clone())),
+            _ => None,
+        })
+    };
+    until("the event", || !events().is_empty()).await;
+    assert!(matches!(&events()[0], (session, MediaEvent::Dtmf { digit: '5', .. }) if *session == id("s")));
+    scripted.media.tell("nobody", media::endpoint_event::Event::Dtmf(dtmf));
+    until("a lost event", || scripted.node.counters().media_events_dropped == 1).await;
+}
+
+#[tokio::test]
+async fn refusals_of_media_keep_their_meaning() {
+    let scripted = Scripted::start().await;
+    use media::failure::Code;
+    let rows = [
+        (Code::NoPort, MediaError::NoPort),
+        (Code::NothingAcceptable, MediaError::NothingAcceptable("as told".into())),
+        (Code::BadDescription, MediaError::BadDescription("as told".into())),
+        (Code::NoEndpoint, MediaError::NoEndpoint),
+        (Code::NoBridge, MediaError::NoBridge),
+        (Code::NotNegotiated, MediaError::NotNegotiated("as told".into())),
+        (Code::Limit, MediaError::Limit("as told".into())),
+        (Code::WorkerDiffers, MediaError::NodeDiffers("as told".into())),
+    ];
+    for (number, (code, expected)) in (1..).zip(rows) {
+        scripted.media.fail(code);
+        scripted.script.tell([ask(number, "s", answer_offer("v=0\r\n"))]);
+        until("a reply", || replies(&scripted.script).len() == number as usize).await;
+        assert_eq!(replies(&scripted.script).pop(), Some((number, Err(expected))));
+    }
+}
+
+#[tokio::test]
+async fn when_the_stream_breaks_whoever_waits_is_answered_and_it_comes_back() {
+    let scripted = Scripted::start().await;
+    scripted.media.be_silent(true);
+    scripted.script.tell([
+        Output::SessionOpened { session: id("s") },
+        Output::SessionOpened { session: id("t") },
+        ask(1, "s", answer_offer("v=0\r\n")),
+        ask(2, "t", MediaRequest::Close),
+    ]);
+    until("both are asked", || scripted.media.operations().len() >= 4).await;
+    scripted.media.hang_up();
+    until("both are answered", || replies(&scripted.script).len() == 2).await;
+    assert!(replies(&scripted.script).iter().all(|(_, result)| *result == Err(MediaError::Unavailable)));
+    scripted.media.be_silent(false);
+    until("it is back", || scripted.node.is_ready()).await;
+    scripted.script.tell([ask(3, "s", answer_offer("v=0\r\n"))]);
+    until("a third answer", || replies(&scripted.script).len() == 3).await;
+    assert!(replies(&scripted.script)[2].1.is_ok());
+    assert_eq!(lost(&scripted.script), 0, "the same incarnation still has its endpoints");
+    // What is still wanted is named (before any request of now), and what was to be closed is not.
+    let operations = scripted.media.operations();
+    let named = operations.iter().rev().find_map(|operation| match operation {
+        Operation::Reconcile(reconcile) => Some(reconcile.endpoint_ids.clone()),
+        _ => None,
+    });
+    assert_eq!(named, Some(vec!["s".to_owned()]));
+}
+
+#[tokio::test]
+async fn while_media_is_away_every_request_is_answered_at_once() {
+    let script = Script::default();
+    let make = script.clone();
+    let nobody = MediaConnection::remote("127.0.0.1:1").expect("an address");
+    let node = signaling::start_with(&settings(), nobody, false, |shard| make.shard(shard.index));
+    let node = node.unwrap_or_else(|error| panic!("{error}"));
+    script.wake_by(node.sip_address(0).expect("a listener"));
+    script.tell([ask(1, "s", answer_offer("v=0\r\n")), ask(2, "s", MediaRequest::Close)]);
+    until("both are answered", || replies(&script).len() == 2).await;
+    let expected = [(1, Err(MediaError::Unavailable)), (2, Err(MediaError::Unavailable))];
+    assert_eq!(replies(&script), expected);
+    assert!(!node.is_ready());
+}
+
+/// A stub behind TCP.
+async fn serve(stub: &StubMedia, address: SocketAddr) -> (SocketAddr, CancellationToken) {
+    let listener = TcpListener::bind(address).await.expect("an address");
+    let address = listener.local_addr().expect("an address");
+    let stop = CancellationToken::new();
+    let server = tonic::transport::Server::builder()
+        .add_service(stub.server())
+        .serve_with_incoming(TcpListenerStream::new(listener));
+    tokio::spawn(stop.clone().run_until_cancelled_owned(server));
+    (address, stop)
+}
+
+async fn over_tcp(address: SocketAddr, script: &Script) -> SignalingNode {
+    let make = script.clone();
+    let connection = MediaConnection::remote(&address.to_string()).expect("an address");
+    let node = signaling::start_with(&settings(), connection, false, |shard| make.shard(shard.index));
+    let node = node.unwrap_or_else(|error| panic!("{error}"));
+    script.wake_by(node.sip_address(0).expect("a listener"));
+    until("media", || node.is_ready()).await;
+    node
+}
+
+#[tokio::test]
+async fn over_tcp_another_incarnation_means_that_all_is_lost() {
+    let first = StubMedia::new(1);
+    let (address, stop) = serve(&first, SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    let script = Script::default();
+    let node = over_tcp(address, &script).await;
+    script.tell([Output::SessionOpened { session: id("s") }, ask(1, "s", answer_offer("v=0\r\n"))]);
+    until("a reply", || replies(&script).len() == 1).await;
+    stop.cancel();
+    first.hang_up();
+    until("the break", || !node.is_ready()).await;
+    assert_eq!(lost(&script), 0);
+    let second = StubMedia::new(2);
+    let (_, _stop) = serve(&second, address).await;
+    until("it is back", || node.is_ready()).await;
+    until("the loss is told", || lost(&script) == 1).await;
+    let named = || {
+        second.operations().iter().find_map(|operation| match operation {
+            Operation::Reconcile(reconcile) => Some(reconcile.endpoint_ids.len()),
+            _ => None,
+        })
+    };
+    until("what is still wanted is named", || named().is_some()).await;
+    assert_eq!(named(), Some(0));
+    soon("the end", node.shutdown()).await;
+}
+
+#[tokio::test]
+async fn requests_of_many_shards_share_one_stream() {
+    let mut with = settings();
+    with.shards = 3;
+    let scripted = Scripted::with(with).await;
+    let _engine = crate::support::engine::Engine::attach(scripted.events(), "e").await;
+    scripted.script.tell((1..=1_000).map(|request| ask(request, "s", answer_offer("v=0\r\n"))));
+    until("a thousand replies", || replies(&scripted.script).len() == 1_000).await;
+    let numbers: Vec<u64> = replies(&scripted.script).into_iter().map(|(request, _)| request).collect();
+    assert_eq!(numbers, (1..=1_000).collect::<Vec<_>>());
+    assert_eq!(scripted.node.counters().held.media_requests, 0);
+}
