@@ -124,7 +124,8 @@ pub enum MediaRequest {
         /// Which.
         generation: u64,
     },
-    /// Choose which fork is heard; the others are dropped.
+    /// Choose which fork is heard; the others are dropped, and no further one may answer our offer. Asked for on the 2xx,
+    /// behind the winner's Commit. Before it the fork that was committed first is heard.
     SelectRemote {
         /// Which.
         remote: String,

@@ -234,9 +234,8 @@ impl Session {
         let Accepted { remote, answer, offer, fields } = accepted;
         cx.out.push(Action::Timer(None));
         let generation = calling.generation;
-        let others = calling.forks.iter().any(|fork| fork.remote != remote);
         let known = self.tell_forks(calling, &remote, cx);
-        let winner = Winner { generation, remote: remote.clone(), others, fields };
+        let winner = Winner { generation, remote: remote.clone(), fields };
         match (offer, answer, known) {
             (Some(offer), ..) => {
                 let generation = self.next_generation();
@@ -279,15 +278,13 @@ impl Session {
         calling.forks.into_iter().find(|fork| fork.remote == *winner).map(|fork| fork.media)
     }
 
-    /// The call is up with this fork: its media is put into force where it is not yet, others are dropped.
+    /// The call is up with this fork: its media is put into force where it is not yet, and no other fork's from here on.
     fn answered_by(&mut self, winner: Winner, facts: Box<MediaFacts>, to_commit: bool, cx: &mut Context<'_>) {
         if to_commit {
             self.commit(winner.generation, Some(&winner.remote), cx);
         }
-        if winner.others {
-            let remote = winner.remote.0.to_string();
-            self.ask(Asked::Settlement, MediaRequest::SelectRemote { remote }, cx);
-        }
+        let remote = winner.remote.0.to_string();
+        self.ask(Asked::Settlement, MediaRequest::SelectRemote { remote }, cx);
         self.settle(facts, false);
         self.connect(winner.fields, cx);
     }

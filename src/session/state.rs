@@ -100,8 +100,6 @@ pub(super) struct HeldProgress {
 pub(super) struct Winner {
     pub generation: u64,
     pub remote: RemoteTag,
-    /// Other forks have media too: they are to be dropped.
-    pub others: bool,
     pub fields: Vec<HeaderField>,
 }
 

@@ -95,7 +95,7 @@ fn a_fork_that_answers_while_media_still_applies_its_early_answer_waits_for_it()
     bench.leg(accepted("t1", None, None));
     assert_eq!(bench.said(), "apply #1 of t1, Progress 183");
     bench.media_does_all();
-    assert_eq!(bench.said(), "commit #1 of t1, Connected");
+    assert_eq!(bench.said(), "commit #1 of t1, select t1, Connected");
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn re_confirmed(answer: Option<&str>) -> LegEvent {
 #[case(Calling, Do("Terminate"), Ending, "hang up, close")]
 #[case(Calling, Lost, Ending, "hang up")]
 // Media applies the winner's answer.
-#[case(ApplyingAnswer, Done, Connected, "commit #1 of t1, Connected")]
+#[case(ApplyingAnswer, Done, Connected, "commit #1 of t1, select t1, Connected")]
 #[case(ApplyingAnswer, Refused(MediaError::BadAnswer(String::new())), Ending, "hang up, close")]
 #[case(ApplyingAnswer, Silent, Ending, "hang up, close")]
 #[case(ApplyingAnswer, Leg(LegEvent::HungUp(farewell(0))), Ending, "close")]
