@@ -167,11 +167,10 @@ impl Agent {
 
 fn calls(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("dialog");
-    let whole: [(&str, fn(&mut Agent)); 2] = [
-        ("incoming call: INVITE, 180, 200, ACK, BYE, 200", Agent::incoming),
+    for (name, call) in [
+        ("incoming call: INVITE, 180, 200, ACK, BYE, 200", Agent::incoming as fn(&mut Agent)),
         ("outgoing call: INVITE, 180, 200, ACK, BYE, 200", Agent::outgoing),
-    ];
-    for (name, call) in whole {
+    ] {
         let mut agent = Agent::new();
         // So many as linger at 500 calls a second.
         (0..16_000).for_each(|_| call(&mut agent));

@@ -42,7 +42,8 @@ pub struct Invite {
     pub to: Party,
     /// The Call-ID, drawn by the shard so that it hashes to itself.
     pub call_id: String,
-    /// A preloaded Route set (RFC 3261 §8.1.1.1), first hop first. Empty: straight to the target.
+    /// A preloaded Route set (RFC 3261 §8.1.1.1), first hop first, as URIs or as they stand in Route. Empty: straight to
+    /// the target.
     pub routes: Vec<String>,
     /// Max-Forwards: 70, or the A-leg's less one.
     pub max_forwards: u8,
@@ -122,7 +123,9 @@ pub enum LegIntent {
         /// A body.
         body: Option<Body>,
     },
-    /// End the leg in whatever state: CANCEL, a 487/480 final response, or BYE, as fits. Ends with [`LegEvent::Ended`].
+    /// End the leg in whatever state: CANCEL, a 480 final response, or BYE, as fits. [`LegEvent::Ended`] follows at once,
+    /// whatever becomes of a BYE; after a CANCEL it follows the INVITE's final response or 64·T1, and nothing but
+    /// [`LegEvent::Rejected`] or [`LegEvent::Failed`] comes before it.
     HangUp {
         /// More header fields, for example Reason.
         fields: Vec<HeaderField>,
@@ -202,20 +205,20 @@ pub enum LegFailure {
 pub enum LegEvent {
     /// A new leg: an INVITE came in. The first event of an incoming leg.
     Invited(Box<Invited>),
-    /// Incoming: the peer gave up before our 2xx went out; 200 and 487 are sent.
+    /// Incoming: the peer gave up before our 2xx went out, or the INVITE's Expires passed; 487 is sent.
     Cancelled(Box<Farewell>),
     /// Incoming: the ACK to our 2xx came, with the answer when our 2xx carried the offer.
     Confirmed {
         /// The answer.
         answer: Option<Description>,
     },
-    /// Incoming: no ACK came within 64·T1; a BYE is sent (RFC 3261 §13.3.1.4).
+    /// No ACK came within 64·T1 to our 2xx, of the INVITE or of a re-INVITE; a BYE is sent (RFC 3261 §13.3.1.4, §14.2).
     AckTimeout,
     /// Outgoing: a provisional response above 100.
     Provisional {
-        /// Which fork.
+        /// Which fork; empty when the response has no tag.
         remote: RemoteTag,
-        /// 101 to 199.
+        /// 101 to 199. 199 says that this fork is over.
         status: u16,
         /// The reason phrase.
         phrase: String,
@@ -261,9 +264,11 @@ pub enum LegEvent {
         /// The peer's offer.
         offer: Option<Description>,
     },
-    /// Our re-INVITE was refused, 491 and its retries included; what was before stands.
+    /// Our re-INVITE was refused, 491 and its retries included, or could not be sent (503); what was before stands. After
+    /// 481 or 408 [`LegEvent::Failed`] follows.
     ReofferRefused(Box<Farewell>),
-    /// A request that we sent has its final response, or failed.
+    /// A request that we sent has its final response, or failed. None comes for requests that are pending when the leg
+    /// ends.
     RequestDone {
         /// As given with the intent.
         key: u64,

@@ -10,9 +10,10 @@ use super::super::error::LegIntentError;
 use super::super::fields;
 use super::super::request::{Draft, Purpose};
 use super::super::state::Dialog;
-use super::context::{Context, Unsent};
+use super::context::Context;
 use super::inside::{self, Handled};
 use super::reinvite::Reinvite;
+use super::send::Unsent;
 use super::{State, Stepped, closing};
 
 /// A confirmed dialog.

@@ -11,7 +11,8 @@ use super::super::index::DialogKey;
 use super::super::refusal::Refusal;
 use super::super::request::Purpose;
 use super::confirmed::failure_of;
-use super::context::{Context, Retry, Sent, Timer, set_hop};
+use super::context::{Context, Timer};
+use super::send::{Retry, Sent, set_hop};
 use super::{State, closing, late, reinvite};
 
 impl State {

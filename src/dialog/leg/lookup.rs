@@ -11,7 +11,8 @@ use super::super::locate::{Flows, Question, flow_to};
 use super::super::request::Draft;
 use super::super::settings::{DialogSettings, LOOKUP_TIME};
 use super::super::state::Dialog;
-use super::context::{Context, Sent, Timer, Unsent};
+use super::context::{Context, Timer};
+use super::send::{Sent, Unsent};
 
 /// A look-up and what waits for it, in order.
 pub(in crate::dialog) struct Lookup {

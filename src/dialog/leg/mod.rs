@@ -32,6 +32,7 @@
 
 mod accepted;
 mod answering;
+mod calling;
 mod closing;
 mod confirmed;
 mod context;
@@ -40,6 +41,7 @@ mod inside;
 mod late;
 mod lookup;
 mod reinvite;
+mod send;
 mod uac;
 mod uas;
 
@@ -51,10 +53,11 @@ use super::state::Dialog;
 
 pub(super) use accepted::Accepted;
 pub(super) use answering::Answering;
+pub(super) use calling::Calling;
 pub(super) use confirmed::Confirmed;
 pub(super) use context::{Common, Context, Owner, Shared, Timer};
 use lookup::Lookup;
-pub(super) use uac::{Calling, Locating};
+pub(super) use uac::Locating;
 pub(super) use uas::Proceeding;
 
 /// A leg: what every state has, and the state.

@@ -1,48 +1,21 @@
-//! Outgoing legs before the first final response: the INVITE, its forks, CANCEL (RFC 3261 §9.1, §13.2).
-//!
-//! Retransmission, timer B and the wait for CANCEL's effect are the transaction's.
+//! The beginning of an outgoing leg: the INVITE is made and its target found (RFC 3261 §8.1.1, §13.2.1).
 
-use smallvec::SmallVec;
+use crate::ground::leg::{Invite, LegIntent};
+use crate::sip::{Method, Uri};
+use crate::transaction::TransactionId;
 
-use crate::ground::leg::{Invite, LegEvent, LegFailure, LegIntent, RemoteTag};
-use crate::ground::{Description, Flow, HeaderField};
-use crate::sip::{Method, Request, Response, StatusCode, Uri};
-use crate::transaction::{CancelError, TransactionId};
-
-use super::super::body;
 use super::super::error::LegIntentError;
 use super::super::fields;
-use super::super::index::DialogKey;
-use super::super::offer_answer::{Breach, Carrier, Exchange, Meaning};
-use super::super::refusal::Refusal;
+use super::super::offer_answer::Exchange;
 use super::super::request::{Draft, MAX_FORWARDS, Purpose};
 use super::super::state::Dialog;
-use super::closing;
-use super::context::{Context, Sent, Unsent};
-use super::inside::{self, Handled};
-use super::{Answering, Confirmed, State, Stepped, late};
+use super::context::Context;
+use super::send::{Sent, Unsent};
+use super::{Calling, State, Stepped};
 
 /// The INVITE waits for a look-up.
 pub(in crate::dialog) struct Locating {
     pub seed: Dialog,
-    exchange: Exchange,
-}
-
-/// The INVITE is sent; no final response yet.
-pub(in crate::dialog) struct Calling {
-    /// What the INVITE was made of.
-    pub seed: Dialog,
-    pub transaction: TransactionId,
-    exchange: Exchange,
-    /// Early dialogs, in the order in which they came.
-    pub forks: SmallVec<[Fork; 1]>,
-    /// The session has hung up: CANCEL is sent, or will be.
-    hanging_up: bool,
-}
-
-/// One early dialog (RFC 3261 §12.1).
-pub(in crate::dialog) struct Fork {
-    pub dialog: Dialog,
     exchange: Exchange,
 }
 
@@ -112,221 +85,5 @@ impl Locating {
     /// The INVITE is on its way.
     pub fn sent(self, transaction: TransactionId) -> State {
         Calling::begin(self.seed, transaction, self.exchange)
-    }
-}
-
-impl Calling {
-    fn begin(seed: Dialog, transaction: TransactionId, exchange: Exchange) -> State {
-        let forks = SmallVec::new();
-        State::Calling(Box::new(Self { seed, transaction, exchange, forks, hanging_up: false }))
-    }
-
-    pub fn intent(mut self: Box<Self>, ctx: &mut Context<'_>, intent: LegIntent) -> Stepped {
-        match intent {
-            LegIntent::HangUp { fields } => match self.cancel(ctx, &fields) {
-                Ok(()) => (State::Calling(self), Ok(())),
-                Err(error) => (State::Calling(self), Err(error)),
-            },
-            other => State::Calling(self).refuse(ctx, &other),
-        }
-    }
-
-    /// RFC 3261 §9.1. What comes of it is told by the INVITE's own end.
-    fn cancel(&mut self, ctx: &mut Context<'_>, given: &[HeaderField]) -> Result<(), LegIntentError> {
-        fields::check(given)?;
-        match ctx.transactions.cancel(self.transaction, given, ctx.now) {
-            Err(CancelError::Header(error)) => return Err(error.into()),
-            // Its end is on the way up, or it was cancelled before.
-            Ok(_) | Err(CancelError::Unknown | CancelError::AlreadyFinal | CancelError::AlreadyCancelled) => {
-            }
-        }
-        self.hanging_up = true;
-        Ok(())
-    }
-
-    /// Whether another address may still be tried.
-    pub const fn may_retry(&self) -> bool {
-        !self.hanging_up
-    }
-
-    /// A response to the INVITE; 100 is nothing to a dialog.
-    pub fn response(self: Box<Self>, ctx: &mut Context<'_>, response: &Response, flow: &Flow) -> State {
-        match response.status() {
-            StatusCode::TRYING => State::Calling(self),
-            status if status.is_provisional() => self.provisional(ctx, response, flow),
-            status if status.is_success() => self.success(ctx, response, flow),
-            _ => self.refused(ctx, response),
-        }
-    }
-
-    fn provisional(mut self: Box<Self>, ctx: &mut Context<'_>, response: &Response, flow: &Flow) -> State {
-        if self.hanging_up {
-            return State::Calling(self);
-        }
-        let Some(at) = self.fork(ctx, response, flow) else { return State::Calling(self) };
-        let fork = &mut self.forks[at];
-        fork.dialog.active = ctx.now.wall;
-        let described = body::description(response.headers(), &response.body_bytes());
-        let answer = match fork.exchange.step(Carrier::Provisional, described.is_some()) {
-            Ok((exchange, meaning)) => {
-                fork.exchange = exchange;
-                described.filter(|_| meaning == Meaning::Answer)
-            }
-            Err(_) => {
-                ctx.shared.counters.descriptions_ignored += 1;
-                None
-            }
-        };
-        let remote = RemoteTag(fork.dialog.remote_tag().into());
-        if response.status() == StatusCode::EARLY_DIALOG_TERMINATED {
-            let fork = self.forks.remove(at);
-            ctx.forget(&fork.dialog);
-        }
-        let fields = fields::handed_up(response.headers(), &mut ctx.shared.counters);
-        let (status, phrase) = (response.status().code(), response.reason().to_owned());
-        ctx.tell(LegEvent::Provisional { remote, status, phrase, answer, fields });
-        State::Calling(self)
-    }
-
-    /// The fork that a provisional response belongs to, made by it if it is the first.
-    fn fork(&mut self, ctx: &mut Context<'_>, response: &Response, flow: &Flow) -> Option<usize> {
-        let key = late::key_of(ctx, response)?;
-        if let Some(at) = self.forks.iter().position(|fork| fork.dialog.key == key) {
-            return Some(at);
-        }
-        if self.forks.len() >= ctx.shared.settings.forks_max {
-            ctx.shared.counters.forks_dropped += 1;
-            return None;
-        }
-        let dialog = Dialog::of_response(response, Some(self.seed.target()), flow, ctx.now.wall).ok();
-        let Some(mut dialog) = dialog.filter(|_| ctx.shared.index.get(key).is_none()) else {
-            ctx.shared.counters.unexpected += 1;
-            return None;
-        };
-        ctx.enter(&mut dialog);
-        ctx.settle_hop(&mut dialog, Some(flow));
-        self.forks.push(Fork { dialog, exchange: self.exchange });
-        Some(self.forks.len() - 1)
-    }
-
-    /// The first 2xx wins; early dialogs of other forks are over (RFC 3261 §13.2.2.4).
-    fn success(mut self: Box<Self>, ctx: &mut Context<'_>, response: &Response, flow: &Flow) -> State {
-        let exchange = self.exchange_of(ctx, response);
-        self.forget_forks(ctx);
-        let mut dialog = match Dialog::of_response(response, Some(self.seed.target()), flow, ctx.now.wall) {
-            Ok(dialog) => dialog,
-            Err(_) => {
-                ctx.shared.counters.breaches += 1;
-                ctx.fail(LegFailure::Protocol);
-                return State::Over;
-            }
-        };
-        let entered = ctx.enter(&mut dialog);
-        ctx.settle_hop(&mut dialog, Some(flow));
-        if self.hanging_up || !entered {
-            ctx.shared.counters.forks_ended += 1;
-            late::acknowledge(ctx, &mut dialog, self.transaction, None);
-            ctx.end();
-            return closing::bye(ctx, dialog, Vec::new());
-        }
-        let description = body::description(response.headers(), &response.body_bytes());
-        match exchange.step(Carrier::Success, description.is_some()) {
-            Ok((Exchange::Turned, _)) => self.turned(ctx, dialog, response, description),
-            Ok((_, meaning)) => {
-                let answer = description.filter(|_| meaning == Meaning::Answer);
-                self.settled(ctx, dialog, response, answer)
-            }
-            Err(breach) => self.breach(ctx, dialog, breach),
-        }
-    }
-
-    fn exchange_of(&self, ctx: &Context<'_>, response: &Response) -> Exchange {
-        let key = late::key_of(ctx, response);
-        let fork = self.forks.iter().find(|fork| Some(fork.dialog.key) == key);
-        fork.map_or(self.exchange, |fork| fork.exchange)
-    }
-
-    fn settled(
-        self: Box<Self>,
-        ctx: &mut Context<'_>,
-        mut dialog: Dialog,
-        response: &Response,
-        answer: Option<Description>,
-    ) -> State {
-        let remote = RemoteTag(dialog.remote_tag().into());
-        let fields = fields::handed_up(response.headers(), &mut ctx.shared.counters);
-        ctx.tell(LegEvent::Accepted { remote, answer, offer: None, fields });
-        if late::acknowledge(ctx, &mut dialog, self.transaction, None) {
-            return State::Confirmed(Box::new(Confirmed::new(dialog)));
-        }
-        ctx.forget(&dialog);
-        ctx.fail(LegFailure::Unlocated);
-        State::Over
-    }
-
-    /// The 2xx brought the offer: the ACK waits for the session's answer.
-    fn turned(
-        self: Box<Self>,
-        ctx: &mut Context<'_>,
-        dialog: Dialog,
-        response: &Response,
-        offer: Option<Description>,
-    ) -> State {
-        let remote = RemoteTag(dialog.remote_tag().into());
-        let fields = fields::handed_up(response.headers(), &mut ctx.shared.counters);
-        ctx.tell(LegEvent::Accepted { remote, answer: None, offer, fields });
-        State::Answering(Box::new(Answering { dialog, transaction: self.transaction }))
-    }
-
-    fn breach(self: Box<Self>, ctx: &mut Context<'_>, mut dialog: Dialog, _: Breach) -> State {
-        ctx.shared.counters.breaches += 1;
-        late::acknowledge(ctx, &mut dialog, self.transaction, None);
-        ctx.fail(LegFailure::Protocol);
-        closing::bye(ctx, dialog, Vec::new())
-    }
-
-    fn refused(mut self: Box<Self>, ctx: &mut Context<'_>, response: &Response) -> State {
-        self.forget_forks(ctx);
-        let farewell = fields::farewell_of_response(response, &mut ctx.shared.counters);
-        ctx.tell(LegEvent::Rejected(farewell));
-        ctx.end();
-        State::Over
-    }
-
-    /// There will be no final response.
-    pub fn failed(mut self: Box<Self>, ctx: &mut Context<'_>, failure: LegFailure) -> State {
-        self.forget_forks(ctx);
-        ctx.fail(failure);
-        State::Over
-    }
-
-    fn forget_forks(&mut self, ctx: &mut Context<'_>) {
-        for fork in self.forks.drain(..) {
-            ctx.forget(&fork.dialog);
-        }
-    }
-
-    /// A request in one of the early dialogs. Its peer may not end it by BYE (RFC 3261 §15); one that does is believed.
-    pub fn request(
-        mut self: Box<Self>,
-        ctx: &mut Context<'_>,
-        key: DialogKey,
-        transaction: TransactionId,
-        request: &Request,
-    ) -> State {
-        let Some(at) = self.forks.iter().position(|fork| fork.dialog.key == key) else {
-            ctx.refuse(transaction, request, &Refusal::new(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST));
-            return State::Calling(self);
-        };
-        match inside::receive(ctx, &mut self.forks[at].dialog, transaction, request) {
-            Handled::Done => {}
-            Handled::Invite => ctx.refuse(transaction, request, &Refusal::new(StatusCode::REQUEST_PENDING)),
-            Handled::Bye => {
-                inside::accept_bye(ctx, transaction, request);
-                let fork = self.forks.remove(at);
-                ctx.forget(&fork.dialog);
-            }
-        }
-        State::Calling(self)
     }
 }

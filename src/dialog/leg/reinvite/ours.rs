@@ -15,7 +15,8 @@ use super::super::super::request::{Draft, Purpose};
 use super::super::super::settings::GLARE_RETRIES_MAX;
 use super::super::super::state::Role;
 use super::super::confirmed::{Confirmed, ends_dialog, unavailable};
-use super::super::context::{Context, Timer, Unsent};
+use super::super::context::{Context, Timer};
+use super::super::send::Unsent;
 use super::super::{State, Stepped, closing, late};
 use super::{Inviting, Reinvite, unexpected};
 
