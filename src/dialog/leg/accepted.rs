@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::ground::leg::{LegEvent, LegFailure, LegIntent};
+use crate::ground::timer::TICK;
 use crate::ground::{Description, HeaderField};
 use crate::sip::{Request, Response, StatusCode};
 use crate::transaction::TransactionId;
@@ -37,7 +38,7 @@ impl AckWait {
         exchange: Exchange,
     ) -> Self {
         ctx.respond_finally(transaction, Ok(response.clone()));
-        let (interval, timeout) = (ctx.shared.settings.t1, ctx.shared.settings.timeout());
+        let (interval, timeout) = (ctx.shared.settings.t1.max(TICK), ctx.shared.settings.timeout());
         ctx.after(Timer::Repeat, interval);
         ctx.after(Timer::Ack, timeout);
         Self { transaction, response, sequence, interval, exchange }
@@ -47,7 +48,7 @@ impl AckWait {
     pub fn repeat(&mut self, ctx: &mut Context<'_>) {
         ctx.shared.counters.accepted_repeated += 1;
         ctx.respond(self.transaction, Ok(self.response.clone()));
-        self.interval = (self.interval * 2).min(ctx.shared.settings.t2);
+        self.interval = (self.interval * 2).min(ctx.shared.settings.t2).max(TICK);
         ctx.after(Timer::Repeat, self.interval);
     }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod cancel;
 mod lookups;
+mod matrix;
 mod network;
 mod outside;
 mod passing;

@@ -30,9 +30,12 @@ pub struct Weather {
     pub lost_percent: u64,
     pub doubled_percent: u64,
     pub delay_ms_max: u64,
+    /// Some of its bytes are changed.
+    pub garbled_percent: u64,
 }
 
-pub const FAIR: Weather = Weather { lost_percent: 0, doubled_percent: 0, delay_ms_max: 0 };
+pub const FAIR: Weather =
+    Weather { lost_percent: 0, doubled_percent: 0, delay_ms_max: 0, garbled_percent: 0 };
 
 pub struct World {
     pub agents: [Agent; 3],
@@ -95,7 +98,10 @@ impl World {
             } else if let Some(output) = agent.legs.poll_output() {
                 match output {
                     Output::Event { leg, event } => agent.events.push((leg, event)),
-                    Output::Resolve { host, .. } => panic!("{host} is to be looked up"),
+                    Output::Resolve { query, host, .. } => {
+                        assert!(self.weather.garbled_percent > 0, "{host} is to be looked up");
+                        agent.legs.resolved(query, &Err(host), &mut agent.transactions, self.now);
+                    }
                 }
             } else {
                 return;
@@ -119,11 +125,29 @@ impl World {
                     continue;
                 }
                 let delay = self.random.below(self.weather.delay_ms_max + 1);
+                let bytes = self.garbled(bytes);
                 self.sent += 1;
                 let arrival = self.now.mono + Duration::from_millis(delay);
-                self.wire.insert((arrival, self.sent), (*receiver, sender, bytes.clone()));
+                self.wire.insert((arrival, self.sent), (*receiver, sender, bytes));
             }
         }
+    }
+
+    fn garbled(&mut self, bytes: &Bytes) -> Bytes {
+        if self.random.below(100) >= self.weather.garbled_percent {
+            return bytes.clone();
+        }
+        let mut changed = bytes.to_vec();
+        for _ in 0..=self.random.below(3) {
+            let (from, to) =
+                (self.random.below(changed.len() as u64), self.random.below(changed.len() as u64));
+            changed[to as usize] = match self.random.below(3) {
+                0 => self.random.next_u32() as u8,
+                1 => b"\r\n :;,<>\"=@"[self.random.below(11) as usize],
+                _ => changed[from as usize],
+            };
+        }
+        Bytes::from(changed)
     }
 
     /// When something happens next.
@@ -158,8 +182,10 @@ impl World {
     fn deliver(&mut self, to: usize, from: SocketAddr, bytes: Bytes) {
         let flow =
             Flow { transport: Transport::Udp, listener: ListenerId(0), remote: from, connection: None };
-        let message = Message::parse(bytes, &Limits::default()).expect("we write what can be read");
-        self.agents[to].transactions.receive(message, flow, self.now);
+        match Message::parse(bytes, &Limits::default()) {
+            Ok(message) => self.agents[to].transactions.receive(message, flow, self.now),
+            Err(error) => assert!(self.weather.garbled_percent > 0, "we write what can be read: {error}"),
+        }
         self.drain(to);
     }
 

@@ -90,7 +90,7 @@ fn two_re_invites_that_cross_both_get_through_one_after_the_other() {
 
 #[test]
 fn a_call_survives_a_network_that_loses_a_third() {
-    let weather = Weather { lost_percent: 33, doubled_percent: 10, delay_ms_max: 300 };
+    let weather = Weather { lost_percent: 33, doubled_percent: 10, delay_ms_max: 300, ..FAIR };
     let mut carried = 0;
     for seed in 0..30 {
         let mut world = World::new(seed, weather);
