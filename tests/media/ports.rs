@@ -45,6 +45,14 @@ async fn a_port_that_another_process_has_is_passed_over() {
     drop(taken);
 }
 
+/// The kernel's UDP sockets that are bound to ports of a range.
+fn sockets_in(ports: std::ops::Range<u16>) -> usize {
+    let table = std::fs::read_to_string("/proc/net/udp").unwrap();
+    let bound =
+        |line: &str| u16::from_str_radix(line.split_whitespace().nth(1)?.rsplit(':').next()?, 16).ok();
+    table.lines().skip(1).filter_map(bound).filter(|port| ports.contains(port)).count()
+}
+
 #[tokio::test]
 async fn five_hundred_endpoints_leave_nothing_behind() {
     let mut settings = settings(42_100, 600);
@@ -60,6 +68,7 @@ async fn five_hundred_endpoints_leave_nothing_behind() {
     for id in studio.control.send(ids).await {
         assert!(matches!(studio.control.reply(id).await, Outcome::Negotiated(_)));
     }
+    assert_eq!(sockets_in(42_100..43_300), 500);
     let during = studio.node.snapshot();
     assert_eq!((during.endpoints, during.sockets, during.ports.used), (500, 500, 500));
     let closing = (0..500).map(|endpoint| close(&endpoint.to_string())).collect();
@@ -70,6 +79,7 @@ async fn five_hundred_endpoints_leave_nothing_behind() {
     let after = studio.node.snapshot();
     assert_eq!((after.endpoints, after.bridges, after.playbacks, after.sockets), (0, 0, 0, 0));
     assert_eq!(after.ports, before.ports);
+    assert_eq!(sockets_in(42_100..43_300), 0);
 }
 
 #[tokio::test]

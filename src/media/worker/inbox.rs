@@ -82,6 +82,12 @@ impl Inbox {
         std::mem::swap(&mut self.queue().commands, into);
     }
 
+    /// Whether the worker has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.queue().closed
+    }
+
     /// The worker ends: what waits is dropped, and nothing is taken any more.
     pub fn close(&self) {
         let mut queue = self.queue();

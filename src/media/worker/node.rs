@@ -118,7 +118,11 @@ impl Node {
         match self.workers[worker].inbox.push(Command::Serve(serve)) {
             Ok(()) => Ok(()),
             Err(Command::Serve(serve)) => {
-                let failure = Failure::Limit { what: "commands of a worker", limit: COMMANDS_MAX };
+                let failure = if self.workers[worker].inbox.is_closed() {
+                    Failure::Internal("the media worker has ended".into())
+                } else {
+                    Failure::Limit { what: "commands of a worker", limit: COMMANDS_MAX }
+                };
                 Err((serve, failure))
             }
             Err(_) => Ok(()),

@@ -38,6 +38,9 @@ pub use playing::Loaded;
 /// How often owners are looked at that have no stream.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// How often the gauges are written while only packets come.
+const PUBLICATION: Duration = Duration::from_millis(5);
+
 /// An operation on its way to be served.
 #[derive(Debug)]
 pub struct Serve {
@@ -98,6 +101,7 @@ pub struct Worker<B: Backend> {
     telling_once: Vec<(oneshot::Sender<Reply>, Reply)>,
     tickets: u64,
     next_sweep: Instant,
+    next_publication: Instant,
     stopping: bool,
 }
 
@@ -126,6 +130,7 @@ impl<B: Backend> Worker<B> {
             telling_once: Vec::new(),
             tickets: 0,
             next_sweep: clock::now() + SWEEP,
+            next_publication: Instant::ZERO,
             stopping: false,
             node,
         })
@@ -147,7 +152,7 @@ impl<B: Backend> Worker<B> {
                 self.inbox.take(&mut commands);
                 commands.drain(..).for_each(|command| self.obey(command));
             }
-            let now = clock::now();
+            let now = woken.at;
             if self.fabric.poll_timeout().is_some_and(|at| at <= now) {
                 self.fabric.handle_timeout(now, self.backend.wire());
             }
@@ -156,7 +161,10 @@ impl<B: Backend> Worker<B> {
                 self.sweep(now);
             }
             self.take_outputs();
-            self.tell();
+            if woken.by_commands || !self.telling.is_empty() || now >= self.next_publication {
+                self.next_publication = now + PUBLICATION;
+                self.tell();
+            }
         }
         self.inbox.close();
         self.close_all();
@@ -222,5 +230,12 @@ impl<B: Backend> Worker<B> {
     fn publish(&mut self) {
         let unsent = self.backend.unsent();
         self.gauges.publish(&self.fabric, self.backend.sockets(), unsent);
+    }
+}
+
+impl<B: Backend> Drop for Worker<B> {
+    /// However it ends, nobody waits for it any longer.
+    fn drop(&mut self) {
+        self.inbox.close();
     }
 }

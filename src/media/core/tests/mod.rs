@@ -5,6 +5,7 @@ mod describing;
 mod digits;
 mod playing;
 mod timeouts;
+mod walk;
 
 use std::net::SocketAddr;
 use std::time::Duration;

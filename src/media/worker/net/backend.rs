@@ -9,6 +9,8 @@ use crate::media::core::{EndpointKey, Fabric, Wire};
 /// Why a worker woke.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Woken {
+    /// When.
+    pub at: Instant,
     /// The doorbell rang: commands wait.
     pub by_commands: bool,
     /// Packets that were taken in.

@@ -122,7 +122,7 @@ impl Backend for Epoll {
             Err(error) => return Err(error.into()),
         };
         let now = clock::now();
-        let mut woken = Woken::default();
+        let mut woken = Woken { at: now, ..Woken::default() };
         for event in events {
             match event.data.u64() {
                 DOORBELL => woken.by_commands = true,
