@@ -12,7 +12,6 @@
 use std::sync::Arc;
 
 use super::io::Output;
-use super::settings::DEFAULT_GROUP;
 use super::{Shard, SlotId};
 use crate::dialog::Matching;
 use crate::ground::leg::{Invited, LegId, LegIntent};
@@ -75,7 +74,7 @@ impl Shard {
     fn group_of(&self, listener: ListenerId) -> Arc<str> {
         match self.settings.listener_groups.get(&listener) {
             Some(group) => Arc::clone(group),
-            None => DEFAULT_GROUP.into(),
+            None => Arc::clone(&self.default_group),
         }
     }
 

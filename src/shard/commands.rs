@@ -1,8 +1,9 @@
 //! Commands: to a session that is there, or to make one.
 
+use std::sync::Arc;
+
 use super::Shard;
 use super::io::Output;
-use super::settings::DEFAULT_GROUP;
 use crate::dialog;
 use crate::ground::leg::Party;
 use crate::ground::{HeaderField, Now, SessionId};
@@ -61,14 +62,15 @@ impl Shard {
         id: &SessionId,
         engine: Option<EngineRef>,
         create: Create,
-        command_id: std::sync::Arc<str>,
+        command_id: Arc<str>,
         now: Now,
     ) {
         let outgoing = match self.outgoing(id, create) {
             Ok(outgoing) => outgoing,
             Err(error) => return self.reply(ticket, Err(error)),
         };
-        let engine = engine.unwrap_or_else(|| EngineRef { group: DEFAULT_GROUP.into(), id: "".into() });
+        let engine =
+            engine.unwrap_or_else(|| EngineRef { group: Arc::clone(&self.default_group), id: "".into() });
         let mut cx = Context {
             now,
             settings: &self.settings.sessions,

@@ -32,6 +32,7 @@ mod slots;
 mod tests;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 pub use counters::{Counters, Load, SessionsByState};
 pub use recorded::Recorded;
@@ -62,6 +63,7 @@ pub struct Shard {
     outbox: Outbox,
     outputs: VecDeque<Output>,
     draining: bool,
+    default_group: Arc<str>,
     counters: Counters,
 }
 
@@ -79,6 +81,7 @@ impl Shard {
             outbox: Outbox::new(),
             outputs: VecDeque::new(),
             draining: false,
+            default_group: DEFAULT_GROUP.into(),
             counters: Counters::default(),
             settings,
             random,

@@ -15,7 +15,7 @@ use world::{Coverage, World};
 
 /// Seeds of the normal run; `CALLPLANE_SEEDS=n` asks for more. They are shared out to four tests, to use what cores
 /// there are.
-const SEEDS: u64 = 4_000;
+const SEEDS: u64 = 12_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

@@ -72,6 +72,10 @@ impl Media {
         self.endpoints.len()
     }
 
+    pub fn knows(&self, session: &SessionId) -> bool {
+        self.endpoints.contains_key(session)
+    }
+
     /// The service is lost and comes back empty.
     pub fn lose(&mut self) {
         self.endpoints.clear();
@@ -121,6 +125,14 @@ impl Media {
             MediaRequest::Commit { generation, .. } => match endpoint.pending.take() {
                 Some(Pending { generation: pending, agreed: Some(agreed), .. }) if pending == *generation => {
                     endpoint.in_force = Some(agreed);
+                    let at = Duration::from_millis(self.random.below(20_000));
+                    match self.random.below(20) {
+                        _ if self.faults == [0, 0, 0] => {}
+                        0 => events.push((at, MediaEvent::Lost("drawn".into()))),
+                        1 => events.push((at, MediaEvent::RtpSilent { silent_for: Duration::from_secs(30) })),
+                        2 => events.push((at, MediaEvent::Dtmf { digit: '5', duration: at })),
+                        _ => {}
+                    }
                 }
                 other => {
                     self.violations.push(format!("{session}: commit of {generation} with {other:?} pending"))
@@ -155,6 +167,9 @@ impl Media {
                 }
             },
             MediaRequest::SendDtmf { .. } => events.push((Duration::from_millis(300), MediaEvent::DtmfSent)),
+            MediaRequest::SelectRemote { .. } if endpoint.in_force.is_none() => {
+                self.violations.push(format!("{session}: a remote is selected before anything is in force"));
+            }
             MediaRequest::SelectRemote { .. } | MediaRequest::Mute { .. } => {}
             MediaRequest::Negotiate { .. } | MediaRequest::Close => {}
         }
@@ -170,8 +185,8 @@ impl Media {
                     endpoint.and_then(|endpoint| endpoint.playing.take_if(|playing| playing == playback));
                 playing.is_some()
             }
-            MediaEvent::DtmfSent | MediaEvent::PlayStarted(_) => endpoint.is_some(),
-            _ => true,
+            MediaEvent::Lost(_) => self.endpoints.remove(session).is_some(),
+            _ => endpoint.is_some(),
         }
     }
 

@@ -21,7 +21,7 @@ impl Network {
     /// Half of all worlds have a good network, others a bad one, a few a cut one.
     pub fn draw(random: &mut Random) -> Self {
         let bad = random.below(2) == 1;
-        let cut = (random.below(20) == 0).then(|| {
+        let cut = (random.below(8) == 0).then(|| {
             let begin = Instant::from_millis(random.below(30_000));
             (begin, begin + Duration::from_secs(5 + random.below(100)))
         });

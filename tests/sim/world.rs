@@ -208,7 +208,10 @@ impl World {
                     self.ask_media(agent, request, session, &body)
                 }
                 Output::SessionOpened { session } => self.agents[agent].ledger.opened(&session),
-                Output::SessionClosed { session, .. } => self.agents[agent].ledger.closed(&session),
+                Output::SessionClosed { session, .. } => {
+                    self.agents[agent].ledger.closed(&session);
+                    assert!(!self.agents[agent].media.knows(&session), "{session} left its endpoint behind");
+                }
                 Output::Resolve { query, .. } => self.look_up(agent, query),
                 Output::Views { .. } | Output::BridgeChanged { .. } => {}
             }
