@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::packetizer::PACKET_SAMPLES_MAX;
 use super::remote::{Kind, Payloads};
 use super::{FRAME_SAMPLES, Frame};
-use crate::codec::{Codec, Decoder, Encoder, mix};
+use crate::codec::{Codec, Concealment, Decoder, Encoder, mix};
 use crate::rtp::{BufferLayout, HEADER_BYTES, JitterBuffer, PacketView, Playout};
 
 /// Frames without a packet after which a talker is not looked at until it speaks again.
@@ -26,6 +26,7 @@ const LAYOUT: BufferLayout =
 pub struct Talker {
     buffer: JitterBuffer,
     decoder: Option<Decoder>,
+    concealment: Concealment,
     /// Decoded samples that did not fit into the last frame.
     rest: VecDeque<i16>,
     /// Its share of the running turn.
@@ -42,6 +43,7 @@ impl Default for Talker {
         Self {
             buffer: JitterBuffer::new(LAYOUT),
             decoder: None,
+            concealment: Concealment::new(),
             rest: VecDeque::with_capacity(PACKET_SAMPLES_MAX + FRAME_SAMPLES),
             frame: [0; FRAME_SAMPLES],
             talks: false,
@@ -82,18 +84,22 @@ impl Talker {
         self.talks
     }
 
-    /// Appends the samples of the next packet, or of silence in its place.
+    /// Appends the samples of the next packet, or what stands in its place.
     fn decode_next(&mut self, payloads: &Payloads) {
         let mut samples = [0; PACKET_SAMPLES_MAX];
-        let decoded = match self.buffer.pull() {
-            Playout::Packet { payload_type, payload } => match payloads.kind_of(payload_type) {
-                Some(Kind::Audio(codec)) => decode(&mut self.decoder, codec, payload, &mut samples),
-                Some(Kind::Event) | None => 0,
-            },
-            Playout::Conceal | Playout::Silence => 0,
-        };
-        if decoded > 0 {
-            self.packet_samples = decoded;
+        match self.buffer.pull() {
+            Playout::Packet { payload_type, payload } => {
+                let decoded = match payloads.kind_of(payload_type) {
+                    Some(Kind::Audio(codec)) => decode(&mut self.decoder, codec, payload, &mut samples),
+                    Some(Kind::Event) | None => 0,
+                };
+                if decoded > 0 {
+                    self.packet_samples = decoded;
+                    self.concealment.received(&mut samples[..decoded]);
+                }
+            }
+            Playout::Conceal => self.concealment.conceal(&mut samples[..self.packet_samples]),
+            Playout::Silence => {}
         }
         self.rest.extend(&samples[..self.packet_samples]);
     }

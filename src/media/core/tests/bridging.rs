@@ -123,6 +123,29 @@ fn in_a_room_each_hears_the_others_and_not_itself() {
 }
 
 #[test]
+fn a_packet_that_is_lost_on_the_way_to_a_room_is_concealed() {
+    let mut exchange = Exchange::new();
+    let [a, b] = exchange.phones();
+    let mut a = a.with_tone(440.0);
+    exchange.bridge(BridgeMode::Mix, &[&a, &b]);
+    exchange.talk(&mut [&mut a], 20);
+    exchange.sent();
+    for _ in 0..10 {
+        exchange.talk(&mut [&mut a], 9);
+        // The tenth of each ten is said, but does not come.
+        a.header.sequence = a.header.sequence.wrapping_add(1);
+        a.header.timestamp = a.header.timestamp.wrapping_add(160);
+        exchange.pass(Duration::from_millis(20));
+    }
+    let sent = exchange.sent();
+    assert_eq!(b.received(&sent).len(), 100);
+    let quiet = |packet: &&super::Sent| super::decode(&[packet]).iter().all(|sample| sample.abs() < 500);
+    assert_eq!(b.received(&sent).iter().filter(|packet| quiet(packet)).count(), 0);
+    // That the last one is lost is not known before another comes.
+    assert_eq!(exchange.fabric.close(a.endpoint).unwrap().packets_lost, 9);
+}
+
+#[test]
 fn listeners_that_say_nothing_share_one_payload_for_each_codec() {
     let mut exchange = Exchange::new();
     let mut talker = exchange.phone("0 101", "").with_tone(440.0);
