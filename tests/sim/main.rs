@@ -6,12 +6,14 @@
 
 mod agent;
 mod check;
+mod coverage;
 mod engine;
 mod media;
 mod network;
 mod world;
 
-use world::{Coverage, World};
+use coverage::Coverage;
+use world::World;
 
 /// Seeds of the normal run; `CALLPLANE_SEEDS=n` asks for more. They are shared out to four tests, to use what cores
 /// there are.

@@ -12,6 +12,7 @@ use callplane::shard::Load;
 use callplane::shard::io::{Input, Output};
 
 use crate::agent::{Agent, engine_ref};
+use crate::coverage::Coverage;
 use crate::network::Network;
 
 /// A world that has more steps than this hangs.
@@ -43,16 +44,6 @@ pub struct World {
     happenings: BTreeMap<u64, (usize, Happening)>,
     drawn: u64,
     troubled: bool,
-}
-
-/// What a run has met.
-#[derive(Debug, Default)]
-pub struct Coverage {
-    connected: u32,
-    /// Calls whose ends were compared.
-    agreed: u32,
-    succeeded: BTreeMap<&'static str, u32>,
-    causes: BTreeMap<String, u32>,
 }
 
 fn ms(millis: u64) -> Duration {
@@ -355,48 +346,4 @@ fn first_line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
     format!("{} | {}", text.lines().next().unwrap_or_default(), line("CSeq"))
-}
-
-impl Coverage {
-    pub fn add(&mut self, other: &Self) {
-        self.connected += other.connected;
-        self.agreed += other.agreed;
-        for (kind, count) in &other.succeeded {
-            *self.succeeded.entry(kind).or_default() += count;
-        }
-        for (cause, count) in &other.causes {
-            *self.causes.entry(cause.clone()).or_default() += count;
-        }
-    }
-
-    /// A simulator that never gets anywhere proves nothing.
-    pub fn assert_wide(&self) {
-        println!("{self:?}");
-        assert!(self.connected > 200 && self.agreed > 50, "{self:?}");
-        for kind in [
-            "EarlyMedia",
-            "Hold",
-            "Resume",
-            "UpdateMedia",
-            "SendDtmf",
-            "SendInfo",
-            "SendMessage",
-            "BridgeJoin",
-        ] {
-            assert!(self.succeeded.get(kind).is_some_and(|count| *count >= 5), "too few {kind}: {self:?}");
-        }
-        for cause in [
-            "RemoteHangup",
-            "LocalHangup",
-            "Cancelled",
-            "Busy",
-            "Redirected",
-            "Rejected",
-            "Timeout",
-            "NoEngine",
-            "MediaFailure",
-        ] {
-            assert!(self.causes.contains_key(cause), "no {cause}: {self:?}");
-        }
-    }
 }
