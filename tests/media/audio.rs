@@ -26,7 +26,7 @@ fn assert_paced(packets: &[crate::phone::Heard]) {
 
 #[tokio::test]
 async fn two_parties_hear_each_other_and_not_themselves() {
-    let mut studio = Studio::start(&settings(41_000, 4)).await;
+    let mut studio = Studio::start(&settings(22_000, 4)).await;
     let a = studio.phone("a", Some(440.0)).await;
     let b = studio.phone("b", Some(880.0)).await;
     studio.bridge("bridge", BridgeMode::Relay, &[&a, &b]).await;
@@ -49,7 +49,7 @@ async fn two_parties_hear_each_other_and_not_themselves() {
 
 #[tokio::test]
 async fn three_parties_in_a_room_each_hear_the_two_others() {
-    let mut studio = Studio::start(&settings(41_020, 4)).await;
+    let mut studio = Studio::start(&settings(22_020, 4)).await;
     let a = studio.phone("a", Some(440.0)).await;
     let b = studio.phone("b", Some(880.0)).await;
     let c = studio.phone("c", Some(1320.0)).await;
@@ -70,7 +70,7 @@ async fn three_parties_in_a_room_each_hear_the_two_others() {
 
 #[tokio::test]
 async fn three_parties_in_a_mesh_each_get_two_streams() {
-    let mut studio = Studio::start(&settings(41_040, 4)).await;
+    let mut studio = Studio::start(&settings(22_040, 4)).await;
     let a = studio.phone("a", Some(440.0)).await;
     let b = studio.phone("b", Some(880.0)).await;
     let c = studio.phone("c", Some(1320.0)).await;
@@ -92,7 +92,7 @@ async fn three_parties_in_a_mesh_each_get_two_streams() {
 
 #[tokio::test]
 async fn an_echo_gives_the_caller_its_own_voice() {
-    let mut studio = Studio::start(&settings(41_060, 2)).await;
+    let mut studio = Studio::start(&settings(22_060, 2)).await;
     let a = studio.phone("a", Some(440.0)).await;
     studio.bridge("echo", BridgeMode::Echo, &[&a]).await;
     until_heard(&a, SECOND).await;
@@ -102,7 +102,7 @@ async fn an_echo_gives_the_caller_its_own_voice() {
 
 #[tokio::test]
 async fn a_held_phone_gets_nothing_until_it_is_resumed() {
-    let mut studio = Studio::start(&settings(41_080, 4)).await;
+    let mut studio = Studio::start(&settings(22_080, 4)).await;
     let mut a = studio.phone("a", Some(440.0)).await;
     let b = studio.phone("b", Some(880.0)).await;
     studio.bridge("bridge", BridgeMode::Relay, &[&a, &b]).await;
@@ -130,7 +130,7 @@ async fn a_held_phone_gets_nothing_until_it_is_resumed() {
 
 #[tokio::test]
 async fn a_tone_keeps_its_pace_for_two_seconds() {
-    let mut studio = Studio::start(&settings(41_100, 2)).await;
+    let mut studio = Studio::start(&settings(22_100, 2)).await;
     let a = studio.phone("a", None).await;
     studio.control.done(play_tone("a", "tone", 440.0, Some(2000))).await;
     studio.control.event("a", |event| matches!(event, Event::PlayStarted(_)).then_some(())).await;
@@ -162,7 +162,7 @@ async fn a_file_is_played_as_often_as_asked() {
     file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
     std::fs::write(folder.join("beep.wav"), file).unwrap();
 
-    let mut settings = settings(41_120, 2);
+    let mut settings = settings(22_120, 2);
     settings.audio_roots = vec![folder.clone()];
     let mut studio = Studio::start(&settings).await;
     let a = studio.phone("a", None).await;
@@ -196,7 +196,7 @@ async fn a_file_is_played_as_often_as_asked() {
 
 #[tokio::test]
 async fn a_key_is_told_once_and_heard_by_the_other() {
-    let mut studio = Studio::start(&settings(41_140, 4)).await;
+    let mut studio = Studio::start(&settings(22_140, 4)).await;
     let a = studio.phone("a", None).await;
     let b = studio.phone("b", None).await;
     studio.bridge("bridge", BridgeMode::Relay, &[&a, &b]).await;
@@ -221,7 +221,7 @@ async fn a_key_is_told_once_and_heard_by_the_other() {
 
 #[tokio::test]
 async fn silence_is_told_and_so_is_its_end() {
-    let mut settings = settings(41_160, 2);
+    let mut settings = settings(22_160, 2);
     settings.rtp_timeout_ms = 200;
     let mut studio = Studio::start(&settings).await;
     let began = Instant::now();
@@ -242,7 +242,7 @@ async fn silence_is_told_and_so_is_its_end() {
 
 #[tokio::test]
 async fn a_relay_between_the_laws_is_transcoded() {
-    let mut studio = Studio::start(&settings(41_180, 4)).await;
+    let mut studio = Studio::start(&settings(22_180, 4)).await;
     let a = studio.phone("a", Some(440.0)).await;
     let mut b = Phone::new("b");
     let only_pcma = b.description("").replace("RTP/AVP 0 8 101", "RTP/AVP 8 101");
@@ -263,7 +263,7 @@ async fn a_relay_between_the_laws_is_transcoded() {
 
 #[tokio::test]
 async fn members_come_and_go_while_it_runs() {
-    let mut studio = Studio::start(&settings(41_200, 4)).await;
+    let mut studio = Studio::start(&settings(22_200, 4)).await;
     let a = studio.phone("a", Some(440.0)).await;
     let b = studio.phone("b", Some(880.0)).await;
     let c = studio.phone("c", Some(1320.0)).await;

@@ -18,7 +18,7 @@ fn endpoints_of_workers(node: &MediaNode) -> Vec<usize> {
 
 #[tokio::test]
 async fn endpoints_spread_over_the_workers_and_go_where_their_bridge_is() {
-    let mut settings = settings(46_000, 20);
+    let mut settings = settings(27_000, 20);
     settings.workers = 3;
     let mut studio = Studio::start(&settings).await;
     let a = studio.phone("a", Some(440.0)).await;
@@ -40,7 +40,7 @@ async fn endpoints_spread_over_the_workers_and_go_where_their_bridge_is() {
 
 #[tokio::test]
 async fn a_stream_goes_on_over_moves_without_losing_a_packet() {
-    let mut settings = settings(46_100, 20);
+    let mut settings = settings(27_100, 20);
     settings.workers = 2;
     let mut studio = Studio::start(&settings).await;
     let a = studio.phone("a", Some(440.0)).await;
@@ -72,7 +72,7 @@ async fn a_stream_goes_on_over_moves_without_losing_a_packet() {
 
 #[tokio::test]
 async fn what_is_asked_of_an_endpoint_on_its_way_is_served_in_order() {
-    let mut settings = settings(46_200, 20);
+    let mut settings = settings(27_200, 20);
     settings.workers = 2;
     let mut studio = Studio::start(&settings).await;
     let a = studio.phone("a", None).await;
@@ -112,7 +112,7 @@ async fn what_is_asked_of_an_endpoint_on_its_way_is_served_in_order() {
 
 #[tokio::test]
 async fn an_endpoint_that_closes_while_it_moves_leaves_nothing() {
-    let mut settings = settings(46_300, 20);
+    let mut settings = settings(27_300, 20);
     settings.workers = 2;
     settings.port_rest_ms = 1;
     let mut studio = Studio::start(&settings).await;

@@ -25,7 +25,7 @@ fn reconcile(endpoints: &[&str], bridges: &[&str]) -> Operation {
 #[tokio::test]
 async fn reconcile_closes_what_is_not_named_and_only_for_its_owner() {
     for workers in [1, 3] {
-        let mut settings = settings(44_000 + 100 * workers as u16, 10);
+        let mut settings = settings(25_000 + 100 * workers as u16, 10);
         settings.workers = workers;
         let mut studio = Studio::start(&settings).await;
         let mut other = Control::open(&studio.node, "other", 1).await.unwrap();
@@ -52,7 +52,7 @@ async fn reconcile_closes_what_is_not_named_and_only_for_its_owner() {
 
 #[tokio::test]
 async fn a_newer_stream_replaces_the_old_one_and_a_lower_incarnation_is_refused() {
-    let mut studio = Studio::start(&settings(44_500, 4)).await;
+    let mut studio = Studio::start(&settings(25_500, 4)).await;
     assert!(matches!(studio.control.ask(make_offer("a", 1)).await, Outcome::Negotiated(_)));
     let mut newer = Control::open(&studio.node, "owner", 2).await.unwrap();
     let status = studio.control.read().await.unwrap_err().unwrap();
@@ -67,7 +67,7 @@ async fn a_newer_stream_replaces_the_old_one_and_a_lower_incarnation_is_refused(
 
 #[tokio::test]
 async fn events_wait_for_an_owner_that_comes_back() {
-    let mut studio = Studio::start(&settings(44_520, 4)).await;
+    let mut studio = Studio::start(&settings(25_520, 4)).await;
     let phone = studio.phone("a", None).await;
     studio.control.done(play_tone("a", "p", 440.0, Some(100))).await;
     let Studio { node, control } = studio;
@@ -82,7 +82,7 @@ async fn events_wait_for_an_owner_that_comes_back() {
 
 #[tokio::test]
 async fn what_an_owner_leaves_behind_closes_after_its_time() {
-    let mut settings = settings(44_540, 4);
+    let mut settings = settings(25_540, 4);
     settings.orphan_timeout_ms = 100;
     let mut studio = Studio::start(&settings).await;
     let phone = studio.phone("a", None).await;
@@ -97,7 +97,7 @@ async fn what_an_owner_leaves_behind_closes_after_its_time() {
 
 #[tokio::test]
 async fn execute_serves_one_request_without_a_stream() {
-    let mut studio = Studio::start(&settings(44_560, 4)).await;
+    let mut studio = Studio::start(&settings(25_560, 4)).await;
     let mut client = grpc::inprocess::client(&studio.node.service);
     let hello = proto::Hello { owner: "owner".into(), incarnation: 1 };
     let request = |operation| proto::ExecuteRequest {
@@ -119,7 +119,7 @@ async fn execute_serves_one_request_without_a_stream() {
 
 #[tokio::test]
 async fn the_same_service_is_served_over_tcp() {
-    let node = start(&settings(44_580, 4)).unwrap();
+    let node = start(&settings(25_580, 4)).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tonic::transport::Server::builder().add_service(node.service.server());
@@ -134,7 +134,7 @@ async fn the_same_service_is_served_over_tcp() {
 
 #[tokio::test]
 async fn a_stream_ends_with_its_node() {
-    let mut studio = Studio::start(&settings(44_600, 4)).await;
+    let mut studio = Studio::start(&settings(25_600, 4)).await;
     assert!(matches!(studio.control.ask(make_offer("a", 1)).await, Outcome::Negotiated(_)));
     studio.node.shutdown();
     let status = studio.control.read().await.unwrap_err().unwrap();

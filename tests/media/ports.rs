@@ -17,13 +17,13 @@ fn port_of(outcome: Outcome) -> u16 {
 
 #[tokio::test]
 async fn a_port_rests_after_its_release_and_without_one_it_is_no_port() {
-    let mut settings = settings(42_000, 2);
+    let mut settings = settings(23_000, 2);
     settings.port_rest_ms = 300;
     let mut studio = Studio::start(&settings).await;
     let first = port_of(studio.control.ask(make_offer("a", 1)).await);
     let second = port_of(studio.control.ask(make_offer("b", 1)).await);
     assert_ne!(first, second);
-    assert!([first, second].iter().all(|port| port % 2 == 0 && (42_000..42_004).contains(port)));
+    assert!([first, second].iter().all(|port| port % 2 == 0 && (23_000..23_004).contains(port)));
     assert_eq!(studio.control.fails(make_offer("c", 1)).await, Code::NoPort);
     studio.control.close("a").await;
     assert_eq!(studio.control.fails(make_offer("c", 1)).await, Code::NoPort);
@@ -36,10 +36,10 @@ async fn a_port_rests_after_its_release_and_without_one_it_is_no_port() {
 
 #[tokio::test]
 async fn a_port_that_another_process_has_is_passed_over() {
-    let taken = UdpSocket::bind("127.0.0.1:42020").unwrap();
-    let mut studio = Studio::start(&settings(42_020, 2)).await;
+    let taken = UdpSocket::bind("127.0.0.1:23020").unwrap();
+    let mut studio = Studio::start(&settings(23_020, 2)).await;
     // Whichever pair comes first, both of these cannot be had.
-    assert_eq!(port_of(studio.control.ask(make_offer("a", 1)).await), 42_022);
+    assert_eq!(port_of(studio.control.ask(make_offer("a", 1)).await), 23_022);
     assert_eq!(studio.control.fails(make_offer("b", 1)).await, Code::NoPort);
     assert_eq!(studio.node.snapshot().ports.taken_by_others, 1);
     drop(taken);
@@ -55,7 +55,7 @@ fn sockets_in(ports: std::ops::Range<u16>) -> usize {
 
 #[tokio::test]
 async fn five_hundred_endpoints_leave_nothing_behind() {
-    let mut settings = settings(42_100, 600);
+    let mut settings = settings(23_100, 600);
     settings.port_rest_ms = 100;
     let mut studio = Studio::start(&settings).await;
     let before = studio.node.snapshot();
@@ -68,7 +68,7 @@ async fn five_hundred_endpoints_leave_nothing_behind() {
     for id in studio.control.send(ids).await {
         assert!(matches!(studio.control.reply(id).await, Outcome::Negotiated(_)));
     }
-    assert_eq!(sockets_in(42_100..43_300), 500);
+    assert_eq!(sockets_in(23_100..24_300), 500);
     let during = studio.node.snapshot();
     assert_eq!((during.endpoints, during.sockets, during.ports.used), (500, 500, 500));
     let closing = (0..500).map(|endpoint| close(&endpoint.to_string())).collect();
@@ -79,12 +79,12 @@ async fn five_hundred_endpoints_leave_nothing_behind() {
     let after = studio.node.snapshot();
     assert_eq!((after.endpoints, after.bridges, after.playbacks, after.sockets), (0, 0, 0, 0));
     assert_eq!(after.ports, before.ports);
-    assert_eq!(sockets_in(42_100..43_300), 0);
+    assert_eq!(sockets_in(23_100..24_300), 0);
 }
 
 #[tokio::test]
 async fn an_endpoint_whose_first_negotiation_fails_is_not_made() {
-    let mut studio = Studio::start(&settings(43_400, 4)).await;
+    let mut studio = Studio::start(&settings(24_400, 4)).await;
     let g729 = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n";
     for (offer, code) in [(g729, Code::NothingAcceptable), ("not a description", Code::BadDescription)] {
         assert_eq!(studio.control.fails(answer_offer("a", 1, offer, Direction::Sendrecv)).await, code);
@@ -100,7 +100,7 @@ async fn an_endpoint_can_be_at_an_ipv6_address() {
         println!("skipped: this machine has no IPv6");
         return;
     }
-    let mut settings = settings(43_420, 4);
+    let mut settings = settings(24_420, 4);
     settings.bind_ipv6 = Some(std::net::Ipv6Addr::LOCALHOST);
     let mut studio = Studio::start(&settings).await;
     let offer = "v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";

@@ -13,7 +13,7 @@ use crate::harness::{
 #[tokio::test]
 async fn every_refusal_has_its_code() {
     for workers in [1, 2] {
-        let mut settings = settings(45_000 + 100 * workers as u16, 8);
+        let mut settings = settings(26_000 + 100 * workers as u16, 8);
         settings.workers = workers;
         settings.bridges_max = 2;
         settings.endpoints_max = 3;
@@ -92,7 +92,7 @@ async fn every_refusal_has_its_code() {
 
 #[tokio::test]
 async fn a_peer_without_telephone_events_cannot_be_sent_digits() {
-    let mut studio = Studio::start(&settings(45_400, 4)).await;
+    let mut studio = Studio::start(&settings(26_400, 4)).await;
     let offer =
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
     let negotiated = studio.control.ask(answer_offer("a", 1, offer, Direction::Sendrecv)).await;
@@ -107,7 +107,7 @@ async fn a_peer_without_telephone_events_cannot_be_sent_digits() {
 #[tokio::test]
 async fn a_leg_is_offered_what_the_other_one_speaks() {
     for workers in [1, 2] {
-        let mut settings = settings(45_420 + 20 * workers as u16, 4);
+        let mut settings = settings(26_420 + 20 * workers as u16, 4);
         settings.workers = workers;
         let mut studio = Studio::start(&settings).await;
         let offer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
@@ -127,7 +127,7 @@ async fn a_leg_is_offered_what_the_other_one_speaks() {
 
 #[tokio::test]
 async fn a_stream_that_does_not_begin_with_hello_is_refused() {
-    let studio = Studio::start(&settings(45_480, 4)).await;
+    let studio = Studio::start(&settings(26_480, 4)).await;
     let mut client = callplane::media::grpc::inprocess::client(&studio.node.service);
     let request =
         proto::ControlRequest { requests: vec![proto::Request { id: 1, operation: Some(close("a")) }] };
