@@ -38,7 +38,7 @@ async fn a_port_rests_after_its_release_and_without_one_it_is_no_port() {
 async fn a_port_that_another_process_has_is_passed_over() {
     let taken = UdpSocket::bind("127.0.0.1:23020").unwrap();
     let mut studio = Studio::start(&settings(23_020, 2)).await;
-    // Whichever pair comes first, both of these cannot be had.
+    // Whichever of the two pairs is drawn first.
     assert_eq!(port_of(studio.control.ask(make_offer("a", 1)).await), 23_022);
     assert_eq!(studio.control.fails(make_offer("b", 1)).await, Code::NoPort);
     assert_eq!(studio.node.snapshot().ports.taken_by_others, 1);

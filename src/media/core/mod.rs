@@ -25,16 +25,17 @@ mod wheel;
 #[cfg(test)]
 mod tests;
 
-pub use bridge::{Bridge, BridgeKey, BridgeMode};
-pub use digits::DigitPlan;
+pub use bridge::{BRIDGE_MEMBERS_MAX, Bridge, BridgeKey, BridgeMode, MESH_MEMBERS_MAX};
+pub use digits::{DIGITS_MAX, DigitPlan};
 pub use endpoint::{Dropped, Endpoint, EndpointKey, EndpointSettings, Statistics};
+pub use exchange::REMOTES_MAX;
 pub use fabric::{Event, Fabric, FabricCounters, FabricSettings, Output, PACKET_BYTES_MAX, Wire};
 pub use failure::Failure;
-pub use lock_in::{LOCK_IN_WINDOW, LockIn, Verdict};
-pub use negotiation::{Agreed, Ask, Described, Intent, Step};
-pub use playback::{Clip, PlayEnd, PlayOrder, PlaySource};
+pub use lock_in::{LOCK_IN_WINDOW, LockIn, PROBATION_PACKETS, Verdict};
+pub use negotiation::{Agreed, Ask, DESCRIPTOR_BYTES_MAX, Described, Intent, Step};
+pub use playback::{Clip, PlayEnd, PlayOrder, PlaySource, Playback};
 pub use slab::{Key, Slab};
-pub use wheel::Lateness;
+pub use wheel::{CATCH_UP_MS, Lateness};
 
 use std::time::Duration;
 

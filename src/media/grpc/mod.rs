@@ -1,4 +1,4 @@
-//! `callplane.media.v1`: the generated contract over a [`Node`](super::worker::Node).
+//! `callplane.media.v1`: the generated contract over a [`Node`].
 //!
 //! One struct, [`MediaGrpc`], cheap to clone, serves calls from a socket and from this process alike. Generated types
 //! end here: `convert` turns them into the node's own and back.
