@@ -13,7 +13,7 @@ mod time;
 pub mod timer;
 
 pub use flow::{ConnectionId, Flow, ListenerId, Transport};
-pub use id::{BridgeId, IdError, PlaybackId, SessionId};
+pub use id::{BridgeId, ID_BYTES_MAX, IdError, PlaybackId, SessionId};
 pub use placement::Placement;
 pub use random::Random;
 pub use text::{Body, Description, HeaderField};
