@@ -83,7 +83,7 @@ pub fn start_with<C: Core>(
     settings.check()?;
     let placement = Placement::new(key()?, settings.shards);
     let runtimes = Runtimes::new(settings.shards).map_err(StartError::Threads)?;
-    let front = runtimes.front();
+    let front = runtimes.front().map_err(StartError::Threads)?;
     let network = Network::open(settings, &placement, &front)?;
     let grpc_failed = |error| StartError::Grpc(settings.grpc_listen, error);
     let listener = listen(settings.grpc_listen, &front).map_err(grpc_failed)?;

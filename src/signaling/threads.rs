@@ -13,9 +13,21 @@ const BLOCKING_TIME_MAX: Duration = Duration::from_millis(200);
 
 /// The runtimes before their threads begin.
 pub(super) struct Runtimes {
-    shards: Vec<Runtime>,
+    shards: Vec<Idle>,
     /// Of its own, when there is more than one shard.
-    front: Option<Runtime>,
+    front: Option<Idle>,
+}
+
+/// A runtime that no thread runs yet. Dropped so, as when something else cannot be started, it does not wait for what
+/// was spawned: whoever drops it may be a task of another runtime.
+struct Idle(Option<Runtime>);
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// The threads that run.
@@ -28,8 +40,8 @@ struct Running {
     done: oneshot::Receiver<()>,
 }
 
-fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
+fn runtime() -> io::Result<Idle> {
+    Builder::new_current_thread().enable_all().build().map(|runtime| Idle(Some(runtime)))
 }
 
 impl Runtimes {
@@ -41,8 +53,9 @@ impl Runtimes {
     }
 
     /// Where everything runs that is no shard.
-    pub fn front(&self) -> Handle {
-        self.front.as_ref().unwrap_or(&self.shards[0]).handle().clone()
+    pub fn front(&self) -> io::Result<Handle> {
+        let front = self.front.as_ref().or(self.shards.first()).and_then(|idle| idle.0.as_ref());
+        front.map(|runtime| runtime.handle().clone()).ok_or_else(|| io::Error::other("no runtime"))
     }
 
     /// Begins the threads: the shards' with `mains`, in order, the front's with `front`. A thread ends with its future;
@@ -63,24 +76,32 @@ impl Runtimes {
     }
 }
 
-/// What a thread runs. Its future is made on the thread and needs not leave it.
+/// What a thread runs.
 pub(super) trait AsyncMain: Send + 'static {
     /// Runs to the end.
-    fn run(self) -> impl Future<Output = ()>;
+    fn run(self) -> impl Future<Output = ()> + Send + 'static;
 }
 
 struct Plain<F>(F);
 
 impl<F: Future<Output = ()> + Send + 'static> AsyncMain for Plain<F> {
-    fn run(self) -> impl Future<Output = ()> {
+    fn run(self) -> impl Future<Output = ()> + Send + 'static {
         self.0
     }
 }
 
-fn begin(name: String, runtime: Runtime, main: impl AsyncMain) -> io::Result<Running> {
+fn begin(name: String, mut idle: Idle, main: impl AsyncMain) -> io::Result<Running> {
     let (done_in, done) = oneshot::channel();
     let thread = std::thread::Builder::new().name(name).spawn(move || {
-        runtime.block_on(async move { main.run().await });
+        let Some(runtime) = idle.0.take() else { return };
+        // As a task: a task that is woken on its own thread is queued, while the future of `block_on` is woken by a
+        // write to an eventfd and a turn of the poller, from its own thread too.
+        let main = runtime.spawn(main.run());
+        if let Err(error) = runtime.block_on(main) {
+            if error.is_panic() {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
         runtime.shutdown_timeout(BLOCKING_TIME_MAX);
         // Nobody may wait for it.
         let _ = done_in.send(());

@@ -6,6 +6,7 @@ use callplane::proto::session::v1 as proto;
 use callplane::proto::session::v1::attach_item::Item;
 use callplane::proto::session::v1::bridge_service_client::BridgeServiceClient;
 use callplane::shard::io::{Input, Output};
+use callplane::signaling::{self, MediaConnection, SignalingSettings, StartError};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -140,4 +141,20 @@ async fn a_message_that_is_too_large_is_refused() {
     };
     let status = scripted.sessions().send_info(info).await.expect_err("refused");
     assert_eq!(status.code(), tonic::Code::OutOfRange);
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_says_why_and_leaves_nothing() {
+    let scripted = Scripted::start().await;
+    let nowhere = || MediaConnection::remote("127.0.0.1:1").expect("an address");
+    let mut taken = settings();
+    taken.grpc_listen = scripted.node.grpc_address();
+    let error = signaling::start(&taken, nowhere(), false).err().expect("the address is taken");
+    assert!(matches!(error, StartError::Grpc(address, _) if address == taken.grpc_listen), "{error}");
+    let mut taken = settings();
+    taken.listeners[0].bind = scripted.node.sip_address(0).expect("a listener");
+    let error = signaling::start(&taken, nowhere(), false).err().expect("the address is taken");
+    assert!(matches!(error, StartError::Listener(_)), "{error}");
+    let error = signaling::start(&SignalingSettings { shards: 0, ..settings() }, nowhere(), false);
+    assert_eq!(error.err().expect("no shard").to_string(), "signaling.shards: has to be 1 to 256");
 }
