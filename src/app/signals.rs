@@ -1,7 +1,6 @@
 //! SIGTERM and SIGINT ask for a drain; a second one ends it at once.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 
@@ -24,13 +23,5 @@ impl Signals {
             _ = self.term.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-    }
-
-    /// Cancels the token with the next signal, in the background.
-    pub(super) fn cancel_with_next(mut self, hurry: CancellationToken) {
-        tokio::spawn(async move {
-            self.next().await;
-            hurry.cancel();
-        });
     }
 }

@@ -167,7 +167,7 @@ impl Attachment {
     async fn carry_out(&mut self, steps: Vec<Step>) -> Result<(), mpsc::error::SendError<Message>> {
         for step in steps {
             match step {
-                Step::Send(command) => self.outbox.send(Message::Command(command)).await?,
+                Step::Send(command) => self.outbox.send(Message::Command(*command)).await?,
                 Step::Wait(session, pause) => {
                     self.timers.insert(session, pause);
                 }

@@ -20,7 +20,7 @@ const ALREADY_EXISTS: i32 = 6;
 #[derive(Debug, PartialEq)]
 pub enum Step {
     /// Send this command.
-    Send(Command),
+    Send(Box<Command>),
     /// Call [`Calls::on_timer`] with this session after so long.
     Wait(String, Duration),
 }
@@ -165,7 +165,7 @@ impl Calls {
         if let Some(context) = context_of(&mut verb) {
             context.get_or_insert_default().command_id = self.commands.to_string();
         }
-        Step::Send(Command { verb: Some(verb) })
+        Step::Send(Box::new(Command { verb: Some(verb) }))
     }
 }
 

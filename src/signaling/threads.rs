@@ -97,10 +97,10 @@ fn begin(name: String, mut idle: Idle, main: impl AsyncMain) -> io::Result<Runni
         // As a task: a task that is woken on its own thread is queued, while the future of `block_on` is woken by a
         // write to an eventfd and a turn of the poller, from its own thread too.
         let main = runtime.spawn(main.run());
-        if let Err(error) = runtime.block_on(main) {
-            if error.is_panic() {
-                std::panic::resume_unwind(error.into_panic());
-            }
+        if let Err(error) = runtime.block_on(main)
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
         }
         runtime.shutdown_timeout(BLOCKING_TIME_MAX);
         // Nobody may wait for it.
