@@ -42,7 +42,7 @@ bench: tools build
 lint: tools
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
 	$(BUF) lint
 
 clean:

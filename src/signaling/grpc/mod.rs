@@ -1,9 +1,9 @@
 //! `callplane.session.v1` over gRPC. The generated types come as far as this folder and no further.
 //!
-//! - [`attach`] is the stream; [`session`], [`bridge`] and [`playback`] are the unary calls. Both end in `Switchboard`.
-//! - [`orders`] and [`check`] make commands of requests; [`events`] and [`words`] make messages of what is told;
-//!   [`status`] makes errors of refusals.
-//! - [`server`] is the tonic server with its limits, health and reflection.
+//! - `attach` is the stream; `session`, `bridge` and `playback` are the unary calls. Both end in `Switchboard`.
+//! - `orders` and `check` make commands of requests; `events` and `words` make messages of what is told;
+//!   `status` makes errors of refusals.
+//! - `server` is the tonic server with its limits, health and reflection.
 
 mod attach;
 mod bridge;
