@@ -137,10 +137,16 @@ impl Session {
                 self.preferences = kept(preferences);
                 let generation = self.next_generation();
                 let makes_offer = offer.is_none();
-                let step = offer.map_or(NegotiationStep::MakeOffer, NegotiationStep::AnswerOffer);
                 let answering = Answering { generation, makes_offer, fields };
                 self.state = State::Inbound(Inbound::AwaitingAnswerMedia(Box::new(answering)));
-                self.negotiate(generation, step, cx);
+                match offer {
+                    // The 200 goes out with the reply: nothing but the call's end can come between.
+                    Some(offer) => {
+                        let step = NegotiationStep::AnswerOffer(offer);
+                        self.negotiate_to_commit(generation, None, step, cx);
+                    }
+                    None => self.negotiate(generation, NegotiationStep::MakeOffer, cx),
+                }
             }
             // The answer has gone with the 183; the leg repeats it.
             _ => {
@@ -254,7 +260,6 @@ impl Session {
         cx.out.push(Action::Leg(LegIntent::Accept { description: Some(description), fields }));
         if let Some(facts) = facts {
             self.settle(facts, false);
-            self.commit(generation, None, cx);
         }
     }
 

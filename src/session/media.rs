@@ -111,6 +111,8 @@ pub enum MediaRequest {
         preferences: MediaPreferences,
         /// What to do.
         step: NegotiationStep,
+        /// Put the result into force at once: the answer is certain to be used, and a second request is saved.
+        commit: bool,
     },
     /// Put a pending negotiation into force.
     Commit {

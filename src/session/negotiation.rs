@@ -76,6 +76,22 @@ impl Session {
         self.negotiate_as(generation, None, direction(self.hold.local), preferences, step, cx);
     }
 
+    /// The same, for an answer that is certain to be used: it is in force when media replies.
+    pub(super) fn negotiate_to_commit(
+        &mut self,
+        generation: u64,
+        fork: Option<RemoteTag>,
+        step: NegotiationStep,
+        cx: &mut Context<'_>,
+    ) {
+        let preferences = self.preferences.as_deref().cloned().unwrap_or_default();
+        let asked = Asked::Negotiation { generation, fork: fork.clone() };
+        let remote = fork.map(|tag| tag.0.to_string()).unwrap_or_default();
+        let direction = direction(self.hold.local);
+        let body = MediaRequest::Negotiate { generation, remote, direction, preferences, step, commit: true };
+        self.ask_to_negotiate(asked, body, cx);
+    }
+
     pub(super) fn negotiate_as(
         &mut self,
         generation: u64,
@@ -85,14 +101,17 @@ impl Session {
         step: NegotiationStep,
         cx: &mut Context<'_>,
     ) {
+        let remote = fork.as_ref().map(|tag| tag.0.to_string()).unwrap_or_default();
+        let body =
+            MediaRequest::Negotiate { generation, remote, direction, preferences, step, commit: false };
+        self.ask_to_negotiate(Asked::Negotiation { generation, fork }, body, cx);
+    }
+
+    /// With the first request of an endpoint goes the Call-ID.
+    fn ask_to_negotiate(&mut self, asked: Asked, body: MediaRequest, cx: &mut Context<'_>) {
         let call_id = (!self.endpoint).then(|| self.call.call_id.as_str().into());
         self.endpoint = true;
-        let remote = fork.as_ref().map(|tag| tag.0.to_string()).unwrap_or_default();
-        cx.out.push(Action::Media {
-            asked: Asked::Negotiation { generation, fork },
-            call_id,
-            body: MediaRequest::Negotiate { generation, remote, direction, preferences, step },
-        });
+        cx.out.push(Action::Media { asked, call_id, body });
     }
 
     /// Puts a negotiation into force.

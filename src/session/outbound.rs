@@ -110,7 +110,7 @@ impl Session {
                 if winner.generation == reply.generation && reply.fork.as_ref() == Some(&winner.remote) =>
             {
                 match reply.result.and_then(Negotiated::facts) {
-                    Ok(facts) => self.answered_by(*winner, facts, true, cx),
+                    Ok(facts) => self.answered_by(*winner, facts, cx),
                     Err(fault) => self.hang_up(Ended::by_media(&fault), cx),
                 }
             }
@@ -234,8 +234,9 @@ impl Session {
         let Accepted { remote, answer, offer, fields } = accepted;
         cx.out.push(Action::Timer(None));
         let generation = calling.generation;
+        let alone = calling.forks.iter().all(|fork| fork.remote == remote);
         let known = self.tell_forks(calling, &remote, cx);
-        let winner = Winner { generation, remote: remote.clone(), fields };
+        let winner = Winner { generation, remote: remote.clone(), fields, committed: true, alone };
         match (offer, answer, known) {
             (Some(offer), ..) => {
                 let generation = self.next_generation();
@@ -244,10 +245,12 @@ impl Session {
             }
             (None, Some(answer), _) if generation > 0 => {
                 self.state = State::Outbound(Outbound::ApplyingAnswer(Box::new(winner)));
-                self.apply_answer(generation, remote, answer, cx);
+                let step = NegotiationStep::ApplyAnswer(answer);
+                self.negotiate_to_commit(generation, Some(remote), step, cx);
             }
-            (None, _, Some(ForkMedia::Up(facts))) => self.answered_by(winner, facts, false, cx),
+            (None, _, Some(ForkMedia::Up(facts))) => self.answered_by(winner, facts, cx),
             (None, _, Some(ForkMedia::Applying(_))) => {
+                let winner = Winner { committed: false, ..winner };
                 self.state = State::Outbound(Outbound::ApplyingAnswer(Box::new(winner)));
             }
             (None, _, Some(ForkMedia::Failed) | None) => {
@@ -279,12 +282,14 @@ impl Session {
     }
 
     /// The call is up with this fork: its media is put into force where it is not yet, and no other fork's from here on.
-    fn answered_by(&mut self, winner: Winner, facts: Box<MediaFacts>, to_commit: bool, cx: &mut Context<'_>) {
-        if to_commit {
+    fn answered_by(&mut self, winner: Winner, facts: Box<MediaFacts>, cx: &mut Context<'_>) {
+        if !winner.committed {
             self.commit(winner.generation, Some(&winner.remote), cx);
         }
-        let remote = winner.remote.0.to_string();
-        self.ask(Asked::Settlement, MediaRequest::SelectRemote { remote }, cx);
+        if !winner.alone {
+            let remote = winner.remote.0.to_string();
+            self.ask(Asked::Settlement, MediaRequest::SelectRemote { remote }, cx);
+        }
         self.settle(facts, false);
         self.connect(winner.fields, cx);
     }

@@ -101,6 +101,10 @@ pub(super) struct Winner {
     pub generation: u64,
     pub remote: RemoteTag,
     pub fields: Vec<HeaderField>,
+    /// Whether its answer is in force once it is applied, or still wants a Commit.
+    pub committed: bool,
+    /// Whether media knows no other fork, so that none has to be selected.
+    pub alone: bool,
 }
 
 /// A call that is up.

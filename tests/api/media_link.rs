@@ -30,6 +30,7 @@ fn answer_offer(offer: &str) -> MediaRequest {
         direction: Direction::SendRecv,
         preferences: MediaPreferences::default(),
         step: NegotiationStep::AnswerOffer(Description(offer.to_owned().into())),
+        commit: false,
     }
 }
 

@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 use callplane::codec::wav::wav_header;
 use callplane::codec::{Codec, Decoder, Tone};
 use callplane::proto::media::v1::endpoint_event::Event;
+use callplane::proto::media::v1::failure::Code;
 use callplane::proto::media::v1::play_ended::Cause;
+use callplane::proto::media::v1::reply::Result as Outcome;
 use callplane::proto::media::v1::request::Operation;
 use callplane::proto::media::v1::{self as proto, BridgeMode, Direction};
 
-use crate::harness::{Studio, add_member, close, destroy_bridge, play_file, play_tone, settings, until};
+use crate::harness::{
+    Studio, add_member, answer_offer, close, commit, destroy_bridge, play_file, play_tone, settings, until,
+};
 use crate::phone::{Phone, assert_continuous, share, spacing};
 
 /// Packets of a second.
@@ -292,4 +296,20 @@ async fn members_come_and_go_while_it_runs() {
     assert_eq!(a.count(), 0);
     assert_eq!(c.count(), c.heard().len());
     assert_eq!(studio.control.fails(close("c")).await, proto::failure::Code::NoEndpoint);
+}
+
+#[tokio::test]
+async fn an_answer_with_its_commit_is_in_force_when_media_replies() {
+    let mut studio = Studio::start(&settings(22_900, 2)).await;
+    let phone = Phone::new("a");
+    let offer = phone.description("a=sendrecv\r\n");
+    let Operation::Negotiate(asked) = answer_offer("a", 1, &offer, Direction::Sendrecv) else {
+        unreachable!()
+    };
+    let asked = Operation::Negotiate(proto::Negotiate { commit: true, ..asked });
+    assert!(matches!(studio.control.ask(asked).await, Outcome::Negotiated(_)));
+    studio.control.done(play_tone("a", "p", 440.0, None)).await;
+    until_heard(&phone, 10).await;
+    assert_eq!(studio.control.fails(commit("a", 1)).await, Code::StaleGeneration, "nothing pends");
+    studio.control.close("a").await;
 }

@@ -237,6 +237,7 @@ pub fn negotiate(
         remote: String::new(),
         intent: Some(proto::Intent { direction: direction.into(), ..proto::Intent::default() }),
         step: Some(step),
+        commit: false,
     })
 }
 

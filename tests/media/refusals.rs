@@ -25,6 +25,10 @@ async fn every_refusal_has_its_code() {
             let Operation::Negotiate(negotiate) = make_offer(endpoint, 9) else { unreachable!() };
             Operation::Negotiate(proto::Negotiate { create, ..negotiate })
         };
+        let commit_offer = || {
+            let Operation::Negotiate(negotiate) = make_offer("a", 9) else { unreachable!() };
+            Operation::Negotiate(proto::Negotiate { commit: true, ..negotiate })
+        };
         let stop_play = |endpoint: &str| {
             Operation::StopPlay(proto::StopPlay { endpoint_id: endpoint.into(), playback_id: String::new() })
         };
@@ -47,6 +51,7 @@ async fn every_refusal_has_its_code() {
         let negative = prost_types::Duration { seconds: -1, nanos: 0 };
         let bad_settings = proto::EndpointSettings { rtp_timeout: Some(negative), ..Default::default() };
         let rows = [
+            (commit_offer(), Code::BadRequest),
             (create(None, "nobody"), Code::NoEndpoint),
             (create(Some(proto::EndpointSettings::default()), ""), Code::BadRequest),
             (create(Some(proto::EndpointSettings::default()), &"x".repeat(65)), Code::BadRequest),

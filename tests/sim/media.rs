@@ -103,14 +103,45 @@ impl Media {
         Response { reply, events }
     }
 
+    /// Puts what pends into force; draws what happens to the endpoint from then on.
+    fn commit(
+        &mut self,
+        session: &SessionId,
+        generation: u64,
+        events: &mut Vec<(Duration, MediaEvent)>,
+    ) -> Result<MediaReply, MediaError> {
+        let endpoint = self.endpoints.get_mut(session).ok_or(MediaError::NoEndpoint)?;
+        match endpoint.pending.take() {
+            Some(Pending { generation: pending, agreed: Some(agreed), .. }) if pending == generation => {
+                endpoint.in_force = Some(agreed);
+                let at = Duration::from_millis(self.random.below(20_000));
+                match self.random.below(20) {
+                    _ if self.faults == [0, 0, 0] => {}
+                    0 => events.push((at, MediaEvent::Lost("drawn".into()))),
+                    1 => events.push((at, MediaEvent::RtpSilent { silent_for: Duration::from_secs(30) })),
+                    2 => events.push((at, MediaEvent::Dtmf { digit: '5', duration: at })),
+                    _ => {}
+                }
+            }
+            other => {
+                self.violations.push(format!("{session}: commit of {generation} with {other:?} pending"))
+            }
+        }
+        Ok(MediaReply::Done)
+    }
+
     fn serve(
         &mut self,
         session: &SessionId,
         body: &MediaRequest,
         events: &mut Vec<(Duration, MediaEvent)>,
     ) -> Result<MediaReply, MediaError> {
-        if let MediaRequest::Negotiate { generation, direction, step, .. } = body {
-            return self.negotiate(session, *generation, *direction, step);
+        if let MediaRequest::Negotiate { generation, direction, step, commit, .. } = body {
+            let negotiated = self.negotiate(session, *generation, *direction, step)?;
+            if *commit {
+                self.commit(session, *generation, events)?;
+            }
+            return Ok(negotiated);
         }
         if *body == MediaRequest::Close {
             let closed = self.endpoints.remove(session).ok_or(MediaError::NoEndpoint)?;
@@ -122,22 +153,7 @@ impl Media {
         }
         let endpoint = self.endpoints.get_mut(session).ok_or(MediaError::NoEndpoint)?;
         match body {
-            MediaRequest::Commit { generation, .. } => match endpoint.pending.take() {
-                Some(Pending { generation: pending, agreed: Some(agreed), .. }) if pending == *generation => {
-                    endpoint.in_force = Some(agreed);
-                    let at = Duration::from_millis(self.random.below(20_000));
-                    match self.random.below(20) {
-                        _ if self.faults == [0, 0, 0] => {}
-                        0 => events.push((at, MediaEvent::Lost("drawn".into()))),
-                        1 => events.push((at, MediaEvent::RtpSilent { silent_for: Duration::from_secs(30) })),
-                        2 => events.push((at, MediaEvent::Dtmf { digit: '5', duration: at })),
-                        _ => {}
-                    }
-                }
-                other => {
-                    self.violations.push(format!("{session}: commit of {generation} with {other:?} pending"))
-                }
-            },
+            MediaRequest::Commit { generation, .. } => return self.commit(session, *generation, events),
             MediaRequest::Rollback { generation } => {
                 endpoint.pending =
                     endpoint.pending.take().filter(|pending| pending.generation != *generation);

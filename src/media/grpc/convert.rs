@@ -94,6 +94,9 @@ fn negotiate(asked: proto::Negotiate) -> Result<Negotiate, Failure> {
         proto::negotiate::Step::AnswerOffer(proto::AnswerOffer { offer }) => Step::AnswerOffer(offer),
         proto::negotiate::Step::ApplyAnswer(proto::ApplyAnswer { answer }) => Step::ApplyAnswer(answer),
     };
+    if asked.commit && step == Step::MakeOffer {
+        return Err(bad("commit is for answers: an offer is nothing that could be in force"));
+    }
     Ok(Negotiate {
         endpoint: asked.endpoint_id,
         create: asked.create.map(create).transpose()?,
@@ -103,6 +106,7 @@ fn negotiate(asked: proto::Negotiate) -> Result<Negotiate, Failure> {
         codecs: codecs(&intent.codecs)?,
         codecs_from: intent.codecs_from,
         step,
+        commit: asked.commit,
     })
 }
 

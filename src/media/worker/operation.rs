@@ -43,6 +43,8 @@ pub struct Negotiate {
     pub codecs_from: String,
     /// What to do.
     pub step: Step,
+    /// Put the result into force at once.
+    pub commit: bool,
 }
 
 /// What to play.

@@ -35,7 +35,7 @@ fn with(description: &Option<Description>) -> String {
 
 pub(super) fn of_request(body: &MediaRequest) -> String {
     match body {
-        MediaRequest::Negotiate { generation, remote, direction, step, .. } => {
+        MediaRequest::Negotiate { generation, remote, direction, step, commit, .. } => {
             let what = match step {
                 NegotiationStep::MakeOffer => "offer",
                 NegotiationStep::AnswerOffer(_) => "answer",
@@ -43,7 +43,8 @@ pub(super) fn of_request(body: &MediaRequest) -> String {
             };
             let fork = if remote.is_empty() { String::new() } else { format!(" of {remote}") };
             let hold = if *direction == Direction::SendOnly { " sendonly" } else { "" };
-            format!("{what} #{generation}{fork}{hold}")
+            let committed = if *commit { " to commit" } else { "" };
+            format!("{what} #{generation}{fork}{hold}{committed}")
         }
         MediaRequest::Commit { generation, remote } if remote.is_empty() => format!("commit #{generation}"),
         MediaRequest::Commit { generation, remote } => format!("commit #{generation} of {remote}"),

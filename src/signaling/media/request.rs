@@ -16,7 +16,7 @@ pub(super) fn operation(
 ) -> Operation {
     let endpoint_id = session.to_string();
     match body {
-        MediaRequest::Negotiate { generation, remote, direction, preferences, step } => {
+        MediaRequest::Negotiate { generation, remote, direction, preferences, step, commit } => {
             Operation::Negotiate(proto::Negotiate {
                 create: create.map(|(call_id, traceparent)| settings(session, &call_id, traceparent)),
                 endpoint_id,
@@ -28,6 +28,7 @@ pub(super) fn operation(
                     codecs_from: preferences.codecs_from.map(|from| from.to_string()).unwrap_or_default(),
                 }),
                 step: Some(self::step(step)),
+                commit,
             })
         }
         MediaRequest::Commit { generation, remote } => {

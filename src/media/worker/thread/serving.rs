@@ -95,10 +95,14 @@ impl<B: Backend> Worker<B> {
             (None, None) => (Err(Failure::NoEndpoint), false),
         };
         let codecs = self.codecs_for(owner, &negotiate);
-        let Negotiate { endpoint, create, generation, remote, direction, step, .. } = negotiate;
+        let Negotiate { endpoint, create, generation, remote, direction, step, commit, .. } = negotiate;
         let described = key.and_then(|key| {
             let intent = Intent { direction, codecs };
+            let tag = if commit { remote.clone() } else { String::new() };
             let described = self.fabric.negotiate(key, Ask { generation, remote, intent, step })?;
+            if commit {
+                self.fabric.commit(key, generation, &tag, clock::now())?;
+            }
             self.note_codecs(owner, &endpoint, key);
             Ok(described)
         });
