@@ -22,10 +22,21 @@ pub const TOMBSTONES_MAX: usize = 65_536;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Lives in a shard; `claimed` when a client chose the id.
-    Shard { shard: u16, claimed: bool },
+    /// Lives in a shard.
+    Shard { shard: u16, origin: Origin },
     /// Over, and not free yet.
     Tombstone,
+}
+
+/// How a session came to its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// The peer called; a shard drew it.
+    Inbound,
+    /// We call; it was drawn here.
+    Made,
+    /// We call; a client chose it.
+    Chosen,
 }
 
 /// The directory.
@@ -51,7 +62,8 @@ impl Directory {
         match self.places.entry(session.clone()) {
             Entry::Occupied(_) => Err(Taken),
             Entry::Vacant(free) => {
-                free.insert(Place::Shard { shard, claimed: chosen });
+                let origin = if chosen { Origin::Chosen } else { Origin::Made };
+                free.insert(Place::Shard { shard, origin });
                 self.live.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
@@ -84,7 +96,7 @@ impl Directory {
 
     /// A session began by itself.
     pub fn opened(&self, session: &SessionId, shard: u16) {
-        if self.places.insert(session.clone(), Place::Shard { shard, claimed: false }).is_none() {
+        if self.places.insert(session.clone(), Place::Shard { shard, origin: Origin::Inbound }).is_none() {
             self.live.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -92,8 +104,8 @@ impl Directory {
     /// A session is over.
     pub fn closed(&self, session: &SessionId, now: Instant) {
         let Entry::Occupied(mut place) = self.places.entry(session.clone()) else { return };
-        let Place::Shard { claimed, .. } = *place.get() else { return };
-        if claimed {
+        let Place::Shard { origin, .. } = *place.get() else { return };
+        if origin == Origin::Chosen {
             place.insert(Place::Tombstone);
             drop(place);
             self.bury(session.clone(), now);
@@ -131,6 +143,13 @@ impl Directory {
             Some(Place::Shard { shard, .. }) => Some(shard),
             Some(Place::Tombstone) | None => None,
         }
+    }
+
+    /// Whether a session lives that we called somebody with.
+    #[must_use]
+    pub fn is_outbound(&self, session: &SessionId) -> bool {
+        let place = self.places.get(session).map(|place| *place);
+        matches!(place, Some(Place::Shard { origin: Origin::Made | Origin::Chosen, .. }))
     }
 
     /// All sessions that live.

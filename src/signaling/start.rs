@@ -138,7 +138,14 @@ struct Main<C>(Parts<C>);
 
 impl<C: Core> AsyncMain for Main<C> {
     async fn run(self) {
-        Driver::new(self.0).run().await;
+        let shard = self.0.shard;
+        let ended = match Driver::new(self.0) {
+            Ok(driver) => driver.run().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ended {
+            tracing::error!(shard, %error, "the shard's driver ended");
+        }
     }
 }
 

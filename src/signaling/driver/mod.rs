@@ -11,6 +11,7 @@
 //! A driver is one future on a current-thread runtime; nothing else touches its shard. Within one input the reply of a
 //! command goes out before the events that it led to, whatever the order in which the shard made them.
 
+mod alarm;
 mod core;
 mod gauges;
 mod inbox;

@@ -1,9 +1,12 @@
 //! Who hears what came of a command.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
+use crate::ground::Instant;
 use crate::session::command::CommandDone;
-use crate::signaling::engines::StreamReply;
+use crate::signaling::engines::{EngineHandle, StreamReply, Urgency};
 use crate::signaling::refusal::Refusal;
 
 /// The way back of a command's result. Sent once; dropped unsent it says that Callplane failed.
@@ -18,9 +21,22 @@ pub enum Reply {
 impl Reply {
     /// Sends the result. Nobody may be there any more: then what came of it is heard as events only.
     pub fn send(self, result: Result<CommandDone, Refusal>) {
+        self.send_within(result, Urgency::Now, Instant::ZERO);
+    }
+
+    /// Sends the result, within `urgency`. Whose stream is to be woken when, if it was not.
+    pub(super) fn send_within(
+        self,
+        result: Result<CommandDone, Refusal>,
+        urgency: Urgency,
+        now: Instant,
+    ) -> Option<(Instant, Arc<EngineHandle>)> {
         match self {
-            Self::Stream(reply) => reply.send_done(result),
-            Self::Waiting(waiting) => drop(waiting.send(result)),
+            Self::Stream(reply) => reply.send_done(result, urgency, now),
+            Self::Waiting(waiting) => {
+                let _ = waiting.send(result);
+                None
+            }
         }
     }
 }

@@ -8,12 +8,12 @@ use super::{Core, Driver, Reply};
 use crate::engine::Logged;
 use crate::ground::{Now, SessionId, Transport};
 use crate::session::command::CommandDone;
-use crate::session::event::SessionView;
+use crate::session::event::{EventPayload, SessionEvent, SessionView};
 use crate::session::media::MediaRequest;
 use crate::shard::io::{Input, Output};
 use crate::signaling::bridges::Bridges;
 use crate::signaling::directory::Directory;
-use crate::signaling::engines::Engines;
+use crate::signaling::engines::{Engines, LINGER, Urgency};
 use crate::signaling::media::MediaLink;
 use crate::signaling::refusal::Refusal;
 use crate::signaling::tasks::Tasks;
@@ -58,11 +58,12 @@ impl<C: Core> Driver<C> {
             }
             Output::Event { engine, event } => {
                 let traceparent = self.traces.event(&event);
-                self.events.push((engine, Logged { event, traceparent }));
+                let urgency = self.urgency(&event);
+                self.events.push((engine, Logged { event, traceparent }, urgency));
             }
             Output::CommandReply { ticket, result } => {
                 if let Some(waiting) = self.waiting.remove(&ticket) {
-                    self.command_reply(waiting, result.map_err(Refusal::Command));
+                    self.command_reply(waiting, result.map_err(Refusal::Command), now);
                 }
             }
             Output::Views { ticket, views } => {
@@ -108,12 +109,24 @@ impl<C: Core> Driver<C> {
         }
     }
 
-    pub(super) fn command_reply(&self, waiting: Waiting, result: Result<CommandDone, Refusal>) {
+    /// Whether somebody waits for what the engine makes of an event: a caller for his call's fate, and whoever had a call
+    /// made for what became of it. The rest may wait for company.
+    fn urgency(&self, event: &SessionEvent) -> Urgency {
+        match &event.payload {
+            EventPayload::IncomingCall(_) | EventPayload::Progress { .. } => Urgency::Now,
+            EventPayload::Connected { .. } if self.outlets.directory.is_outbound(&event.session) => {
+                Urgency::Now
+            }
+            _ => Urgency::Within(LINGER),
+        }
+    }
+
+    pub(super) fn command_reply(&mut self, waiting: Waiting, result: Result<CommandDone, Refusal>, now: Now) {
         let Waiting::Command { reply, claimed } = waiting else { return };
         if let (Some(claimed), Err(_)) = (&claimed, &result) {
             self.outlets.directory.release(claimed);
         }
-        reply.send(result);
+        self.lingering.extend(reply.send_within(result, Urgency::Within(LINGER), now.mono));
     }
 
     fn resolve(&self, query: u64, host: String, port: Option<u16>, transport: Transport) {

@@ -2,13 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use tokio::time::Sleep;
-
+use super::alarm::Alarm;
 use super::inbox::Taken;
 use super::route::{Outlets, Waiting};
 use super::trace::Traces;
@@ -18,6 +16,7 @@ use crate::ground::{Instant, Now};
 use crate::session::command::{EngineRef, Verb};
 use crate::shard::io::Input;
 use crate::signaling::clock::Clock;
+use crate::signaling::engines::{EngineHandle, Urgency};
 use crate::signaling::refusal::Refusal;
 use crate::transport::{Arrival, Notice, ShardQueue};
 
@@ -66,20 +65,25 @@ pub struct Driver<C> {
     pub(super) waiting: HashMap<u64, Waiting>,
     ticket: u64,
     /// Events of the present input: they go behind the replies.
-    pub(super) events: Vec<(EngineRef, Logged)>,
+    pub(super) events: Vec<(EngineRef, Logged, Urgency)>,
+    /// Streams that are to be woken, and when. As many at most as there are engines.
+    pub(super) lingering: Vec<(Instant, Arc<EngineHandle>)>,
+    /// When requests to media that wait for company are to be sent.
+    media_at: Option<Instant>,
     /// Answers that are known at once.
     pub(super) at_once: VecDeque<Input>,
     arrivals: Vec<Arrival>,
     taken: Taken,
-    sleep: Pin<Box<Sleep>>,
-    sleeps_until: Option<Instant>,
+    alarm: Alarm,
 }
 
 impl<C: Core> Driver<C> {
     /// A driver. To be made on the runtime that it is to run on.
-    #[must_use]
-    pub fn new(parts: Parts<C>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the system has no more descriptors.
+    pub fn new(parts: Parts<C>) -> io::Result<Self> {
+        Ok(Self {
             core: parts.core,
             shard: parts.shard,
             clock: parts.clock,
@@ -93,26 +97,30 @@ impl<C: Core> Driver<C> {
             waiting: HashMap::new(),
             ticket: 0,
             events: Vec::new(),
+            lingering: Vec::new(),
+            media_at: None,
             at_once: VecDeque::new(),
             arrivals: Vec::with_capacity(ROUND_MAX),
             taken: Taken::default(),
-            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
-            sleeps_until: None,
-        }
+            alarm: Alarm::new()?,
+        })
     }
 
     /// Runs until the inbox is told to stop.
-    pub async fn run(mut self) {
-        poll_fn(|cx| self.poll(cx)).await;
+    ///
+    /// # Errors
+    /// When the system refuses to set a timer, as it has no reason to.
+    pub async fn run(mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         for _ in 0..ROUNDS_MAX {
             let worked = self.round(cx);
             if self.taken.stopped {
-                return Poll::Ready(());
+                return Poll::Ready(Ok(()));
             }
-            if !worked && self.poll_sleep(cx).is_pending() {
+            if !worked && let Poll::Pending = self.poll_sleep(cx)? {
                 return Poll::Pending;
             }
         }
@@ -134,20 +142,26 @@ impl<C: Core> Driver<C> {
             worked = true;
         }
         worked |= self.network_open && self.take_network(cx, now);
+        self.lingering.retain(|(at, engine)| {
+            let waits = *at > now.mono;
+            if !waits {
+                engine.wake_lingering(now.mono);
+            }
+            waits
+        });
+        if worked || self.media_at.is_some_and(|at| at <= now.mono) {
+            self.media_at = self.outlets.media.flush(now.mono);
+        }
         if worked {
-            self.outlets.media.flush();
             self.gauges.publish(self.core.load(), self.core.counters());
         }
         worked
     }
 
-    fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(until) = self.core.poll_timeout() else { return Poll::Pending };
-        if self.sleeps_until != Some(until) {
-            self.sleeps_until = Some(until);
-            self.sleep.as_mut().reset(self.clock.to_tokio(until));
-        }
-        self.sleep.as_mut().poll(cx).map(|()| self.sleeps_until = None)
+    fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let lingering = self.lingering.iter().map(|(at, _)| *at).chain(self.media_at);
+        let until = self.core.poll_timeout().into_iter().chain(lingering).min();
+        self.alarm.poll(cx, until, self.clock.mono())
     }
 
     fn take_network(&mut self, cx: &mut Context<'_>, now: Now) -> bool {
@@ -216,7 +230,7 @@ impl<C: Core> Driver<C> {
                 let claimed = matches!(command.verb, Verb::Create(_)).then(|| session.clone());
                 let waiting = Waiting::Command { reply, claimed };
                 if now.mono >= expires {
-                    return self.command_reply(waiting, Err(Refusal::Deadline));
+                    return self.command_reply(waiting, Err(Refusal::Deadline), now);
                 }
                 self.waiting.insert(ticket, waiting);
                 self.handle(Input::Command { ticket, session, command }, now);
@@ -243,8 +257,8 @@ impl<C: Core> Driver<C> {
             let Some(answer) = self.at_once.pop_front() else { break };
             self.core.handle(answer, now);
         }
-        for (engine, event) in self.events.drain(..) {
-            self.outlets.engines.append(&engine, event, now.mono);
+        for (engine, logged, urgency) in self.events.drain(..) {
+            self.lingering.extend(self.outlets.engines.append(&engine, logged, urgency, now.mono));
         }
     }
 }

@@ -72,6 +72,19 @@ struct State {
     words: VecDeque<Word>,
     pending: usize,
     end: Option<StreamEnd>,
+    /// When the stream last took something, or was last woken to.
+    woken: Instant,
+    /// Whether something waits for which it was not woken.
+    lingers: bool,
+}
+
+/// How soon something is to be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Now: somebody waits for the engine's decision.
+    Now,
+    /// Within so long, together with whatever else there will be; now, if nothing was said for as long.
+    Within(Duration),
 }
 
 /// One engine. See the module.
@@ -84,7 +97,15 @@ pub struct EngineHandle {
 
 impl EngineHandle {
     pub(super) fn new(identity: EngineRef, engine: Engine) -> Self {
-        let state = State { engine, attachment: None, words: VecDeque::new(), pending: 0, end: None };
+        let state = State {
+            engine,
+            attachment: None,
+            words: VecDeque::new(),
+            pending: 0,
+            end: None,
+            woken: Instant::ZERO,
+            lingers: false,
+        };
         Self { identity, state: Mutex::new(state), waker: AtomicWaker::new() }
     }
 
@@ -121,10 +142,37 @@ impl EngineHandle {
         true
     }
 
-    pub(super) fn append(&self, logged: Logged, now: Instant) {
+    /// Appends an event. When [`wake_lingering`](Self::wake_lingering) is to be called for it, if the stream was not woken.
+    pub(super) fn append(&self, logged: Logged, urgency: Urgency, now: Instant) -> Option<Instant> {
+        let mut state = self.state();
         // Only acknowledgements can be refused.
-        let _ = self.state().engine.handle(Input::Append(logged), now);
+        let _ = state.engine.handle(Input::Append(logged), now);
+        self.stir(state, urgency, now)
+    }
+
+    /// Wakes the stream now, or says when it is to be woken.
+    fn stir(&self, mut state: MutexGuard<'_, State>, urgency: Urgency, now: Instant) -> Option<Instant> {
+        if let Urgency::Within(time) = urgency
+            && now < state.woken + time
+        {
+            let begun = std::mem::replace(&mut state.lingers, true);
+            return (!begun).then(|| state.woken + time);
+        }
+        state.woken = now;
+        state.lingers = false;
+        drop(state);
         self.waker.wake();
+        None
+    }
+
+    /// Wakes the stream, if something still waits for which it was not woken.
+    pub fn wake_lingering(&self, now: Instant) {
+        let mut state = self.state();
+        if std::mem::take(&mut state.lingers) {
+            state.woken = now;
+            drop(state);
+            self.waker.wake();
+        }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -223,6 +271,8 @@ impl EngineHandle {
         if state.attachment != Some(stream) {
             return Err(StreamEnd::Detached);
         }
+        state.woken = now;
+        state.lingers = false;
         let (mut more, mut said) = (true, false);
         let mut items = false;
         while more && let Some(word) = state.words.pop_front() {
@@ -249,14 +299,19 @@ impl EngineHandle {
         }
     }
 
-    fn result(&self, stream: Attachment, outcome: CommandOutcome) {
+    fn result(
+        &self,
+        stream: Attachment,
+        outcome: CommandOutcome,
+        urgency: Urgency,
+        now: Instant,
+    ) -> Option<Instant> {
         let mut state = self.state();
         if state.attachment != Some(stream) {
-            return;
+            return None;
         }
         state.words.push_back(Word::Result(outcome));
-        drop(state);
-        self.waker.wake();
+        self.stir(state, urgency, now)
     }
 }
 
@@ -275,32 +330,39 @@ struct OpenReply {
 }
 
 impl StreamReply {
-    /// Sends what came of a command to a session.
-    pub fn send_done(mut self, result: Result<CommandDone, Refusal>) {
-        if let Some(open) = self.open.take() {
-            let created = open.created.clone();
-            open.send(result.map(|done| Outcome { session: Some(done), created }));
-        }
+    /// Sends what came of a command to a session, within `urgency`. Whose stream is to be woken when, if it was not.
+    pub fn send_done(
+        mut self,
+        result: Result<CommandDone, Refusal>,
+        urgency: Urgency,
+        now: Instant,
+    ) -> Option<(Instant, Arc<EngineHandle>)> {
+        let mut open = self.open.take()?;
+        let created = open.created.take();
+        let engine = Arc::clone(&open.engine);
+        let at = open.send(result.map(|done| Outcome { session: Some(done), created }), urgency, now)?;
+        Some((at, engine))
     }
 
-    /// Sends what came of another command.
+    /// Sends what came of another command, now.
     pub fn send(mut self, result: Result<Outcome, Refusal>) {
         if let Some(open) = self.open.take() {
-            open.send(result);
+            open.send(result, Urgency::Now, Instant::ZERO);
         }
     }
 }
 
 impl OpenReply {
-    fn send(self, result: Result<Outcome, Refusal>) {
-        self.engine.result(self.stream, CommandOutcome { command_id: self.command_id, result });
+    fn send(self, result: Result<Outcome, Refusal>, urgency: Urgency, now: Instant) -> Option<Instant> {
+        let outcome = CommandOutcome { command_id: self.command_id, result };
+        self.engine.result(self.stream, outcome, urgency, now)
     }
 }
 
 impl Drop for StreamReply {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            open.send(Err(Refusal::Internal("the command was dropped")));
+            open.send(Err(Refusal::Internal("the command was dropped")), Urgency::Now, Instant::ZERO);
         }
     }
 }

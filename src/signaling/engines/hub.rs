@@ -7,7 +7,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::sync::Notify;
 
-use super::{EngineHandle, StreamEnd};
+use super::{EngineHandle, StreamEnd, Urgency};
 use crate::engine::{
     AttachError, Attachment, Counters, Engine, EngineLimits, Lapse, Logged, Open, Opened, Roster,
 };
@@ -149,14 +149,21 @@ impl Engines {
         tracing::info!(group = %engine.group, engine = %engine.id, "engine detached");
     }
 
-    /// Puts an event into its engine's log. An engine that is gone leaves nobody to tell.
-    pub fn append(&self, engine: &EngineRef, logged: Logged, now: Instant) {
-        match self.handles.get(engine) {
-            Some(handle) => handle.append(logged, now),
-            None => {
-                self.events_late.fetch_add(1, Ordering::Relaxed);
-            }
-        }
+    /// Puts an event into its engine's log. Whose stream is to be woken when, if it was not. An engine that is gone leaves
+    /// nobody to tell.
+    pub fn append(
+        &self,
+        engine: &EngineRef,
+        logged: Logged,
+        urgency: Urgency,
+        now: Instant,
+    ) -> Option<(Instant, Arc<EngineHandle>)> {
+        let Some(handle) = self.handles.get(engine) else {
+            self.events_late.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        let at = handle.append(logged, urgency, now)?;
+        Some((at, Arc::clone(&handle)))
     }
 
     /// Whether a stream of this engine is open.

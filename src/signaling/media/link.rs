@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::stream::{REQUESTS_PER_MESSAGE, Requests};
 use super::{MediaConnection, reply, request};
-use crate::ground::{BridgeId, SessionId};
+use crate::ground::{self, BridgeId, SessionId};
 use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::control_item::Item;
 use crate::proto::media::v1::request::Operation;
@@ -21,6 +21,7 @@ use crate::session::media::{BridgeMode, MediaError, MediaReply, MediaRequest};
 use crate::shard::io::Input;
 use crate::signaling::directory::Directory;
 use crate::signaling::driver::Inbox;
+use crate::signaling::engines::LINGER;
 
 /// Most requests without a reply. One more is answered with `Limit`.
 pub const MEDIA_REQUESTS_MAX: usize = 16_384;
@@ -68,6 +69,10 @@ pub struct MediaLink {
     state: Mutex<State>,
     /// Something was put into `outgoing` that the stream was not woken for.
     unflushed: AtomicBool,
+    /// Somebody waits for some of it.
+    urgent: AtomicBool,
+    /// When the stream was woken last, nanoseconds.
+    flushed_at: AtomicU64,
     stream_waker: AtomicWaker,
     streams: AtomicU64,
     closing: CancellationToken,
@@ -85,6 +90,8 @@ impl MediaLink {
             directory,
             state: Mutex::default(),
             unflushed: AtomicBool::new(false),
+            urgent: AtomicBool::new(false),
+            flushed_at: AtomicU64::new(0),
             stream_waker: AtomicWaker::new(),
             streams: AtomicU64::new(0),
             closing: CancellationToken::new(),
@@ -110,12 +117,16 @@ impl MediaLink {
         body: MediaRequest,
     ) -> Result<(), MediaError> {
         let closes = matches!(body, MediaRequest::Close).then(|| session.clone());
+        let urgent = matches!(body, MediaRequest::Negotiate { .. });
         let operation = request::operation(session, create, body);
         let mut state = self.state();
         match state.push(operation, || Waiting::Shard { shard, request, closes: closes.clone() }) {
             Ok(()) => {
                 drop(state);
-                self.unflushed.store(true, Ordering::Relaxed);
+                self.unflushed.store(true, Ordering::Release);
+                if urgent {
+                    self.urgent.store(true, Ordering::Release);
+                }
                 Ok(())
             }
             Err(error) => {
@@ -137,8 +148,7 @@ impl MediaLink {
         let (reply, receiver) = oneshot::channel();
         let operation = request::create_bridge(bridge.to_string(), mode);
         self.state().push(operation, || Waiting::Bridge(reply))?;
-        self.unflushed.store(true, Ordering::Relaxed);
-        self.flush();
+        self.stream_waker.wake();
         Ok(receiver)
     }
 
@@ -146,16 +156,24 @@ impl MediaLink {
     pub fn destroy_bridge(&self, bridge: &BridgeId) {
         let operation = Operation::DestroyBridge(proto::DestroyBridge { bridge_id: bridge.to_string() });
         if self.state().push(operation, || Waiting::Nobody).is_ok() {
-            self.unflushed.store(true, Ordering::Relaxed);
-            self.flush();
+            self.stream_waker.wake();
         }
     }
 
-    /// Sends what was asked since the last time.
-    pub fn flush(&self) {
-        if self.unflushed.swap(false, Ordering::AcqRel) {
-            self.stream_waker.wake();
+    /// Sends what was asked since the last time: now, if somebody waits for some of it (a caller for a description) or
+    /// nothing was sent for [`LINGER`]; else it waits so long for company, and the answer says until when.
+    pub fn flush(&self, now: ground::Instant) -> Option<ground::Instant> {
+        if !self.unflushed.load(Ordering::Acquire) {
+            return None;
         }
+        let at = ground::Instant::from_nanos(self.flushed_at.load(Ordering::Relaxed)) + LINGER;
+        if !self.urgent.swap(false, Ordering::AcqRel) && now < at {
+            return Some(at);
+        }
+        self.unflushed.store(false, Ordering::Release);
+        self.flushed_at.store(now.as_nanos(), Ordering::Relaxed);
+        self.stream_waker.wake();
+        None
     }
 
     /// Whether the service is there.
