@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need on Debian or Ubuntu, and only what is missing:
 #   sipp, baresip, tshark, ip        from the distribution
-#   grpcio, grpcio-tools, protobuf   from PyPI, into target/test-venv
+#   grpcio, grpcio-tools, protobuf, opentelemetry-proto   from PyPI, into target/test-venv
 #   buf                              from npm, into target/test-tools (only where npm is there)
 # Rust itself is a prerequisite. Needs root, or sudo, for the distribution's packages.
 set -euo pipefail
@@ -21,9 +21,9 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 mkdir -p target
-if ! target/test-venv/bin/python -c 'import grpc, grpc_tools' 2>/dev/null; then
+if ! target/test-venv/bin/python -c 'import grpc, grpc_tools, opentelemetry.proto' 2>/dev/null; then
   python3 -m venv target/test-venv
-  target/test-venv/bin/pip install --quiet -r examples/python/requirements.txt
+  target/test-venv/bin/pip install --quiet -r examples/python/requirements.txt opentelemetry-proto
 fi
 if [ ! -x target/test-tools/node_modules/.bin/buf ]; then
   npm install --silent --no-audit --no-fund --prefix target/test-tools @bufbuild/buf >/dev/null

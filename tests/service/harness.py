@@ -112,7 +112,7 @@ class Callplane:
         return {key: value for key, value in self.settings.items() if not key.startswith("media.")}
 
     def start_media(self):
-        media = {key: value for key, value in self.settings.items() if key.startswith("media.")}
+        media = {key: value for key, value in self.settings.items() if key.startswith(("media.", "telemetry."))}
         self.start(
             "media", "media", **media, **{"media.api": f'"127.0.0.1:{self.media_api}"', "admin.listen": f'"127.0.0.1:{self.media_admin}"'}
         )

@@ -72,6 +72,7 @@ class Storm(ServiceTest):
     def test_two_hundred_calls_stand_through_garbage_and_half_open_connections(self):
         callplane = self.callplane(media__rtp_timeout_ms="120000")
         ear = Ear()
+        self.addCleanup(ear.line.close)
         with open(os.path.join(SCENARIOS, "basic_call.xml"), encoding="utf-8") as text:
             scenario = text.read().replace("m=audio [media_port]", f"m=audio {ear.port}")
         path = os.path.join(self.folder, "held.xml")
