@@ -57,7 +57,7 @@ pub fn start(settings: &MediaSettings) -> Result<MediaNode, MediaStartError> {
     let node = Arc::new(Node::new(node_settings, workers.map_err(system("a doorbell"))?, clips, ports));
     let service = MediaGrpc::new(Arc::clone(&node), name_of(settings), incarnation());
     let started = MediaNode { service, node, threads: Mutex::default() };
-    started.spawn_workers(&mut random).map_err(system("a media worker"))?;
+    started.spawn_workers(settings.nice, &mut random).map_err(system("a media worker"))?;
     Ok(started)
 }
 
@@ -68,6 +68,13 @@ fn random() -> Result<Random, MediaStartError> {
     let (first, second) = key.split_at(8);
     let number = |half: &[u8]| half.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
     Ok(Random::from_key([number(first), number(second)]))
+}
+
+/// Gives the calling thread its niceness, where the system allows it. On Linux niceness is each thread's own.
+fn prefer(nice: i32) {
+    if let Err(error) = rustix::process::setpriority_process(None, nice) {
+        tracing::info!(nice, %error, "media's thread runs at the usual priority");
+    }
 }
 
 /// Grows with every start, as long as the wall clock does.
@@ -84,11 +91,14 @@ fn name_of(settings: &MediaSettings) -> String {
 }
 
 impl MediaNode {
-    fn spawn_workers(&self, random: &mut Random) -> std::io::Result<()> {
+    fn spawn_workers(&self, nice: i32, random: &mut Random) -> std::io::Result<()> {
         for index in 0..self.node.workers.len() {
             let worker = super::worker::Worker::<Epoll>::new(index, Arc::clone(&self.node), random.fork())?;
             let thread = std::thread::Builder::new().name(format!("media-{index}"));
-            let thread = thread.spawn(move || worker.run())?;
+            let thread = thread.spawn(move || {
+                prefer(nice);
+                worker.run();
+            })?;
             self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
         Ok(())

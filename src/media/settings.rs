@@ -36,6 +36,9 @@ pub struct MediaSettings {
     pub port_rest_ms: u64,
     /// Worker threads. 0: one for every four processors, at least one.
     pub workers: usize,
+    /// Niceness of the worker threads, -20 to 19: audio is paced by the clock and suffers first when processors are
+    /// short. Where the system does not allow it the threads stay as they are.
+    pub nice: i32,
     /// Endpoints that the node may have.
     pub endpoints_max: usize,
     /// Bridges that the node may have.
@@ -69,6 +72,7 @@ impl Default for MediaSettings {
             rtp_port_max: 20_000,
             port_rest_ms: 5000,
             workers: 0,
+            nice: -10,
             endpoints_max: 5000,
             bridges_max: 5000,
             rtp_timeout_ms: 30_000,
@@ -122,6 +126,9 @@ impl MediaSettings {
         }
         if self.workers > WORKERS_MAX {
             return refused("workers", "at most 64");
+        }
+        if !(-20..=19).contains(&self.nice) {
+            return refused("nice", "-20 to 19");
         }
         if !(1..=TABLE_MAX).contains(&self.endpoints_max) {
             return refused("endpoints_max", "1 to 100000");
@@ -207,6 +214,7 @@ mod tests {
             ("advertised_ipv4 = \"0.0.0.0\"", "advertised_ipv4"),
             ("advertised_ipv6 = \"::\"", "advertised_ipv6"),
             ("workers = 65", "workers"),
+            ("nice = 20", "nice"),
             ("endpoints_max = 0", "endpoints_max"),
             ("bridges_max = 1000000", "bridges_max"),
             ("rtp_timeout_ms = 0", "rtp_timeout_ms"),
