@@ -4,8 +4,9 @@ use toml::{Table, Value};
 
 /// What the environment's keys begin with.
 pub const ENVIRONMENT_PREFIX: &str = "CALLPLANE_";
-/// Variables of that beginning that are no settings: where the test data lies, and which file is read.
-const NOT_SETTINGS: [&str; 3] = ["CALLPLANE_CORPORA", "CALLPLANE_CONFIG", "CALLPLANE_SEED"];
+/// Variables of that beginning that are no settings: which file is read, and what the tests are told.
+const NOT_SETTINGS: [&str; 4] =
+    ["CALLPLANE_CORPORA", "CALLPLANE_CONFIG", "CALLPLANE_SEED", "CALLPLANE_SEEDS"];
 
 /// Why a key cannot be placed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
