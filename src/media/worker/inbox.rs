@@ -51,27 +51,30 @@ impl Inbox {
     /// # Errors
     /// When it is full or the worker has ended: the command comes back.
     pub fn push(&self, command: Command) -> Result<(), Command> {
-        let mut queue = self.queue();
+        let queue = self.queue();
         if queue.closed || queue.commands.len() >= COMMANDS_MAX {
             return Err(command);
         }
-        self.put(&mut queue, command);
+        self.put(queue, command);
         Ok(())
     }
 
     /// Puts a command in that must not be lost: what a worker itself has begun. There are few of these: one for each
     /// endpoint that moves and each file that is read. A worker that has ended drops it.
     pub fn push_always(&self, command: Command) {
-        let mut queue = self.queue();
+        let queue = self.queue();
         if !queue.closed {
-            self.put(&mut queue, command);
+            self.put(queue, command);
         }
     }
 
-    fn put(&self, queue: &mut Queue, command: Command) {
+    fn put(&self, mut queue: MutexGuard<'_, Queue>, command: Command) {
         queue.commands.push_back(command);
+        let was_empty = queue.commands.len() == 1;
+        // Rung without the lock: on the same processor the worker would run at once, find it taken, and sleep again.
+        drop(queue);
         // Whoever finds it empty rings; the others need not, since the worker takes all at once.
-        if queue.commands.len() == 1 {
+        if was_empty {
             let _ = rustix::io::write(&self.doorbell, &1_u64.to_ne_bytes());
         }
     }
