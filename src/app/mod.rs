@@ -5,6 +5,8 @@ mod media_server;
 mod node;
 mod signals;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use tokio_util::sync::CancellationToken;
 
 use crate::callengine::{self, EngineError};
@@ -12,6 +14,9 @@ use crate::config::Settings;
 use crate::media::service::MediaStartError;
 use crate::telemetry::{Telemetry, TelemetryError};
 use node::Node;
+
+/// Where the engine in the box looks for the API when nothing says where it is.
+const DEFAULT_API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
 
 /// Which services the process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +108,11 @@ async fn serve(settings: &Settings, services: Services, tracing: bool) -> Result
     let mut signals = signals::Signals::install()?;
     let node = Node::start(settings, services, tracing).await?;
     let stop = CancellationToken::new();
-    let engine = services.engine.then(|| callengine::run(settings.engine.clone(), stop.clone()));
+    let mut engine = settings.engine.clone();
+    if engine.api.is_empty() {
+        engine.api = format!("http://{}", node.api().unwrap_or(DEFAULT_API));
+    }
+    let engine = services.engine.then(|| callengine::run(engine, stop.clone()));
     let mut engine = engine.map(tokio::spawn);
     tokio::select! {
         () = signals.next() => tracing::info!("draining for at most {:?}; a second signal ends it", settings.admin.drain()),

@@ -1,5 +1,6 @@
 //! What the process runs, built from its settings: media, signaling, and the operator's endpoint over both.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +59,17 @@ impl Node {
         }
         running.tell();
         Ok(Self { services: running, stop, servers })
+    }
+
+    /// Where this process's own session API is reached from this host.
+    pub(super) fn api(&self) -> Option<SocketAddr> {
+        let bound = self.services.signaling.as_ref()?.grpc_address();
+        let here = match bound.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        Some(SocketAddr::new(here, bound.port()))
     }
 
     /// Takes no more new calls and waits for those that are up, for at most `grace`.

@@ -59,7 +59,11 @@ pub async fn run(settings: CallEngineSettings, stop: CancellationToken) -> Resul
             end = attend(&endpoint, &settings, &name, &mut opened) => end,
         };
         pause = if opened { BACKOFF.0 } else { (pause * 2).min(BACKOFF.1) };
-        tracing::warn!(engine = name, "attachment ended: {end}; trying again in {pause:?}");
+        tracing::warn!(
+            engine = name,
+            api = settings.api,
+            "attachment ended: {end}; trying again in {pause:?}"
+        );
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(pause) => {}

@@ -220,9 +220,10 @@ fn act(verb: Verb) -> Action {
     Action::Command(Box::new(verb))
 }
 
-/// A bridge that may exist already is made again: the refusal is expected and harmless.
+/// The bridge is made with its first member, never empty: a caller that hangs up meanwhile would leave it behind. Where
+/// it exists already the caller is added, see [`Calls::on_result`](super::calls::Calls::on_result).
 fn join(session: &str, bridge: &str, mode: BridgeMode) -> Vec<Action> {
-    vec![act(command::create_bridge(bridge, mode, &[])), act(command::add_member(bridge, session))]
+    vec![act(command::create_bridge(bridge, mode, &[session]))]
 }
 
 /// What the caller is told when the callee's leg ended before an answer.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::call::{Action, Call};
 use super::command;
 use crate::proto::session::v1::{
-    BridgeMode, CallDirection, Command, CommandResult, Event, Session, command::Verb, event::Payload,
+    BridgeMode, CallDirection, Command, CommandResult, CreateBridgeRequest, Event, Session, command::Verb,
+    event::Payload,
 };
 
 /// How often joining a room is tried again: a room may end between the two commands that make and join it.
@@ -36,7 +37,7 @@ pub struct Calls {
     trunk: Option<String>,
 }
 
-/// A join whose result is awaited.
+/// A join whose result is awaited: of the bridge's making with this member, or of its adding.
 #[derive(Debug)]
 struct Join {
     bridge: String,
@@ -106,23 +107,22 @@ impl Calls {
     pub fn on_result(&mut self, result: &CommandResult) -> (Vec<Step>, Option<String>) {
         let code = result.status.as_ref().map_or(0, |status| status.code);
         let join = self.joins.remove(&result.command_id);
+        let join = join.filter(|join| self.calls.contains_key(&join.session));
         match (code, join) {
-            (0 | ALREADY_EXISTS, _) => (Vec::new(), None),
-            (NOT_FOUND, Some(join))
-                if join.tries < JOIN_TRIES_MAX && self.calls.contains_key(&join.session) =>
-            {
-                let again = command::create_bridge(&join.bridge, join.mode, &[]);
+            (0, _) => (Vec::new(), None),
+            (ALREADY_EXISTS, Some(join)) => {
                 let add = command::add_member(&join.bridge, &join.session);
-                let steps =
-                    vec![self.send(again), self.send_join(add, Join { tries: join.tries + 1, ..join })];
-                (steps, None)
+                (vec![self.send_join(add, join)], None)
+            }
+            (NOT_FOUND, Some(join)) if join.tries < JOIN_TRIES_MAX => {
+                let again = command::create_bridge(&join.bridge, join.mode, &[&join.session]);
+                (vec![self.send_join(again, Join { tries: join.tries + 1, ..join })], None)
             }
             _ => (Vec::new(), result.status.as_ref().map(|status| status.message.clone())),
         }
     }
 
     fn steps(&mut self, caller: &str, actions: Vec<Action>) -> Vec<Step> {
-        let mut mode = BridgeMode::Unspecified;
         let mut steps = Vec::with_capacity(actions.len());
         for action in actions {
             match action {
@@ -131,20 +131,13 @@ impl Calls {
                     self.followed.insert(other, caller.to_owned());
                 }
                 Action::Command(verb) => {
-                    if let Verb::CreateBridge(create) = verb.as_ref() {
-                        mode = create.mode();
-                    }
-                    let step = match verb.as_ref() {
-                        Verb::AddBridgeMember(add) => {
-                            let join = Join {
-                                bridge: add.bridge_id.clone(),
-                                session: add.session_id.clone(),
-                                mode,
-                                tries: 1,
-                            };
-                            self.send_join(*verb, join)
-                        }
-                        _ => self.send(*verb),
+                    let join = match verb.as_ref() {
+                        Verb::CreateBridge(create) => first_join(create),
+                        _ => None,
+                    };
+                    let step = match join {
+                        Some(join) => self.send_join(*verb, join),
+                        None => self.send(*verb),
                     };
                     steps.push(step);
                 }
@@ -167,6 +160,13 @@ impl Calls {
         }
         Step::Send(Box::new(Command { verb: Some(verb) }))
     }
+}
+
+/// The join that a bridge's making with one member is.
+fn first_join(create: &CreateBridgeRequest) -> Option<Join> {
+    let [session] = create.session_ids.as_slice() else { return None };
+    let (bridge, session) = (create.bridge_id.clone(), session.clone());
+    Some(Join { bridge, session, mode: create.mode(), tries: 1 })
 }
 
 /// The host and port of a SIP URI.
@@ -251,24 +251,39 @@ mod tests {
     }
 
     #[test]
-    fn a_room_that_ended_in_between_is_made_again() {
+    fn a_room_that_exists_is_joined_and_one_that_ended_in_between_is_made_again() {
         let mut calls = Calls::new(None);
         calls.on_event(&incoming("a", "room-x"));
         let steps = calls.on_event(&event("a", Payload::Connected(Default::default())));
-        assert!(matches!(verbs(&steps)[..], [Verb::CreateBridge(_), Verb::AddBridgeMember(_)]));
-        let mut failed = CommandResult {
-            command_id: calls.commands.to_string(),
-            status: Some(CommandStatus { code: NOT_FOUND, message: "no bridge".into(), details: vec![] }),
-            ..Default::default()
-        };
+        assert!(matches!(verbs(&steps)[..], [Verb::CreateBridge(_)]));
         for _ in 1..JOIN_TRIES_MAX {
-            let (steps, told) = calls.on_result(&failed);
-            assert!(matches!(verbs(&steps)[..], [Verb::CreateBridge(_), Verb::AddBridgeMember(_)]));
-            assert_eq!(told, None);
-            failed.command_id = calls.commands.to_string();
+            let (steps, told) = calls.on_result(&refused(&calls, ALREADY_EXISTS));
+            assert!(matches!(verbs(&steps)[..], [Verb::AddBridgeMember(_)]) && told.is_none());
+            let (steps, told) = calls.on_result(&refused(&calls, NOT_FOUND));
+            assert!(matches!(verbs(&steps)[..], [Verb::CreateBridge(_)]) && told.is_none());
         }
-        assert_eq!(calls.on_result(&failed), (vec![], Some("no bridge".into())));
+        let last = refused(&calls, NOT_FOUND);
+        assert_eq!(calls.on_result(&last), (vec![], Some("refused".into())));
         assert!(calls.joins.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_tried_again_for_a_caller_that_has_gone() {
+        let mut calls = Calls::new(None);
+        calls.on_event(&incoming("a", "room-x"));
+        calls.on_event(&event("a", Payload::Connected(Default::default())));
+        let late = refused(&calls, ALREADY_EXISTS);
+        calls.on_event(&event("a", Payload::SessionEnded(Default::default())));
+        assert_eq!(calls.on_result(&late), (vec![], Some("refused".into())));
+    }
+
+    /// The last command's refusal.
+    fn refused(calls: &Calls, code: i32) -> CommandResult {
+        CommandResult {
+            command_id: calls.commands.to_string(),
+            status: Some(CommandStatus { code, message: "refused".into(), details: vec![] }),
+            ..Default::default()
+        }
     }
 
     #[test]

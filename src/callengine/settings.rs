@@ -6,7 +6,8 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CallEngineSettings {
-    /// Where the session API is, for example `http://127.0.0.1:7070`.
+    /// Where the session API is, for example `http://192.0.2.7:7070`. Empty: in `serve` the process's own, and else
+    /// `http://127.0.0.1:7070`.
     pub api: String,
     /// The group it serves.
     pub group: String,
@@ -21,7 +22,7 @@ pub struct CallEngineSettings {
 impl Default for CallEngineSettings {
     fn default() -> Self {
         Self {
-            api: "http://127.0.0.1:7070".into(),
+            api: String::new(),
             group: "default".into(),
             engine_id: String::new(),
             trunk: String::new(),

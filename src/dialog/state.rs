@@ -3,7 +3,7 @@
 //! All text stands in one allocation. How requests are built from it is `request.rs`'s, where they go `locate.rs`'s.
 
 use crate::ground::leg::Invite;
-use crate::ground::{Flow, ListenerId, WallTime};
+use crate::ground::{Flow, ListenerId, Transport, WallTime};
 use crate::sip::{HeaderError, NameAddr, Request, Response};
 
 use super::index::DialogKey;
@@ -91,11 +91,27 @@ impl Texts<'_> {
     }
 }
 
-/// The remote target of a message: its Contact, or for peers of RFC 2543 that give none the address in `otherwise`.
+/// The remote target of a message: the SIP URI of its Contact without headers, which no request URI may have (RFC 3261
+/// §19.1.1). For peers that give none, as those of RFC 2543 may, or one that is no SIP URI, it is `otherwise`.
 fn target<'a>(contact: Result<Option<NameAddr<'a>>, HeaderError>, otherwise: &'a str) -> &'a str {
     match contact {
-        Ok(Some(contact)) => contact.uri_text(),
-        Ok(None) | Err(_) => otherwise,
+        Ok(Some(contact)) if is_sip(contact.uri_text()) => {
+            let uri = contact.uri_text();
+            uri.split_once('?').map_or(uri, |(uri, _)| uri)
+        }
+        Ok(_) | Err(_) => otherwise,
+    }
+}
+
+fn is_sip(uri: &str) -> bool {
+    uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sip:")) || is_sips(uri)
+}
+
+/// Where a request came from, as a URI: whoever gives no usable Contact can be reached there at least.
+fn source_uri(flow: &Flow) -> String {
+    match flow.transport {
+        Transport::Udp => format!("sip:{}", flow.remote),
+        transport => format!("sip:{};transport={}", flow.remote, transport.via_token().to_ascii_lowercase()),
     }
 }
 
@@ -171,6 +187,7 @@ impl Dialog {
         let headers = request.headers();
         let (from, to) = (headers.from()?, headers.to()?);
         let routes = joined(headers.record_routes())?.join("\n");
+        let source = source_uri(flow);
         let texts = Texts([
             headers.call_id()?,
             local_tag,
@@ -179,7 +196,7 @@ impl Dialog {
             to.uri_text(),
             &from.display_name().unwrap_or_default(),
             from.uri_text(),
-            target(headers.first_contact(), from.uri_text()),
+            target(headers.first_contact(), &source),
             &routes,
         ]);
         let mut dialog = Self::of(&texts, Role::Uas, flow.listener, now)?;

@@ -1,6 +1,7 @@
 """The Python engine of examples/python: generated client, answers, plays a tone, bridges two callers, hangs up."""
 import json
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -11,16 +12,12 @@ EXAMPLE = os.path.join(ROOT, "examples", "python")
 PYTHON = os.path.join(ROOT, "target", "test-venv", "bin", "python")
 
 
-class PythonEngine(ServiceTest):
+class Example(ServiceTest):
     def setUp(self):
         super().setUp()
-        python = PYTHON if os.path.exists(PYTHON) else sys.executable
-        subprocess.run([os.path.join(EXAMPLE, "generate.sh")], check=True, env={**os.environ, "PYTHON": python})
+        self.python = PYTHON if os.path.exists(PYTHON) else sys.executable
+        subprocess.run([os.path.join(EXAMPLE, "generate.sh")], check=True, env={**os.environ, "PYTHON": self.python})
         self.server = self.callplane(engine=False)
-        self.engine = self.process(
-            "python", python, os.path.join(EXAMPLE, "engine.py"), "--api", f"127.0.0.1:{self.server.api}", "--talk", "4"
-        )
-        wait_until(lambda: "attached" in self.engine.text(), 15, "the engine is attached")
 
     def party(self, hertz, seconds, scenario="party_caller"):
         report = os.path.join(self.folder, f"{hertz}.json")
@@ -35,6 +32,15 @@ class PythonEngine(ServiceTest):
         wait_until(lambda: os.path.exists(report) and os.path.getsize(report), 15, report)
         with open(report, encoding="utf-8") as text:
             return json.load(text)["heard_db"]
+
+
+class PythonEngine(Example):
+    def setUp(self):
+        super().setUp()
+        self.engine = self.process(
+            "python", self.python, os.path.join(EXAMPLE, "engine.py"), "--api", f"127.0.0.1:{self.server.api}", "--talk", "4"
+        )
+        wait_until(lambda: "attached" in self.engine.text(), 15, "the engine is attached")
 
     def test_a_lone_caller_hears_the_tone(self):
         caller, report = self.party(880, 3)
@@ -53,6 +59,21 @@ class PythonEngine(ServiceTest):
         self.completes(first)
         self.completes(second)
         wait_until(lambda: self.server.counters()["sessions"] == 0, 10, "no session is left")
+
+
+class ReadmeEngine(Example):
+    def test_the_engine_of_the_readme_answers_plays_and_hangs_up(self):
+        with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as text:
+            [program] = re.findall(r"```python\n(.*?)```", text.read(), re.S)
+        self.assertIn('"127.0.0.1:7070"', program)
+        path = os.path.join(self.folder, "readme.py")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(f"import os\nos.chdir({EXAMPLE!r})\n" + program.replace("127.0.0.1:7070", f"127.0.0.1:{self.server.api}"))
+        self.process("readme", self.python, path)
+        wait_until(lambda: self.server.counters()["engines_attached"] == 1, 15, "the engine is attached")
+        caller, report = self.party(880, 3, "party_waiter")
+        self.completes(caller)
+        self.assertGreater(self.heard(report)["440"], -30)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,8 @@ fn early_plays_then_answers_then_echoes() {
     let plays = vec![act(command::tone("a", 440.0)), Action::Wait(EARLY_TONE)];
     assert_eq!(call.on_event(&done(Operation::EarlyMedia)), plays);
     assert_eq!(call.on_timer(), vec![act(command::answer("a", ""))]);
-    assert_eq!(call.on_event(&connected("a"))[1..], [act(command::add_member("echo-a", "a"))]);
+    let echo = command::create_bridge("echo-a", BridgeMode::Echo, &["a"]);
+    assert_eq!(call.on_event(&connected("a")), [act(echo)]);
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn an_invite_over_the_bound_is_put_off() {
 }
 
 #[test]
-fn an_invite_without_contact_or_tag_is_answered_to_its_from() {
+fn a_peer_without_a_usable_contact_or_tag_is_reached_where_it_came_from() {
     let mut bench = Bench::new();
     let invite = invite(&mut bench);
     let old =
@@ -195,8 +195,26 @@ fn an_invite_without_contact_or_tag_is_answered_to_its_from() {
     bench.receive(&Message::from(old.unwrap()));
     let LegEvent::Invited(invited) = bench.told() else { panic!() };
     assert_eq!(invited.from.uri, "sip:alice@198.51.100.8");
+    let source = format!("sip:{}", bench.source.remote);
     let view = &bench.legs.dialogs(bench.legs.ids()[0])[0];
-    assert_eq!((view.remote_target.as_str(), view.remote_tag.as_str()), ("sip:alice@198.51.100.8", ""));
+    assert_eq!((view.remote_target.as_str(), view.remote_tag.as_str()), (source.as_str(), ""));
+    for contact in ["*", "<tel:+1>", "<mailto:a@b>"] {
+        let mut bench = Bench::new();
+        let odd = self::invite(&mut bench).edit().set(HeaderName::Contact, contact).build();
+        bench.receive(&Message::from(odd.unwrap()));
+        if let Some((_, LegEvent::Invited(_))) = bench.events.pop_front() {
+            assert_eq!(bench.legs.dialogs(bench.legs.ids()[0])[0].remote_target, source, "{contact}");
+        }
+    }
+}
+
+#[test]
+fn a_contact_s_headers_are_no_part_of_the_target() {
+    let mut bench = Bench::new();
+    let invite = invite(&mut bench);
+    let odd = invite.edit().set(HeaderName::Contact, "<sip:zz@192.0.2.9:5070;x=1?h=v>").build();
+    bench.receive(&Message::from(odd.unwrap()));
+    assert_eq!(bench.legs.dialogs(bench.legs.ids()[0])[0].remote_target, "sip:zz@192.0.2.9:5070;x=1");
 }
 
 #[test]

@@ -104,8 +104,8 @@ impl Check {
     pub fn text(&mut self, field: &str, text: &str) {
         if text.len() > TEXT_BYTES_MAX {
             self.bad(field, format!("has more than {TEXT_BYTES_MAX} bytes"));
-        } else if text.contains(['\r', '\n', '\0']) {
-            self.bad(field, "holds a line end or NUL");
+        } else if text.contains(is_control) {
+            self.bad(field, "holds a line end or another control character");
         }
     }
 
@@ -117,6 +117,8 @@ impl Check {
         self.text(field, &text);
         if text.contains(['<', '>', ' ']) {
             self.bad(field, "is no URI: it holds a space or an angle bracket");
+        } else if !has_scheme(&text) {
+            self.bad(field, "is no URI: it has no scheme, as sip: or tel:");
         }
         Some(text)
     }
@@ -181,8 +183,8 @@ impl Check {
             } else if crate::dialog::is_owned_field(&header.name) {
                 self.bad(format!("headers[{index}].name"), "is written by Callplane itself");
             }
-            if header.value.contains(['\r', '\n', '\0']) {
-                self.bad(format!("headers[{index}].value"), "holds a line end or NUL");
+            if header.value.contains(is_control) {
+                self.bad(format!("headers[{index}].value"), "holds a line end or another control character");
             }
         }
         headers.into_iter().map(|header| HeaderField { name: header.name, value: header.value }).collect()
@@ -232,4 +234,16 @@ impl Check {
 const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+}
+/// What no header value may hold (RFC 3261 §25.1, TEXT-UTF8): control characters but the tab.
+fn is_control(c: char) -> bool {
+    c.is_ascii_control() && c != '\t'
+}
+
+/// Whether something stands before and behind a scheme's colon (RFC 3986 §3.1).
+fn has_scheme(uri: &str) -> bool {
+    uri.split_once(':').is_some_and(|(scheme, rest)| {
+        let tail = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(tail) && !rest.is_empty()
+    })
 }
