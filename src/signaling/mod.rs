@@ -22,6 +22,7 @@ pub mod driver;
 pub mod engines;
 mod floors;
 pub mod grpc;
+pub mod linger;
 pub mod media;
 mod node;
 pub mod refusal;

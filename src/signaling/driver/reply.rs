@@ -6,7 +6,8 @@ use tokio::sync::oneshot;
 
 use crate::ground::Instant;
 use crate::session::command::CommandDone;
-use crate::signaling::engines::{EngineHandle, StreamReply, Urgency};
+use crate::signaling::engines::{EngineHandle, StreamReply};
+use crate::signaling::linger::Urgency;
 use crate::signaling::refusal::Refusal;
 
 /// The way back of a command's result. Sent once; dropped unsent it says that Callplane failed.

@@ -13,7 +13,8 @@ use crate::session::media::MediaRequest;
 use crate::shard::io::{Input, Output};
 use crate::signaling::bridges::Bridges;
 use crate::signaling::directory::Directory;
-use crate::signaling::engines::{Engines, LINGER, Urgency};
+use crate::signaling::engines::Engines;
+use crate::signaling::linger::Urgency;
 use crate::signaling::media::MediaLink;
 use crate::signaling::refusal::Refusal;
 use crate::signaling::tasks::Tasks;
@@ -117,7 +118,7 @@ impl<C: Core> Driver<C> {
             EventPayload::Connected { .. } if self.outlets.directory.is_outbound(&event.session) => {
                 Urgency::Now
             }
-            _ => Urgency::Within(LINGER),
+            _ => Urgency::Soon,
         }
     }
 
@@ -126,7 +127,7 @@ impl<C: Core> Driver<C> {
         if let (Some(claimed), Err(_)) = (&claimed, &result) {
             self.outlets.directory.release(claimed);
         }
-        self.lingering.extend(reply.send_within(result, Urgency::Within(LINGER), now.mono));
+        self.lingering.extend(reply.send_within(result, Urgency::Soon, now.mono));
     }
 
     fn resolve(&self, query: u64, host: String, port: Option<u16>, transport: Transport) {

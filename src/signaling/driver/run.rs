@@ -16,7 +16,8 @@ use crate::ground::{Instant, Now};
 use crate::session::command::{EngineRef, Verb};
 use crate::shard::io::Input;
 use crate::signaling::clock::Clock;
-use crate::signaling::engines::{EngineHandle, Urgency};
+use crate::signaling::engines::EngineHandle;
+use crate::signaling::linger::Urgency;
 use crate::signaling::refusal::Refusal;
 use crate::transport::{Arrival, Notice, ShardQueue};
 
@@ -145,7 +146,7 @@ impl<C: Core> Driver<C> {
         self.lingering.retain(|(at, engine)| {
             let waits = *at > now.mono;
             if !waits {
-                engine.wake_lingering(now.mono);
+                engine.wake_lingering();
             }
             waits
         });

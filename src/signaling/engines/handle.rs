@@ -7,34 +7,17 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
+use super::reply::{CommandOutcome, StreamReply};
 use crate::engine::{
     AckError, AttachError, Attachment, Counters, Cursor, Engine, Input, Item, Lapse, Logged, Open, Opened,
 };
 use crate::ground::Instant;
-use crate::session::command::{CommandDone, EngineRef};
-use crate::signaling::refusal::Refusal;
+use crate::session::command::EngineRef;
+use crate::signaling::linger::{Go, Linger, Urgency};
 
 /// Most commands of one stream that are without a result, or whose result the engine has not read. At the bound the
 /// stream is not read any further until results are.
 pub const COMMANDS_PENDING_MAX: usize = 1_024;
-
-/// What came of a command that was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The session after the local action; `None` for a bridge's commands without one.
-    pub session: Option<CommandDone>,
-    /// The id of the bridge or playback that the command made.
-    pub created: Option<String>,
-}
-
-/// What came of a command of a stream.
-#[derive(Debug)]
-pub struct CommandOutcome {
-    /// As given.
-    pub command_id: String,
-    /// What came of it.
-    pub result: Result<Outcome, Refusal>,
-}
 
 /// What is to be said on a stream.
 #[derive(Debug)]
@@ -72,19 +55,7 @@ struct State {
     words: VecDeque<Word>,
     pending: usize,
     end: Option<StreamEnd>,
-    /// When the stream last took something, or was last woken to.
-    woken: Instant,
-    /// Whether something waits for which it was not woken.
-    lingers: bool,
-}
-
-/// How soon something is to be said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Urgency {
-    /// Now: somebody waits for the engine's decision.
-    Now,
-    /// Within so long, together with whatever else there will be; now, if nothing was said for as long.
-    Within(Duration),
+    linger: Linger,
 }
 
 /// One engine. See the module.
@@ -103,8 +74,7 @@ impl EngineHandle {
             words: VecDeque::new(),
             pending: 0,
             end: None,
-            woken: Instant::ZERO,
-            lingers: false,
+            linger: Linger::default(),
         };
         Self { identity, state: Mutex::new(state), waker: AtomicWaker::new() }
     }
@@ -152,25 +122,20 @@ impl EngineHandle {
 
     /// Wakes the stream now, or says when it is to be woken.
     fn stir(&self, mut state: MutexGuard<'_, State>, urgency: Urgency, now: Instant) -> Option<Instant> {
-        if let Urgency::Within(time) = urgency
-            && now < state.woken + time
-        {
-            let begun = std::mem::replace(&mut state.lingers, true);
-            return (!begun).then(|| state.woken + time);
+        match state.linger.go(urgency, now) {
+            Go::Now => {
+                drop(state);
+                self.waker.wake();
+                None
+            }
+            Go::At(at) => Some(at),
+            Go::Along => None,
         }
-        state.woken = now;
-        state.lingers = false;
-        drop(state);
-        self.waker.wake();
-        None
     }
 
     /// Wakes the stream, if something still waits for which it was not woken.
-    pub fn wake_lingering(&self, now: Instant) {
-        let mut state = self.state();
-        if std::mem::take(&mut state.lingers) {
-            state.woken = now;
-            drop(state);
+    pub fn wake_lingering(&self) {
+        if self.state().linger.due() {
             self.waker.wake();
         }
     }
@@ -251,7 +216,7 @@ impl EngineHandle {
         created: Option<String>,
     ) -> StreamReply {
         self.state().pending += 1;
-        StreamReply { open: Some(OpenReply { engine: Arc::clone(self), stream, command_id, created }) }
+        StreamReply::new(Arc::clone(self), stream, command_id, created)
     }
 
     /// Tells `say` what there is to be said on this stream, results first, while it answers that it takes more.
@@ -271,8 +236,7 @@ impl EngineHandle {
         if state.attachment != Some(stream) {
             return Err(StreamEnd::Detached);
         }
-        state.woken = now;
-        state.lingers = false;
+        state.linger.gone();
         let (mut more, mut said) = (true, false);
         let mut items = false;
         while more && let Some(word) = state.words.pop_front() {
@@ -299,7 +263,7 @@ impl EngineHandle {
         }
     }
 
-    fn result(
+    pub(super) fn result(
         &self,
         stream: Attachment,
         outcome: CommandOutcome,
@@ -312,57 +276,5 @@ impl EngineHandle {
         }
         state.words.push_back(Word::Result(outcome));
         self.stir(state, urgency, now)
-    }
-}
-
-/// The way back of one command's result into its stream. Dropped unsent it says that Callplane failed.
-#[derive(Debug)]
-pub struct StreamReply {
-    open: Option<OpenReply>,
-}
-
-#[derive(Debug)]
-struct OpenReply {
-    engine: Arc<EngineHandle>,
-    stream: Attachment,
-    command_id: String,
-    created: Option<String>,
-}
-
-impl StreamReply {
-    /// Sends what came of a command to a session, within `urgency`. Whose stream is to be woken when, if it was not.
-    pub fn send_done(
-        mut self,
-        result: Result<CommandDone, Refusal>,
-        urgency: Urgency,
-        now: Instant,
-    ) -> Option<(Instant, Arc<EngineHandle>)> {
-        let mut open = self.open.take()?;
-        let created = open.created.take();
-        let engine = Arc::clone(&open.engine);
-        let at = open.send(result.map(|done| Outcome { session: Some(done), created }), urgency, now)?;
-        Some((at, engine))
-    }
-
-    /// Sends what came of another command, now.
-    pub fn send(mut self, result: Result<Outcome, Refusal>) {
-        if let Some(open) = self.open.take() {
-            open.send(result, Urgency::Now, Instant::ZERO);
-        }
-    }
-}
-
-impl OpenReply {
-    fn send(self, result: Result<Outcome, Refusal>, urgency: Urgency, now: Instant) -> Option<Instant> {
-        let outcome = CommandOutcome { command_id: self.command_id, result };
-        self.engine.result(self.stream, outcome, urgency, now)
-    }
-}
-
-impl Drop for StreamReply {
-    fn drop(&mut self) {
-        if let Some(open) = self.open.take() {
-            open.send(Err(Refusal::Internal("the command was dropped")), Urgency::Now, Instant::ZERO);
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::sync::Notify;
 
-use super::{EngineHandle, StreamEnd, Urgency};
+use super::{EngineHandle, StreamEnd};
 use crate::engine::{
     AttachError, Attachment, Counters, Engine, EngineLimits, Lapse, Logged, Open, Opened, Roster,
 };
@@ -17,6 +17,7 @@ use crate::shard::io::AttachedEngine;
 use crate::signaling::bridges::Bridges;
 use crate::signaling::clock::Clock;
 use crate::signaling::driver::Inbox;
+use crate::signaling::linger::Urgency;
 use crate::signaling::refusal::{Bound, Refusal};
 
 /// How many engines there are, and what happened to events.

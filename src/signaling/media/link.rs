@@ -1,6 +1,5 @@
 //! The link to the media service: what waits to be sent, what waits for its reply, and the life of the stream.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -11,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::pending::{Pending, Waiting};
 use super::stream::{REQUESTS_PER_MESSAGE, Requests};
 use super::{MediaConnection, reply, request};
 use crate::ground::{self, BridgeId, SessionId};
@@ -21,10 +21,7 @@ use crate::session::media::{BridgeMode, MediaError, MediaReply, MediaRequest};
 use crate::shard::io::Input;
 use crate::signaling::directory::Directory;
 use crate::signaling::driver::Inbox;
-use crate::signaling::engines::LINGER;
-
-/// Most requests without a reply. One more is answered with `Limit`.
-pub const MEDIA_REQUESTS_MAX: usize = 16_384;
+use crate::signaling::linger::{Go, Linger, Urgency};
 
 /// How long the media service may be away before its endpoints count as lost.
 pub const AWAY_TIME_MAX: Duration = Duration::from_secs(10);
@@ -35,44 +32,19 @@ const WELCOME_TIME_MAX: Duration = Duration::from_secs(5);
 /// The first and the longest pause between two tries to open the stream; it doubles from one to the other.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// Who waits for a reply.
-enum Waiting {
-    Shard {
-        shard: u16,
-        request: u64,
-        /// The endpoint that the request closes. If that is not known to be done, it is made up for.
-        closes: Option<SessionId>,
-    },
-    Bridge(oneshot::Sender<Result<(), MediaError>>),
-    /// Nobody: whatever comes of it.
-    Nobody,
-}
-
-#[derive(Default)]
-struct State {
-    /// The stream that is open; `None` while the service is away.
-    open: Option<u64>,
-    outgoing: Vec<proto::Request>,
-    waiting: HashMap<u64, Waiting>,
-    next_id: u64,
-    /// Endpoints whose closing was not answered.
-    owed: HashSet<SessionId>,
-    /// No endpoint that media may still have is wanted any more.
-    lost: bool,
-}
-
 /// The link. See the [module](super).
 pub struct MediaLink {
     owner: proto::Hello,
     shards: Arc<[Arc<Inbox>]>,
     directory: Arc<Directory>,
-    state: Mutex<State>,
-    /// Something was put into `outgoing` that the stream was not woken for.
+    pending: Mutex<Pending>,
+    /// Something was asked that it was not decided about when it goes out.
     unflushed: AtomicBool,
     /// Somebody waits for some of it.
     urgent: AtomicBool,
-    /// When the stream was woken last, nanoseconds.
-    flushed_at: AtomicU64,
+    linger: Mutex<Linger>,
+    /// When what lingers is due, nanoseconds; 0: nothing lingers.
+    due: AtomicU64,
     stream_waker: AtomicWaker,
     streams: AtomicU64,
     closing: CancellationToken,
@@ -88,10 +60,11 @@ impl MediaLink {
             owner: proto::Hello { owner: node, incarnation },
             shards,
             directory,
-            state: Mutex::default(),
+            pending: Mutex::default(),
             unflushed: AtomicBool::new(false),
             urgent: AtomicBool::new(false),
-            flushed_at: AtomicU64::new(0),
+            linger: Mutex::default(),
+            due: AtomicU64::new(0),
             stream_waker: AtomicWaker::new(),
             streams: AtomicU64::new(0),
             closing: CancellationToken::new(),
@@ -99,8 +72,8 @@ impl MediaLink {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks something for a session's endpoint. The reply goes to the shard. [`flush`](Self::flush) sends it. With an
@@ -119,10 +92,10 @@ impl MediaLink {
         let closes = matches!(body, MediaRequest::Close).then(|| session.clone());
         let urgent = matches!(body, MediaRequest::Negotiate { .. });
         let operation = request::operation(session, create, body);
-        let mut state = self.state();
-        match state.push(operation, || Waiting::Shard { shard, request, closes: closes.clone() }) {
+        let mut pending = self.pending();
+        match pending.push(operation, || Waiting::Shard { shard, request, closes: closes.clone() }) {
             Ok(()) => {
-                drop(state);
+                drop(pending);
                 self.unflushed.store(true, Ordering::Release);
                 if urgent {
                     self.urgent.store(true, Ordering::Release);
@@ -130,7 +103,7 @@ impl MediaLink {
                 Ok(())
             }
             Err(error) => {
-                state.owed.extend(closes);
+                pending.owe(closes);
                 Err(error)
             }
         }
@@ -147,7 +120,7 @@ impl MediaLink {
     ) -> Result<oneshot::Receiver<Result<(), MediaError>>, MediaError> {
         let (reply, receiver) = oneshot::channel();
         let operation = request::create_bridge(bridge.to_string(), mode);
-        self.state().push(operation, || Waiting::Bridge(reply))?;
+        self.pending().push(operation, || Waiting::Bridge(reply))?;
         self.stream_waker.wake();
         Ok(receiver)
     }
@@ -155,40 +128,65 @@ impl MediaLink {
     /// Has a bridge ended. A service that is away loses it, or learns of it when it is back.
     pub fn destroy_bridge(&self, bridge: &BridgeId) {
         let operation = Operation::DestroyBridge(proto::DestroyBridge { bridge_id: bridge.to_string() });
-        if self.state().push(operation, || Waiting::Nobody).is_ok() {
+        if self.pending().push(operation, || Waiting::Nobody).is_ok() {
             self.stream_waker.wake();
         }
     }
 
     /// Sends what was asked since the last time: now, if somebody waits for some of it (a caller for a description) or
-    /// nothing was sent for [`LINGER`]; else it waits so long for company, and the answer says until when.
+    /// there is little of it; else it waits for company, and the answer says until when at most.
     pub fn flush(&self, now: ground::Instant) -> Option<ground::Instant> {
-        if !self.unflushed.load(Ordering::Acquire) {
-            return None;
+        let due = self.due.load(Ordering::Acquire);
+        if self.unflushed.swap(false, Ordering::AcqRel) {
+            let urgent = self.urgent.swap(false, Ordering::AcqRel);
+            let urgency = if urgent { Urgency::Now } else { Urgency::Soon };
+            match self.linger().go(urgency, now) {
+                Go::Now => {
+                    self.wake_stream();
+                    return None;
+                }
+                Go::At(at) => {
+                    self.due.store(at.as_nanos(), Ordering::Release);
+                    return Some(at);
+                }
+                Go::Along => {}
+            }
         }
-        let at = ground::Instant::from_nanos(self.flushed_at.load(Ordering::Relaxed)) + LINGER;
-        if !self.urgent.swap(false, Ordering::AcqRel) && now < at {
-            return Some(at);
+        match due {
+            0 => None,
+            due if due > now.as_nanos() => Some(ground::Instant::from_nanos(due)),
+            _ => {
+                self.due.store(0, Ordering::Release);
+                if self.linger().due() {
+                    self.wake_stream();
+                }
+                None
+            }
         }
-        self.unflushed.store(false, Ordering::Release);
-        self.flushed_at.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    fn linger(&self) -> MutexGuard<'_, Linger> {
+        self.linger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_stream(&self) {
+        self.due.store(0, Ordering::Release);
         self.stream_waker.wake();
-        None
     }
 
     /// Whether the service is there.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.state().open.is_some()
+        self.pending().is_open()
     }
 
     /// How many requests are without a reply.
     #[must_use]
     pub fn requests_waiting(&self) -> usize {
-        self.state().waiting.len()
+        self.pending().waiting()
     }
 
-    /// Events of endpoints that no session owns any more, or that could not be understood.
+    /// Events of endpoints that no session owns any more, that could not be understood, or that media dropped.
     #[must_use]
     pub fn events_lost(&self) -> u64 {
         self.events_lost.load(Ordering::Relaxed)
@@ -210,14 +208,10 @@ impl MediaLink {
         if self.closing.is_cancelled() || self.streams.load(Ordering::Acquire) != stream {
             return Poll::Ready(None);
         }
-        let mut state = self.state();
-        if state.open != Some(stream) || state.outgoing.is_empty() {
-            return Poll::Pending;
+        match self.pending().take_outgoing(stream, REQUESTS_PER_MESSAGE) {
+            Some(requests) => Poll::Ready(Some(requests)),
+            None => Poll::Pending,
         }
-        if state.outgoing.len() <= REQUESTS_PER_MESSAGE {
-            return Poll::Ready(Some(std::mem::take(&mut state.outgoing)));
-        }
-        Poll::Ready(Some(state.outgoing.drain(..REQUESTS_PER_MESSAGE).collect()))
     }
 
     /// Keeps the stream open until [`close`](Self::close). `lost` is called when all endpoints and bridges are gone;
@@ -286,7 +280,11 @@ impl MediaLink {
             self.lost(lost);
         }
         tracing::info!(node = welcome.node, incarnation = welcome.incarnation, "media service up");
-        self.up(stream, bridges());
+        if welcome.events_lost > 0 {
+            tracing::warn!(lost = welcome.events_lost, "the media service dropped events");
+            self.events_lost.fetch_add(welcome.events_lost, Ordering::Relaxed);
+        }
+        self.up(stream, &bridges());
         items.for_each(|item| self.take(item));
         loop {
             match responses.message().await {
@@ -304,42 +302,22 @@ impl MediaLink {
     }
 
     /// Opens the gate. First goes what is still wanted; whatever else this owner has there is closed.
-    fn up(&self, stream: u64, bridges: Vec<BridgeId>) {
-        let mut state = self.state();
-        state.open = Some(stream);
-        let owed = std::mem::take(&mut state.owed);
-        let sessions = if std::mem::take(&mut state.lost) { Vec::new() } else { self.directory.sessions() };
-        let wanted = sessions.iter().filter(|session| !owed.contains(*session));
-        let reconcile = proto::Reconcile {
-            endpoint_ids: wanted.map(ToString::to_string).collect(),
-            bridge_ids: bridges.iter().map(ToString::to_string).collect(),
-        };
-        // The gate is open: it cannot be refused.
-        let _ = state.push(Operation::Reconcile(reconcile), || Waiting::Nobody);
-        drop(state);
+    fn up(&self, stream: u64, bridges: &[BridgeId]) {
+        self.pending().open(stream, || self.directory.sessions(), bridges);
         self.stream_waker.wake();
     }
 
     /// Shuts the gate and answers whoever waits.
     fn broken(&self) {
-        let mut state = self.state();
-        state.open = None;
-        state.outgoing.clear();
-        let waiting = std::mem::take(&mut state.waiting);
-        for one in waiting.values() {
-            if let Waiting::Shard { closes: Some(session), .. } = one {
-                state.owed.insert(session.clone());
-            }
-        }
-        drop(state);
-        for one in waiting.into_values() {
+        let waiting = self.pending().shut();
+        for one in waiting {
             self.answer(one, Err(MediaError::Unavailable));
         }
     }
 
     fn lost(&self, lost: &impl Fn()) {
         tracing::warn!("all endpoints and bridges of the media service are lost");
-        self.state().lost = true;
+        self.pending().lose();
         for shard in &*self.shards {
             shard.answer(Input::MediaLost);
         }
@@ -349,7 +327,7 @@ impl MediaLink {
     fn take(&self, item: proto::ControlItem) {
         match item.item {
             Some(Item::Reply(reply)) => {
-                let Some(waiting) = self.state().waiting.remove(&reply.id) else { return };
+                let Some(waiting) = self.pending().answered(reply.id) else { return };
                 self.answer(waiting, reply::result(reply.result));
             }
             Some(Item::Event(event)) => self.event(event),
@@ -391,20 +369,5 @@ fn welcome(item: proto::ControlItem) -> Option<proto::Welcome> {
             Some(welcome)
         }
         _ => None,
-    }
-}
-
-impl State {
-    fn push(&mut self, operation: Operation, waiting: impl FnOnce() -> Waiting) -> Result<(), MediaError> {
-        if self.open.is_none() {
-            return Err(MediaError::Unavailable);
-        }
-        if self.waiting.len() >= MEDIA_REQUESTS_MAX {
-            return Err(MediaError::Limit(format!("{MEDIA_REQUESTS_MAX} requests without a reply")));
-        }
-        self.next_id += 1;
-        self.waiting.insert(self.next_id, waiting());
-        self.outgoing.push(proto::Request { id: self.next_id, operation: Some(operation) });
-        Ok(())
     }
 }

@@ -15,9 +15,11 @@
 
 mod connect;
 mod link;
+mod pending;
 mod reply;
 mod request;
 mod stream;
 
 pub use connect::MediaConnection;
-pub use link::{AWAY_TIME_MAX, MEDIA_REQUESTS_MAX, MediaLink};
+pub use link::{AWAY_TIME_MAX, MediaLink};
+pub use pending::MEDIA_REQUESTS_MAX;

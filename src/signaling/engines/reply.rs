@@ -1,0 +1,89 @@
+//! The result of a command, on its way back into the stream that it came by.
+
+use std::sync::Arc;
+
+use super::EngineHandle;
+use crate::engine::Attachment;
+use crate::ground::Instant;
+use crate::session::command::CommandDone;
+use crate::signaling::linger::Urgency;
+use crate::signaling::refusal::Refusal;
+
+/// What came of a command that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The session after the local action; `None` for a bridge's commands without one.
+    pub session: Option<CommandDone>,
+    /// The id of the bridge or playback that the command made.
+    pub created: Option<String>,
+}
+
+/// What came of a command of a stream.
+#[derive(Debug)]
+pub struct CommandOutcome {
+    /// As given.
+    pub command_id: String,
+    /// What came of it.
+    pub result: Result<Outcome, Refusal>,
+}
+
+/// The way back of one command's result into its stream. Dropped unsent it says that Callplane failed.
+#[derive(Debug)]
+pub struct StreamReply {
+    open: Option<OpenReply>,
+}
+
+#[derive(Debug)]
+struct OpenReply {
+    engine: Arc<EngineHandle>,
+    stream: Attachment,
+    command_id: String,
+    created: Option<String>,
+}
+
+impl StreamReply {
+    pub(super) const fn new(
+        engine: Arc<EngineHandle>,
+        stream: Attachment,
+        command_id: String,
+        created: Option<String>,
+    ) -> Self {
+        Self { open: Some(OpenReply { engine, stream, command_id, created }) }
+    }
+
+    /// Sends what came of a command to a session, within `urgency`. Whose stream is to be woken when, if it was not.
+    pub fn send_done(
+        mut self,
+        result: Result<CommandDone, Refusal>,
+        urgency: Urgency,
+        now: Instant,
+    ) -> Option<(Instant, Arc<EngineHandle>)> {
+        let mut open = self.open.take()?;
+        let created = open.created.take();
+        let engine = Arc::clone(&open.engine);
+        let at = open.send(result.map(|done| Outcome { session: Some(done), created }), urgency, now)?;
+        Some((at, engine))
+    }
+
+    /// Sends what came of another command, now.
+    pub fn send(mut self, result: Result<Outcome, Refusal>) {
+        if let Some(open) = self.open.take() {
+            open.send(result, Urgency::Now, Instant::ZERO);
+        }
+    }
+}
+
+impl OpenReply {
+    fn send(self, result: Result<Outcome, Refusal>, urgency: Urgency, now: Instant) -> Option<Instant> {
+        let outcome = CommandOutcome { command_id: self.command_id, result };
+        self.engine.result(self.stream, outcome, urgency, now)
+    }
+}
+
+impl Drop for StreamReply {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.send(Err(Refusal::Internal("the command was dropped")), Urgency::Now, Instant::ZERO);
+        }
+    }
+}
