@@ -62,6 +62,9 @@ class NothingIsLeft(ServiceTest):
             self.sipp(callplane, "timeout_peer_gone", "answer", 5, 5),
             self.sipp(callplane, "basic_call", "room-x", 20, 20, 1000),
             self.sipp(callplane, "basic_call", "mesh-x", 10, 20, 1000),
+            # BYE right behind the ACK, while the engine still makes and joins bridges.
+            self.sipp(callplane, "basic_call", "echo", 20, 20, 0),
+            self.sipp(callplane, "basic_call", "room-quick", 20, 20, 0),
         ]
         nobody = subprocess.run(
             [binary(), "call", "sip:nobody@127.0.0.1:9", "--api", f"http://127.0.0.1:{callplane.api}", "--ring-seconds", "2",
