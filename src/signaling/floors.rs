@@ -99,6 +99,7 @@ fn dialogs(settings: &SignalingSettings, transports: &Transports) -> DialogSetti
     DialogSettings {
         listeners: listeners.collect(),
         product: settings.product.clone(),
+        accept: settings.accept.clone(),
         t1: millis(settings.sip.t1_ms),
         t2: millis(settings.sip.t2_ms),
         ..DialogSettings::default()

@@ -63,6 +63,12 @@ impl SignalingNode {
         !self.board.draining.load(Ordering::Relaxed) && self.media.is_up()
     }
 
+    /// Waits until signaling cannot go on: one of its threads has ended. Without [`shutdown`](Self::shutdown) before, that
+    /// is a fault of ours, and only another start helps.
+    pub async fn ended(&self) {
+        self.threads.ended().await;
+    }
+
     /// Takes no more new calls, tells engines, and waits until no call is left, for at most `grace`. Whether none is.
     pub async fn drain(&self, grace: Duration) -> bool {
         let board = &self.board;

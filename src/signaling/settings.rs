@@ -28,6 +28,9 @@ pub struct SignalingSettings {
     pub sessions_max: usize,
     /// User-Agent and Server. Empty: none is written.
     pub product: String,
+    /// Media types that an INVITE's body may have besides a session description and multipart, as `text/plain`: what
+    /// engines take. Others are refused with 415.
+    pub accept: Vec<String>,
     /// Who calls where an engine does not say: a SIP URI.
     pub identity_uri: String,
     /// The display name beside it.
@@ -59,6 +62,7 @@ impl Default for SignalingSettings {
             shards: 1,
             sessions_max: 20_000,
             product: concat!("Callplane/", env!("CARGO_PKG_VERSION")).into(),
+            accept: Vec::new(),
             identity_uri: "sip:callplane@callplane.invalid".into(),
             identity_display_name: String::new(),
             media_timeout_ms: 2_000,
@@ -298,6 +302,11 @@ impl SignalingSettings {
         require(self.sessions_max > 0, "sessions_max", "has to be at least 1")?;
         require(self.media_timeout_ms > 0, "media_timeout_ms", "has to be at least 1")?;
         require(!self.identity_uri.is_empty(), "identity_uri", "is required")?;
+        for (index, accepted) in self.accept.iter().enumerate() {
+            let is_type =
+                accepted.split_once('/').is_some_and(|(kind, name)| !kind.is_empty() && !name.is_empty());
+            require(is_type, &format!("accept[{index}]"), "is no media type, as text/plain")?;
+        }
         let sip = &self.sip;
         require(sip.t1_ms > 0, "sip.t1_ms", "has to be at least 1")?;
         require(sip.t2_ms >= sip.t1_ms, "sip.t2_ms", "has to be at least sip.t1_ms")?;
@@ -339,6 +348,7 @@ mod tests {
     #[rstest]
     #[case("shards = 0", "shards")]
     #[case("sessions_max = 0", "sessions_max")]
+    #[case("accept = ['text/plain', 'text']", "accept[1]")]
     #[case("[groups.g]\nrefusal_status = 200", "groups.g.refusal_status")]
     #[case("[groups.'a b']", "groups.a b")]
     #[case("[sip]\nt1_ms = 0", "sip.t1_ms")]

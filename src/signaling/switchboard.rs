@@ -95,6 +95,7 @@ pub struct BridgeOperation {
     id: BridgeId,
     media: oneshot::Receiver<Result<(), MediaError>>,
     joins: Vec<oneshot::Receiver<Result<CommandDone, Refusal>>>,
+    deadline: Deadline,
 }
 
 impl Switchboard {
@@ -267,7 +268,7 @@ impl Switchboard {
                 join
             })
             .collect();
-        Ok(BridgeOperation { id, media, joins })
+        Ok(BridgeOperation { id, media, joins, deadline: caller.deadline })
     }
 
     /// Waits for a bridge that was asked for, whoever else waits or not. What fails is undone.
@@ -275,14 +276,14 @@ impl Switchboard {
     /// # Errors
     /// When media could not make it, or a member could not begin to join.
     pub async fn finish_bridge(&self, operation: BridgeOperation) -> Result<BridgeView, Refusal> {
-        let BridgeOperation { id, media, joins } = operation;
+        let BridgeOperation { id, media, joins, deadline } = operation;
         let made = match tokio::time::timeout(BRIDGE_TIME_MAX, media).await {
             Ok(Ok(result)) => result.map_err(Refusal::Media),
             Ok(Err(_)) | Err(_) => Err(Refusal::Media(MediaError::Unavailable)),
         };
         let mut outcome = made;
         for join in joins {
-            let joined = join.await.unwrap_or(Err(Refusal::Internal("the shard has stopped")));
+            let joined = self.result(deadline, join).await;
             outcome = outcome.and(joined.map(|_| ()));
         }
         if let Err(refusal) = outcome {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 /// How long a thread waits at its end for look-ups that cannot be stopped.
 const BLOCKING_TIME_MAX: Duration = Duration::from_millis(200);
@@ -31,8 +32,12 @@ impl Drop for Idle {
 }
 
 /// The threads that run.
-#[derive(Debug, Default)]
-pub(super) struct Threads(Mutex<Vec<Running>>);
+#[derive(Debug)]
+pub(super) struct Threads {
+    running: Mutex<Vec<Running>>,
+    /// One of them has ended, however.
+    ended: CancellationToken,
+}
 
 #[derive(Debug)]
 struct Running {
@@ -66,13 +71,14 @@ impl Runtimes {
         front: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Threads> {
         let mut running = Vec::new();
+        let ended = CancellationToken::new();
         for (number, (runtime, main)) in self.shards.into_iter().zip(mains).enumerate() {
-            running.push(begin(format!("shard-{number}"), runtime, main)?);
+            running.push(begin(format!("shard-{number}"), runtime, main, ended.clone())?);
         }
         if let Some(runtime) = self.front {
-            running.push(begin("front".into(), runtime, Plain(front))?);
+            running.push(begin("front".into(), runtime, Plain(front), ended.clone())?);
         }
-        Ok(Threads(Mutex::new(running)))
+        Ok(Threads { running: Mutex::new(running), ended })
     }
 }
 
@@ -90,9 +96,15 @@ impl<F: Future<Output = ()> + Send + 'static> AsyncMain for Plain<F> {
     }
 }
 
-fn begin(name: String, mut idle: Idle, main: impl AsyncMain) -> io::Result<Running> {
+fn begin(
+    name: String,
+    mut idle: Idle,
+    main: impl AsyncMain,
+    ended: CancellationToken,
+) -> io::Result<Running> {
     let (done_in, done) = oneshot::channel();
     let thread = std::thread::Builder::new().name(name).spawn(move || {
+        let _ended = ended.drop_guard();
         let Some(runtime) = idle.0.take() else { return };
         // As a task: a task that is woken on its own thread is queued, while the future of `block_on` is woken by a
         // write to an eventfd and a turn of the poller, from its own thread too.
@@ -110,9 +122,14 @@ fn begin(name: String, mut idle: Idle, main: impl AsyncMain) -> io::Result<Runni
 }
 
 impl Threads {
+    /// Waits until one of them has ended, well or by a panic.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
     /// Waits until all have ended. A second call returns at once.
     pub async fn join(&self) {
-        let running = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         for Running { thread, done } in running {
             // A thread that panicked drops its end.
             let _ = done.await;

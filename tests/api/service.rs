@@ -101,6 +101,20 @@ async fn a_drain_that_takes_too_long_ends_and_the_end_hangs_up_what_is_left() {
 }
 
 #[tokio::test]
+async fn a_thread_that_ends_is_noticed() {
+    let scripted = Scripted::start().await;
+    let over = tokio::time::timeout(Duration::from_millis(20), scripted.node.ended()).await;
+    assert!(over.is_err(), "it runs");
+    let owner = Engine::attach(scripted.events(), "e").await;
+    scripted.script.call(&engine("default", "e"), "s");
+    until("the call", || scripted.node.counters().held.directory == 1).await;
+    scripted.script.answer(|_, _| panic!("a fault of ours, on purpose"));
+    owner.command(crate::commands::ring("s", "x")).await;
+    soon("the notice", scripted.node.ended()).await;
+    soon("the end", scripted.node.shutdown()).await;
+}
+
+#[tokio::test]
 async fn an_end_without_clients_is_quick_and_leaves_nothing() {
     let scripted = Scripted::start().await;
     let Scripted { node, channel, .. } = scripted;
