@@ -51,7 +51,7 @@ impl Services {
     }
 }
 
-/// Why the process could not start.
+/// Why the process could not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Logs or traces.
@@ -74,6 +74,9 @@ pub enum StartError {
         /// What is wrong with it.
         what: String,
     },
+    /// A thread of signaling has died: only another start helps.
+    #[error("a thread of signaling has died")]
+    Died,
     /// A socket, a thread, a signal handler.
     #[error("{what}: {cause}")]
     System {
@@ -116,6 +119,10 @@ async fn serve(settings: &Settings, services: Services, tracing: bool) -> Result
     let mut engine = engine.map(tokio::spawn);
     tokio::select! {
         () = signals.next() => tracing::info!("draining for at most {:?}; a second signal ends it", settings.admin.drain()),
+        () = node.failed() => {
+            node.shutdown().await;
+            return Err(StartError::Died);
+        }
         Some(outcome) = ended(&mut engine) => {
             node.shutdown().await;
             return outcome;

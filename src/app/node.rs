@@ -72,6 +72,14 @@ impl Node {
         Some(SocketAddr::new(here, bound.port()))
     }
 
+    /// Waits until signaling cannot go on because a thread of it has died; for ever where there is no signaling.
+    pub(super) async fn failed(&self) {
+        match &self.services.signaling {
+            Some(signaling) => signaling.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Takes no more new calls and waits for those that are up, for at most `grace`.
     pub(super) async fn drain(&self, grace: Duration) {
         if let Some(signaling) = &self.services.signaling {

@@ -65,7 +65,7 @@ impl<K: Eq + Hash> Spans<K> {
         }
         let attributes: Vec<KeyValue> =
             facts.into_iter().map(|(name, value)| KeyValue::new(name, value)).collect();
-        let parent = parse(traceparent)
+        let parent = remote_context(traceparent)
             .map_or_else(Context::new, |remote| Context::new().with_remote_span_context(remote));
         let builder = tracer.span_builder(name).with_kind(kind).with_attributes(attributes);
         let span = tracer.build_with_context(builder, &parent);
@@ -117,11 +117,12 @@ fn write(context: &SpanContext) -> String {
     format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags().to_u8())
 }
 
-/// Reads a `traceparent`; `None` when it is none.
-fn parse(text: &str) -> Option<SpanContext> {
+/// Reads a `traceparent` (W3C Trace Context §3.2): `00-<32 hex>-<16 hex>-<2 hex>`; `None` when it is none.
+#[must_use]
+pub fn remote_context(text: &str) -> Option<SpanContext> {
     let mut parts = text.split('-');
     let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    if version.len() != 2 || version == "ff" || trace.len() != 32 || span.len() != 16 {
+    if version.len() != 2 || version == "ff" || trace.len() != 32 || span.len() != 16 || flags.len() != 2 {
         return None;
     }
     let context = SpanContext::new(
@@ -182,8 +183,8 @@ mod tests {
             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
             "é",
         ] {
-            assert!(parse(text).is_none(), "{text}");
+            assert!(remote_context(text).is_none(), "{text}");
         }
-        assert!(parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").is_some());
+        assert!(remote_context("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").is_some());
     }
 }

@@ -14,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-pub use call_trace::{SPANS_MAX, Spans};
+pub use call_trace::{SPANS_MAX, Spans, remote_context};
 pub use settings::{LogFormat, TelemetrySettings};
 
 /// Why telemetry could not begin.
