@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::SessionEvent;
-use super::media::{BridgeMode, MediaError, MediaRequest};
+use super::media::{BridgeMode, MediaError, MediaRequest, Membership};
 use super::phase::Phase;
 use super::settings::SessionSettings;
 use crate::ground::leg::{LegIntent, RemoteTag};
@@ -30,14 +30,14 @@ pub enum Action {
     Event(Box<SessionEvent>),
     /// Set the session's one timer in place of what it was; `None`: no timer.
     Timer(Option<(SessionTimer, Instant)>),
-    /// The session came into a bridge or left it.
+    /// The session came into a bridge, left it, or does not come. Every join that was begun ends with one of these.
     Bridge {
         /// Which.
         bridge: BridgeId,
         /// How it carries audio.
         mode: BridgeMode,
-        /// In or out.
-        joined: bool,
+        /// What became of it.
+        membership: Membership,
     },
     /// An input was of no use in the phase: count it.
     Absorbed(Absorbed),

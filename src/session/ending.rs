@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::action::{Action, Asked, Context, MediaFault};
 use super::event::{EndCause, Ended, EventPayload, Operation, Outcome};
-use super::media::{MediaReply, MediaRequest, PlaybackCause};
+use super::media::{MediaReply, MediaRequest, Membership, PlaybackCause};
 use super::settings::Refusal;
 use super::state::{Ending, Inbound, Outbound, State, Up};
 use super::{Session, failure};
@@ -248,7 +248,12 @@ impl Session {
             self.complete(Operation::SendDtmf, Outcome::SessionEnded, &by, cx);
         }
         if let Some(bridging) = running.bridging {
-            self.complete(bridging.operation(), Outcome::SessionEnded, &bridging.by, cx);
+            let operation = bridging.operation();
+            if let Some(mode) = bridging.join {
+                let bridge = bridging.bridge;
+                cx.out.push(Action::Bridge { bridge, mode, membership: Membership::NotJoined });
+            }
+            self.complete(operation, Outcome::SessionEnded, &bridging.by, cx);
         }
         for request in running.requests {
             self.complete(request.operation, Outcome::SessionEnded, &request.by, cx);

@@ -96,6 +96,17 @@ pub enum BridgeMode {
     Echo,
 }
 
+/// What became of a session's place in a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Membership {
+    /// It is in.
+    Joined,
+    /// It was in, and is out.
+    Left,
+    /// It was to come in, and does not.
+    NotJoined,
+}
+
 /// What is asked for one session's endpoint. The endpoint's id is the session's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum MediaRequest {

@@ -7,7 +7,9 @@ use super::Session;
 use super::action::{Action, Asked, Context, MediaFault};
 use super::command::CommandError;
 use super::event::{EventPayload, Operation, Outcome};
-use super::media::{BridgeMode, MediaError, MediaReply, MediaRequest, PlaybackCause, PlaybackSource};
+use super::media::{
+    BridgeMode, MediaError, MediaReply, MediaRequest, Membership, PlaybackCause, PlaybackSource,
+};
 use super::settings::PLAYBACKS_MAX;
 use super::state::{Bridging, Playback};
 use crate::ground::{BridgeId, PlaybackId};
@@ -162,6 +164,7 @@ impl Session {
     ) -> Result<(), CommandError> {
         self.may_bridge()?;
         if self.bridge.as_ref().is_some_and(|current| current.0 == bridge) {
+            cx.out.push(Action::Bridge { bridge, mode, membership: Membership::Joined });
             self.complete(Operation::BridgeJoin, Outcome::Succeeded, &by, cx);
             return Ok(());
         }
@@ -203,11 +206,14 @@ impl Session {
         let Bridging { bridge, join, by } = bridging;
         match (result, join) {
             // The endpoint is being closed: there is nothing to be in.
-            (Ok(_), Some(_)) if self.is_ending() => self.complete(operation, Outcome::SessionEnded, &by, cx),
+            (Ok(_), Some(mode)) if self.is_ending() => {
+                cx.out.push(Action::Bridge { bridge, mode, membership: Membership::NotJoined });
+                self.complete(operation, Outcome::SessionEnded, &by, cx);
+            }
             (Ok(_), Some(mode)) => {
                 self.drop_bridge(&by, cx);
                 self.bridge = Some(Box::new((bridge.clone(), mode)));
-                cx.out.push(Action::Bridge { bridge: bridge.clone(), mode, joined: true });
+                cx.out.push(Action::Bridge { bridge: bridge.clone(), mode, membership: Membership::Joined });
                 self.emit(&by, EventPayload::BridgeJoined { bridge, mode }, cx);
                 self.complete(operation, Outcome::Succeeded, &by, cx);
             }
@@ -219,12 +225,15 @@ impl Session {
             (Err(fault), join) => {
                 if join.is_some() && fault == MediaFault::TimedOut && !self.is_ending() {
                     // Where it is now only media knows: out of both it is in none.
-                    self.ask(Asked::Settlement, MediaRequest::Leave { bridge }, cx);
+                    self.ask(Asked::Settlement, MediaRequest::Leave { bridge: bridge.clone() }, cx);
                     if let Some(current) = &self.bridge {
                         let bridge = current.0.clone();
                         self.ask(Asked::Settlement, MediaRequest::Leave { bridge }, cx);
                     }
                     self.drop_bridge(&by, cx);
+                }
+                if let Some(mode) = join {
+                    cx.out.push(Action::Bridge { bridge, mode, membership: Membership::NotJoined });
                 }
                 self.complete_failed(operation, &fault, &by, cx);
             }
@@ -248,7 +257,7 @@ impl Session {
     fn drop_bridge(&mut self, by: &Arc<str>, cx: &mut Context<'_>) {
         if let Some(left) = self.bridge.take() {
             let (bridge, mode) = *left;
-            cx.out.push(Action::Bridge { bridge: bridge.clone(), mode, joined: false });
+            cx.out.push(Action::Bridge { bridge: bridge.clone(), mode, membership: Membership::Left });
             self.emit(by, EventPayload::BridgeLeft { bridge }, cx);
         }
     }

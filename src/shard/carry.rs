@@ -110,10 +110,10 @@ impl Shard {
                     }
                 }
                 Action::Timer(timer) => self.set_timer(slot, timer),
-                Action::Bridge { bridge, mode, joined } => {
+                Action::Bridge { bridge, mode, membership } => {
                     let Some(entry) = self.slots.get(slot) else { continue };
                     let session = entry.session.id().clone();
-                    self.outputs.push_back(Output::BridgeChanged { bridge, mode, session, joined });
+                    self.outputs.push_back(Output::BridgeChanged { bridge, mode, session, membership });
                 }
                 Action::Absorbed(_) => self.counters.absorbed += 1,
                 Action::Over => self.over(slot),
@@ -186,7 +186,7 @@ impl Shard {
         self.groups.over(entry.session.engine());
         self.counters.sessions_over += 1;
         let session = entry.session.id().clone();
-        self.outputs.push_back(Output::SessionClosed { session, bridge: None });
+        self.outputs.push_back(Output::SessionClosed { session });
     }
 
     fn ask_media(

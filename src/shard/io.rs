@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ground::{BridgeId, ConnectionId, Flow, SessionId, Transport};
 use crate::session::command::{Command, CommandDone, CommandError, EngineRef};
 use crate::session::event::{SessionEvent, SessionView};
-use crate::session::media::{BridgeMode, MediaError, MediaEvent, MediaReply, MediaRequest};
+use crate::session::media::{BridgeMode, MediaError, MediaEvent, MediaReply, MediaRequest, Membership};
 
 /// Whatever reaches a shard.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -174,11 +174,8 @@ pub enum Output {
     SessionClosed {
         /// Which.
         session: SessionId,
-        /// The bridge it is still in. `None` when it has left with [`Output::BridgeChanged`] before, as it does when its
-        /// endpoint is asked to close.
-        bridge: Option<BridgeId>,
     },
-    /// A session came into a bridge or left it, for the bridge directory.
+    /// A session came into a bridge, left it, or does not come, for the bridge directory. Always before the session's end.
     BridgeChanged {
         /// Which bridge.
         bridge: BridgeId,
@@ -186,7 +183,7 @@ pub enum Output {
         mode: BridgeMode,
         /// Which session.
         session: SessionId,
-        /// In or out.
-        joined: bool,
+        /// What became of it.
+        membership: Membership,
     },
 }

@@ -19,7 +19,7 @@ use super::tasks::Tasks;
 use crate::ground::{BridgeId, IdError, Instant, SessionId};
 use crate::session::command::{Command, CommandDone, CommandError, Create, EngineRef, Verb};
 use crate::session::event::SessionView;
-use crate::session::media::MediaError;
+use crate::session::media::{BridgeMode, MediaError};
 use crate::shard::io::Query;
 
 /// How long media may take to make a bridge.
@@ -94,8 +94,9 @@ pub struct Switchboard {
 pub struct BridgeOperation {
     id: BridgeId,
     media: oneshot::Receiver<Result<(), MediaError>>,
+    members: Vec<SessionId>,
     joins: Vec<oneshot::Receiver<Result<CommandDone, Refusal>>>,
-    deadline: Deadline,
+    caller: Caller,
 }
 
 impl Switchboard {
@@ -115,6 +116,19 @@ impl Switchboard {
                 }
             }
             Err(refusal) => reply.send(Err(refusal)),
+        }
+    }
+
+    /// Sends a session to a bridge that expects it.
+    fn send_to(&self, caller: &Caller, bridge: BridgeId, mode: BridgeMode, session: SessionId, reply: Reply) {
+        let verb = Verb::JoinBridge { bridge: bridge.clone(), mode };
+        let sent = match self.shard_of(&session) {
+            Ok(shard) => submit(shard, caller, caller.engine.clone(), session.clone(), verb, reply),
+            Err(refusal) => Err((reply, refusal)),
+        };
+        if let Err((reply, refusal)) = sent {
+            self.bridges.not_joined(&bridge, &session);
+            reply.send(Err(refusal));
         }
     }
 
@@ -249,7 +263,6 @@ impl Switchboard {
         new: NewBridge,
         members: &[SessionId],
     ) -> Result<BridgeOperation, Refusal> {
-        use crate::session::media::BridgeMode;
         let mode = new.mode;
         if mode == BridgeMode::Relay && members.len() > RELAY_MEMBERS_MAX {
             return Err(Refusal::Full(Bound::RelayMembers));
@@ -258,17 +271,17 @@ impl Switchboard {
             self.shard_of(member)?;
         }
         let id = new.id.clone();
-        let media = self.bridges.create(new)?;
+        let media = self.bridges.create(new, members)?;
         let joins = members
             .iter()
             .map(|member| {
                 let (reply, join) = oneshot::channel();
-                let verb = Verb::JoinBridge { bridge: id.clone(), mode };
-                self.command(caller, member.clone(), verb, Reply::Waiting(reply));
+                self.send_to(caller, id.clone(), mode, member.clone(), Reply::Waiting(reply));
                 join
             })
             .collect();
-        Ok(BridgeOperation { id, media, joins, deadline: caller.deadline })
+        let members = members.to_vec();
+        Ok(BridgeOperation { id, media, members, joins, caller: caller.clone() })
     }
 
     /// Waits for a bridge that was asked for, whoever else waits or not. What fails is undone.
@@ -276,28 +289,45 @@ impl Switchboard {
     /// # Errors
     /// When media could not make it, or a member could not begin to join.
     pub async fn finish_bridge(&self, operation: BridgeOperation) -> Result<BridgeView, Refusal> {
-        let BridgeOperation { id, media, joins, deadline } = operation;
+        let BridgeOperation { id, media, members, joins, caller } = operation;
         let made = match tokio::time::timeout(BRIDGE_TIME_MAX, media).await {
             Ok(Ok(result)) => result.map_err(Refusal::Media),
             Ok(Err(_)) | Err(_) => Err(Refusal::Media(MediaError::Unavailable)),
         };
-        let mut outcome = made;
+        let mut joined = Ok(());
         for join in joins {
-            let joined = self.result(deadline, join).await;
-            outcome = outcome.and(joined.map(|_| ()));
+            joined = joined.and(self.result(caller.deadline, join).await.map(|_| ()));
         }
-        if let Err(refusal) = outcome {
-            // It may be over already: media was lost, or its members left.
+        if let Err(refusal) = made {
+            // It may be over already: media was lost.
             let _ = self.bridges.destroy(&id);
+            return Err(refusal);
+        }
+        if let Err(refusal) = joined {
+            if !self.bridges.undo(&id, &members) {
+                self.call_back(&caller, &id, members);
+            }
             return Err(refusal);
         }
         self.bridges.get(&id)
     }
 
+    /// Has the members leave a bridge that others have come to meanwhile.
+    fn call_back(&self, caller: &Caller, bridge: &BridgeId, members: Vec<SessionId>) {
+        let deadline = Deadline::after(self.clock.mono(), BRIDGE_TIME_MAX);
+        let caller = Caller { deadline, ..caller.clone() };
+        for member in members {
+            // Nobody waits for this: those that are not in it refuse.
+            let (reply, _) = oneshot::channel();
+            let verb = Verb::LeaveBridge { bridge: bridge.clone() };
+            self.command(&caller, member, verb, Reply::Waiting(reply));
+        }
+    }
+
     /// Has a session join a bridge. `reply` hears what comes of it, in any case.
     pub fn join(&self, caller: &Caller, bridge: BridgeId, session: SessionId, reply: Reply) {
-        match self.bridges.mode_for_one_more(&bridge, &session) {
-            Ok(mode) => self.command(caller, session, Verb::JoinBridge { bridge, mode }, reply),
+        match self.bridges.expect(&bridge, &session) {
+            Ok(mode) => self.send_to(caller, bridge, mode, session, reply),
             Err(refusal) => reply.send(Err(refusal)),
         }
     }

@@ -6,7 +6,7 @@ use callplane::proto::media::v1::request::Operation;
 use callplane::proto::session::v1 as proto;
 use callplane::proto::session::v1::command::Verb as Told;
 use callplane::session::command::{CommandError, Verb};
-use callplane::session::media::BridgeMode;
+use callplane::session::media::{BridgeMode, Membership};
 use callplane::shard::io::Output;
 use tonic::Code;
 
@@ -41,7 +41,8 @@ fn create(bridge: &str, members: &[&str]) -> proto::CreateBridgeRequest {
 /// What a shard tells when a session came in or went out.
 fn changed(bridge: &str, session: &str, joined: bool) -> Output {
     let bridge = BridgeId::parse(bridge).expect("an id");
-    Output::BridgeChanged { bridge, mode: BridgeMode::Relay, session: id(session), joined }
+    let membership = if joined { Membership::Joined } else { Membership::Left };
+    Output::BridgeChanged { bridge, mode: BridgeMode::Relay, session: id(session), membership }
 }
 
 fn destroyed(scripted: &Scripted) -> usize {
@@ -127,10 +128,7 @@ async fn a_bridge_ends_with_its_last_member_unless_it_is_kept() {
             changed(bridge, "x", false),
         ]);
     }
-    scripted.script.tell([Output::SessionClosed {
-        session: id("y"),
-        bridge: Some(BridgeId::parse("b").expect("an id")),
-    }]);
+    scripted.script.tell([changed("b", "y", false)]);
     until("the end of b", || scripted.node.counters().held.bridges == 1 && destroyed(&scripted) == 1).await;
     scripted.script.tell([changed("kept", "y", false)]);
     let list = proto::ListBridgesRequest::default();
@@ -175,5 +173,28 @@ async fn bridges_of_an_engine_that_is_gone_end_when_nobody_is_in_them() {
     let kept = proto::CreateBridgeRequest { keep_when_empty: true, ..create("b", &[]) };
     scripted.bridges().create_bridge(kept).await.expect("made");
     drop(owner);
+    until("its end", || scripted.node.counters().held.bridges == 0 && destroyed(&scripted) == 1).await;
+}
+
+#[tokio::test]
+async fn a_bridge_whose_member_hangs_up_before_it_comes_ends() {
+    let (scripted, _owner) = with_calls().await;
+    scripted.bridges().create_bridge(create("b", &["x"])).await.expect("made");
+    let add =
+        proto::AddBridgeMemberRequest { bridge_id: "b".into(), session_id: "y".into(), ..Default::default() };
+    scripted.bridges().add_bridge_member(add).await.expect("begun");
+    let not_joined = |session| Output::BridgeChanged {
+        bridge: BridgeId::parse("b").expect("an id"),
+        mode: BridgeMode::Relay,
+        session: id(session),
+        membership: Membership::NotJoined,
+    };
+    scripted.script.tell([not_joined("x")]);
+    scripted
+        .bridges()
+        .get_bridge(proto::GetBridgeRequest { bridge_id: "b".into() })
+        .await
+        .expect("y is to come");
+    scripted.script.tell([not_joined("y")]);
     until("its end", || scripted.node.counters().held.bridges == 0 && destroyed(&scripted) == 1).await;
 }

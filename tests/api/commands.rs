@@ -131,7 +131,7 @@ async fn client_chosen_ids_are_honoured_once() {
         assert_eq!((code, reason.as_str()), (Code::AlreadyExists, "SESSION_EXISTS"));
         assert_eq!(details.resource_info().expect("which").resource_name, taken);
     }
-    scripted.script.tell([Output::SessionClosed { session: id("mine"), bridge: None }]);
+    scripted.script.tell([Output::SessionClosed { session: id("mine") }]);
     until("the end", || scripted.node.counters().held.directory == 1).await;
     assert_eq!(reason(scripted.sessions().create_session(create("mine")).await), "SESSION_EXISTS");
     let drawn = scripted.sessions().create_session(create("")).await.expect("made").into_inner();

@@ -72,7 +72,7 @@ async fn draining_is_told_and_no_new_calls_are_made() {
         assert_eq!(reason(scripted.sessions().create_session(create).await), "DRAINING");
         let late = Engine::open(scripted.events(), open("late")).await;
         assert_eq!(reason(late.map(|_| ())), "DRAINING");
-        script.tell([Output::SessionClosed { session: id("s"), bridge: None }]);
+        script.tell([Output::SessionClosed { session: id("s") }]);
     };
     let (drained, ()) = soon("the drain", async { tokio::join!(draining, talking) }).await;
     assert!(drained, "the last call ended within the grace");
@@ -91,7 +91,7 @@ async fn a_drain_that_takes_too_long_ends_and_the_end_hangs_up_what_is_left() {
     let hanging_up = async {
         let asked = || !script.heard(|input| matches!(input, Input::HangUpAll).then_some(())).is_empty();
         until("hang up", asked).await;
-        script.tell([Output::SessionClosed { session: id("s"), bridge: None }]);
+        script.tell([Output::SessionClosed { session: id("s") }]);
         owner.end().await
     };
     let ((), end) = soon("the end", async { tokio::join!(shutdown, hanging_up) }).await;

@@ -76,7 +76,7 @@ fn a_session_is_in_one_bridge_at_a_time() {
     bench.media_does_all();
     assert_eq!(bench.said(), "join b1, +b1, BridgeJoined, BridgeJoin Succeeded");
     bench.command(verb("JoinBridge")).expect("legal");
-    assert_eq!(bench.said(), "BridgeJoin Succeeded", "it is there already");
+    assert_eq!(bench.said(), "+b1, BridgeJoin Succeeded", "it is there already");
     bench.command(Verb::JoinBridge { bridge: bridge("b2"), mode: BridgeMode::Mix }).expect("legal");
     bench.media_does_all();
     assert_eq!(bench.said(), "join b2, -b1, BridgeLeft, +b2, BridgeJoined, BridgeJoin Succeeded");
@@ -93,7 +93,7 @@ fn a_bridge_that_media_does_not_know_is_not_joined_and_can_be_left() {
     let mut bench = Bench::at(Phase::Connected);
     bench.command(verb("JoinBridge")).expect("legal");
     bench.media_refuses(MediaFault::Refused(MediaError::NoBridge));
-    assert_eq!(bench.said(), "join b1, BridgeJoin Failed");
+    assert_eq!(bench.said(), "join b1, !b1, BridgeJoin Failed");
     bench.command(verb("JoinBridge")).expect("legal");
     bench.media_does_all();
     bench.command(verb("LeaveBridge")).expect("legal");
@@ -110,7 +110,7 @@ fn a_join_that_is_not_confirmed_leaves_the_session_in_no_bridge() {
     bench.command(Verb::JoinBridge { bridge: bridge("b2"), mode: BridgeMode::Mix }).expect("legal");
     bench.said.clear();
     bench.media_refuses(MediaFault::TimedOut);
-    assert_eq!(bench.said(), "leave b2, leave b1, -b1, BridgeLeft, BridgeJoin Failed");
+    assert_eq!(bench.said(), "leave b2, leave b1, -b1, BridgeLeft, !b2, BridgeJoin Failed");
 }
 
 #[test]

@@ -302,7 +302,7 @@ fn an_operation_that_runs_when_the_call_ends_is_told_as_ended_before_it() {
     bench.media_does_all();
     assert_eq!(
         bench.said(),
-        "PlaybackEnded SessionEnded, SendDtmf SessionEnded, BridgeJoin SessionEnded, SendInfo SessionEnded, \
+        "PlaybackEnded SessionEnded, SendDtmf SessionEnded, !b1, BridgeJoin SessionEnded, SendInfo SessionEnded, \
          Ended RemoteHangup"
     );
     let outcomes = bench.events.iter().filter(|event| {

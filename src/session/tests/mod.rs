@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::command::{CallLimits, Command, CommandDone, CommandError, Create, EngineRef, Verb};
 use super::event::{EventPayload, SessionEvent};
 use super::media::{
-    BridgeMode, Direction, MediaEvent, MediaFacts, MediaPreferences, MediaReply, MediaRequest,
+    BridgeMode, Direction, MediaEvent, MediaFacts, MediaPreferences, MediaReply, MediaRequest, Membership,
     NegotiationStep, PlaybackSource, Statistics,
 };
 use super::*;
@@ -158,8 +158,13 @@ impl Bench {
                     self.said.push(words::of_event(&event.payload));
                     self.events.push(*event);
                 }
-                Action::Bridge { bridge, joined, .. } => {
-                    self.said.push(format!("{}{bridge}", if joined { "+" } else { "-" }));
+                Action::Bridge { bridge, membership, .. } => {
+                    let sign = match membership {
+                        Membership::Joined => '+',
+                        Membership::Left => '-',
+                        Membership::NotJoined => '!',
+                    };
+                    self.said.push(format!("{sign}{bridge}"));
                 }
                 Action::Timer(Some((timer, _))) => self.said.push(format!("timer {timer:?}")),
                 Action::Timer(None) => {}

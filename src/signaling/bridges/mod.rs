@@ -1,7 +1,8 @@
 //! The bridges: who made them, how they carry audio, who is in them.
 //!
 //! The audio is media's; who is in a bridge is what the shards tell. A bridge ends by command, when its last member
-//! leaves (unless it is to be kept), when the engine that made it is gone and nobody is in it, and when media is lost.
+//! leaves or does not come (unless it is to be kept), when the engine that made it is gone and nobody is in it, and when
+//! media is lost.
 
 mod table;
 
@@ -51,11 +52,16 @@ impl Bridges {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Claims the id and asks media. Sessions may be sent to join at once: media hears of the bridge before.
+    /// Claims the id and asks media. The members are to be sent to join at once: media hears of the bridge before, and
+    /// the bridge waits for each until it is told [`Self::joined`] or [`Self::not_joined`].
     ///
     /// # Errors
     /// When the id is taken, there are too many bridges, or media is away.
-    pub fn create(&self, new: NewBridge) -> Result<oneshot::Receiver<Result<(), MediaError>>, Refusal> {
+    pub fn create(
+        &self,
+        new: NewBridge,
+        members: &[SessionId],
+    ) -> Result<oneshot::Receiver<Result<(), MediaError>>, Refusal> {
         let mut table = self.table();
         if table.0.contains_key(&new.id) {
             return Err(Refusal::BridgeExists(new.id));
@@ -64,7 +70,10 @@ impl Bridges {
             return Err(Refusal::Full(Bound::Bridges));
         }
         let reply = self.media.create_bridge(&new.id, new.mode)?;
-        table.0.insert(new.id.clone(), Record::new(new));
+        let id = new.id.clone();
+        let mut record = Record::new(new);
+        members.iter().for_each(|member| record.name(member));
+        table.0.insert(id, record);
         Ok(reply)
     }
 
@@ -80,16 +89,30 @@ impl Bridges {
         Ok(())
     }
 
-    /// How a bridge carries audio, if one more session may join it.
+    /// Ends a bridge that could not be made whole, unless others than these have come to it.
+    /// Gives whether it has ended.
+    pub fn undo(&self, bridge: &BridgeId, made_for: &[SessionId]) -> bool {
+        let mut table = self.table();
+        let over = table.0.get(bridge).is_none_or(|record| record.is_only_of(made_for));
+        // It may be over already: media was lost, or its members left.
+        if over && table.0.remove(bridge).is_some() {
+            self.media.destroy_bridge(bridge);
+        }
+        over
+    }
+
+    /// Keeps a place for one more session, which is to be sent to join at once; the bridge waits for it until it is told
+    /// [`Self::joined`] or [`Self::not_joined`]. Gives how the bridge carries audio.
     ///
     /// # Errors
     /// When there is none of that id, or it relays between two and has them.
-    pub fn mode_for_one_more(&self, bridge: &BridgeId, session: &SessionId) -> Result<BridgeMode, Refusal> {
-        let table = self.table();
-        let record = table.0.get(bridge).ok_or_else(|| Refusal::BridgeNotFound(bridge.clone()))?;
+    pub fn expect(&self, bridge: &BridgeId, session: &SessionId) -> Result<BridgeMode, Refusal> {
+        let mut table = self.table();
+        let record = table.0.get_mut(bridge).ok_or_else(|| Refusal::BridgeNotFound(bridge.clone()))?;
         if record.is_full_for(session) {
             return Err(Refusal::Full(Bound::RelayMembers));
         }
+        record.expect(session);
         Ok(record.mode())
     }
 
@@ -118,8 +141,16 @@ impl Bridges {
 
     /// A session went out. Saying so twice does no harm.
     pub fn left(&self, bridge: &BridgeId, session: &SessionId) {
-        let left = self.table().leave(bridge, session);
-        if left == Left::BridgeOver {
+        let mut table = self.table();
+        if table.leave(bridge, session) == Left::BridgeOver {
+            self.media.destroy_bridge(bridge);
+        }
+    }
+
+    /// A session that was told to come does not.
+    pub fn not_joined(&self, bridge: &BridgeId, session: &SessionId) {
+        let mut table = self.table();
+        if table.not_joined(bridge, session) == Left::BridgeOver {
             self.media.destroy_bridge(bridge);
         }
     }

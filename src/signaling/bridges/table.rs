@@ -36,9 +36,13 @@ pub(super) struct Record {
     owner: Option<EngineRef>,
     keep_when_empty: bool,
     members: BTreeSet<SessionId>,
+    /// Who was told to come and has not answered yet, and how often it was told.
+    expected: BTreeMap<SessionId, u32>,
+    /// Whether somebody was ever in it or was named when it was made: only then it can run empty.
+    opened: bool,
 }
 
-/// What a session's leaving did.
+/// What a session's leaving, or not coming, did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Left {
     /// The bridge goes on, or did not know the session.
@@ -53,21 +57,57 @@ pub(super) struct Table(pub BTreeMap<BridgeId, Record>);
 impl Record {
     pub fn new(new: NewBridge) -> Self {
         let NewBridge { mode, group, owner, keep_when_empty, .. } = new;
-        Self { mode, group, owner, keep_when_empty, members: BTreeSet::new() }
+        let (members, expected) = (BTreeSet::new(), BTreeMap::new());
+        Self { mode, group, owner, keep_when_empty, members, expected, opened: false }
     }
 
     pub const fn mode(&self) -> BridgeMode {
         self.mode
     }
 
+    /// Whoever was told to come has its place already.
     pub fn is_full_for(&self, session: &SessionId) -> bool {
+        let others_expected = || {
+            self.expected.keys().filter(|&other| other != session && !self.members.contains(other)).count()
+        };
         self.mode == BridgeMode::Relay
-            && self.members.len() >= RELAY_MEMBERS_MAX
             && !self.members.contains(session)
+            && self.members.len() + others_expected() >= RELAY_MEMBERS_MAX
+    }
+
+    /// The bridge is made for this session.
+    pub fn name(&mut self, session: &SessionId) {
+        self.opened = true;
+        self.expect(session);
+    }
+
+    /// A session is told to come.
+    pub fn expect(&mut self, session: &SessionId) {
+        *self.expected.entry(session.clone()).or_default() += 1;
+    }
+
+    fn answered(&mut self, session: &SessionId) {
+        if let Some(times) = self.expected.get_mut(session) {
+            *times -= 1;
+            if *times == 0 {
+                self.expected.remove(session);
+            }
+        }
     }
 
     pub fn join(&mut self, session: &SessionId) {
+        self.answered(session);
         self.members.insert(session.clone());
+        self.opened = true;
+    }
+
+    fn is_deserted(&self) -> bool {
+        self.members.is_empty() && self.expected.is_empty()
+    }
+
+    /// Whether nobody but these is in it or told to come.
+    pub fn is_only_of(&self, sessions: &[SessionId]) -> bool {
+        self.members.iter().chain(self.expected.keys()).all(|session| sessions.contains(session))
     }
 
     pub fn view(&self, id: &BridgeId) -> BridgeView {
@@ -82,8 +122,20 @@ impl Record {
 
 impl Table {
     pub fn leave(&mut self, bridge: &BridgeId, session: &SessionId) -> Left {
+        self.without(bridge, |record| {
+            record.members.remove(session);
+        })
+    }
+
+    /// A session that was told to come does not.
+    pub fn not_joined(&mut self, bridge: &BridgeId, session: &SessionId) -> Left {
+        self.without(bridge, |record| record.answered(session))
+    }
+
+    fn without(&mut self, bridge: &BridgeId, take_out: impl FnOnce(&mut Record)) -> Left {
         let Some(record) = self.0.get_mut(bridge) else { return Left::BridgeStays };
-        if record.members.remove(session) && record.members.is_empty() && !record.keep_when_empty {
+        take_out(record);
+        if record.opened && record.is_deserted() && !record.keep_when_empty {
             self.0.remove(bridge);
             return Left::BridgeOver;
         }
@@ -96,7 +148,9 @@ impl Table {
         for (id, record) in &mut self.0 {
             if record.owner.as_ref() == Some(engine) {
                 record.keep_when_empty = false;
-                if record.members.is_empty() {
+                // Whoever is still to come, and does not, ends it.
+                record.opened = true;
+                if record.is_deserted() {
                     over.push(id.clone());
                 }
             }
@@ -157,6 +211,43 @@ mod tests {
             assert_eq!(table.leave(&bridge("b"), &session("y")), last);
             assert_eq!(table.0.is_empty(), !keep);
         }
+    }
+
+    #[test]
+    fn a_bridge_that_its_first_member_does_not_come_to_ends() {
+        let mut table = table(&["b"], BridgeMode::Mix, false);
+        table.0.get_mut(&bridge("b")).unwrap().name(&session("x"));
+        assert_eq!(table.not_joined(&bridge("b"), &session("x")), Left::BridgeOver);
+    }
+
+    #[test]
+    fn a_bridge_stays_for_whoever_is_still_to_come() {
+        let mut table = table(&["b"], BridgeMode::Mix, false);
+        let record = table.0.get_mut(&bridge("b")).unwrap();
+        record.name(&session("x"));
+        record.expect(&session("y"));
+        record.expect(&session("y"));
+        assert_eq!(table.not_joined(&bridge("b"), &session("x")), Left::BridgeStays);
+        assert_eq!(table.not_joined(&bridge("b"), &session("y")), Left::BridgeStays, "told twice");
+        table.0.get_mut(&bridge("b")).unwrap().join(&session("y"));
+        assert_eq!(table.leave(&bridge("b"), &session("y")), Left::BridgeOver);
+    }
+
+    #[test]
+    fn a_bridge_made_empty_waits_for_its_first_member() {
+        let mut table = table(&["b"], BridgeMode::Mix, false);
+        table.0.get_mut(&bridge("b")).unwrap().expect(&session("x"));
+        assert_eq!(table.not_joined(&bridge("b"), &session("x")), Left::BridgeStays);
+    }
+
+    #[test]
+    fn whoever_was_told_to_come_has_its_place_in_a_relay() {
+        let mut table = table(&["b"], BridgeMode::Relay, false);
+        let record = table.0.get_mut(&bridge("b")).unwrap();
+        record.join(&session("x"));
+        record.expect(&session("y"));
+        assert!(record.is_full_for(&session("z")));
+        assert!(!record.is_full_for(&session("y")));
     }
 
     #[test]

@@ -6,10 +6,10 @@ use tokio::sync::oneshot;
 
 use super::{Core, Driver, Reply};
 use crate::engine::Logged;
-use crate::ground::{Now, SessionId, Transport};
+use crate::ground::{BridgeId, Now, SessionId, Transport};
 use crate::session::command::CommandDone;
 use crate::session::event::{EventPayload, SessionEvent, SessionView};
-use crate::session::media::MediaRequest;
+use crate::session::media::{MediaRequest, Membership};
 use crate::shard::io::{Input, Output};
 use crate::signaling::bridges::Bridges;
 use crate::signaling::directory::Directory;
@@ -41,12 +41,22 @@ pub struct Outlets {
     pub tasks: Tasks,
 }
 
+/// What was set aside for a command before its session heard of it.
+#[derive(Clone, Debug)]
+pub(super) enum Stake {
+    Nothing,
+    /// The id of a session to be made.
+    Id(SessionId),
+    /// A session's place in a bridge.
+    Place(BridgeId, SessionId),
+}
+
 /// Who waits for a ticket.
 pub(super) enum Waiting {
     Command {
         reply: Reply,
-        /// The id that was claimed for a session to be made.
-        claimed: Option<SessionId>,
+        /// What is given back when the command is refused.
+        stake: Stake,
     },
     Query(oneshot::Sender<Vec<SessionView>>),
 }
@@ -78,19 +88,14 @@ impl<C: Core> Driver<C> {
             }
             Output::Resolve { query, host, port, transport } => self.resolve(query, host, port, transport),
             Output::SessionOpened { session } => self.outlets.directory.opened(&session, self.shard),
-            Output::SessionClosed { session, bridge } => {
-                if let Some(bridge) = bridge {
-                    self.outlets.bridges.left(&bridge, &session);
-                }
+            Output::SessionClosed { session } => {
                 self.outlets.directory.closed(&session, now.mono);
             }
-            Output::BridgeChanged { bridge, session, joined, .. } => {
-                if joined {
-                    self.outlets.bridges.joined(&bridge, &session);
-                } else {
-                    self.outlets.bridges.left(&bridge, &session);
-                }
-            }
+            Output::BridgeChanged { bridge, session, membership, .. } => match membership {
+                Membership::Joined => self.outlets.bridges.joined(&bridge, &session),
+                Membership::Left => self.outlets.bridges.left(&bridge, &session),
+                Membership::NotJoined => self.outlets.bridges.not_joined(&bridge, &session),
+            },
         }
     }
 
@@ -123,9 +128,11 @@ impl<C: Core> Driver<C> {
     }
 
     pub(super) fn command_reply(&mut self, waiting: Waiting, result: Result<CommandDone, Refusal>, now: Now) {
-        let Waiting::Command { reply, claimed } = waiting else { return };
-        if let (Some(claimed), Err(_)) = (&claimed, &result) {
-            self.outlets.directory.release(claimed);
+        let Waiting::Command { reply, stake } = waiting else { return };
+        match (&result, stake) {
+            (Ok(_), _) | (Err(_), Stake::Nothing) => {}
+            (Err(_), Stake::Id(session)) => self.outlets.directory.release(&session),
+            (Err(_), Stake::Place(bridge, session)) => self.outlets.bridges.not_joined(&bridge, &session),
         }
         self.lingering.extend(reply.send_within(result, Urgency::Soon, now.mono));
     }

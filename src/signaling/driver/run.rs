@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use super::alarm::Alarm;
 use super::inbox::Taken;
-use super::route::{Outlets, Waiting};
+use super::route::{Outlets, Stake, Waiting};
 use super::trace::Traces;
 use super::{Core, Gauges, Inbox, Request};
 use crate::engine::Logged;
@@ -228,8 +228,12 @@ impl<C: Core> Driver<C> {
         let ticket = self.ticket;
         match request {
             Request::Command { session, command, reply, expires } => {
-                let claimed = matches!(command.verb, Verb::Create(_)).then(|| session.clone());
-                let waiting = Waiting::Command { reply, claimed };
+                let stake = match &command.verb {
+                    Verb::Create(_) => Stake::Id(session.clone()),
+                    Verb::JoinBridge { bridge, .. } => Stake::Place(bridge.clone(), session.clone()),
+                    _ => Stake::Nothing,
+                };
+                let waiting = Waiting::Command { reply, stake };
                 if now.mono >= expires {
                     return self.command_reply(waiting, Err(Refusal::Deadline), now);
                 }
