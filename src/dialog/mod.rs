@@ -29,6 +29,7 @@ mod leg;
 mod legs;
 mod locate;
 mod offer_answer;
+mod parts;
 mod receive;
 mod refusal;
 mod request;

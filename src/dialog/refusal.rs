@@ -140,7 +140,8 @@ pub(super) fn method_inside(method: &Method) -> Refusal {
 
 /// What we take in a body, as in Accept.
 pub(super) fn accepted_types(settings: &DialogSettings) -> String {
-    let mut types = String::from("application/sdp, multipart/mixed");
+    let mut types =
+        String::from("application/sdp, multipart/mixed, multipart/alternative, multipart/related");
     for more in &settings.accept {
         types.push_str(", ");
         types.push_str(more);

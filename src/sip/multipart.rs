@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::grammar::{self, class, run};
 use super::limits::{Bound, Limits};
-use super::{FieldValue, HeaderName, Headers, MediaType, StatusCode};
+use super::{Disposition, FieldValue, HeaderName, Headers, MediaType, StatusCode};
 
 /// One part of a multipart body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,24 @@ impl Part {
     pub fn content_type(&self) -> Option<MediaType<'_>> {
         let text = self.header("Content-Type").unwrap_or("text/plain");
         grammar::whole(text, MediaType::read).ok()
+    }
+
+    /// What the part is for; `None` when it does not say so, or not readably.
+    #[must_use]
+    pub fn content_disposition(&self) -> Option<Disposition<'_>> {
+        grammar::whole(self.header("Content-Disposition")?, Disposition::read).ok()
+    }
+
+    /// Whether the content is not as the type says but encoded, by Content-Encoding or by a Content-Transfer-Encoding
+    /// that changes it (RFC 5621 §3.2).
+    #[must_use]
+    pub fn is_encoded(&self) -> bool {
+        let plain = |value: &str| {
+            ["identity", "binary", "8bit", "7bit"].iter().any(|name| name.eq_ignore_ascii_case(value))
+        };
+        ["Content-Encoding", "Content-Transfer-Encoding"]
+            .iter()
+            .any(|name| self.header(name).is_some_and(|value| !plain(value)))
     }
 }
 

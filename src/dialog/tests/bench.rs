@@ -17,6 +17,9 @@ use crate::transaction::{self, TransactionId, TransactionSettings, Transactions}
 pub const PEER: &str = "198.51.100.7:5060";
 pub const US: &str = "192.0.2.1";
 
+/// Accept as it is where engines take nothing more.
+pub const TYPES_TAKEN: &str = "application/sdp, multipart/mixed, multipart/alternative, multipart/related";
+
 /// An offer, an answer: media reads them, nobody here does.
 pub fn sdp(text: &str) -> Description {
     Description(Bytes::copy_from_slice(format!("v=0\r\ns={text}\r\n").as_bytes()))

@@ -1,6 +1,6 @@
 //! Requests outside of dialogs and INVITEs that cannot be taken: RFC 3261 §8.2, §11.
 
-use super::bench::{Bench, header, sdp, settings};
+use super::bench::{Bench, TYPES_TAKEN, header, sdp, settings};
 use crate::dialog::{DialogSettings, Matching};
 use crate::ground::leg::LegEvent;
 use crate::sip::{HeaderName, Message, Method, Request};
@@ -19,7 +19,7 @@ fn options_is_answered_without_keeping_anything() {
     let response = bench.response(200, &Method::Options).into();
     for (name, value) in [
         (HeaderName::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"),
-        (HeaderName::Accept, "application/sdp, multipart/mixed"),
+        (HeaderName::Accept, TYPES_TAKEN),
         (HeaderName::AcceptEncoding, "identity"),
         (HeaderName::Supported, ""),
         (HeaderName::Server, "Callplane"),
@@ -108,7 +108,7 @@ fn an_invite_that_cannot_be_taken_is_refused_with_its_reason() {
             |invite| invite.edit().body("application/unknown", "x".into()).build().unwrap(),
             415,
             HeaderName::Accept,
-            "application/sdp, multipart/mixed",
+            TYPES_TAKEN,
         ),
         (
             |invite| invite.edit().append(HeaderName::ContentEncoding, "gzip").build().unwrap(),

@@ -1,6 +1,6 @@
 //! What passes through: header fields and bodies, both ways (RFC 5621 for multipart bodies).
 
-use super::bench::{Bench, body_of, field, header, invite_to, sdp, settings};
+use super::bench::{Bench, TYPES_TAKEN, body_of, field, header, invite_to, sdp, settings};
 use crate::dialog::settings::{FIELDS_BYTES_MAX, FIELDS_MAX};
 use crate::dialog::{DialogSettings, is_owned_field};
 use crate::ground::Body;
@@ -71,20 +71,84 @@ fn no_more_fields_come_up_than_may() {
     assert_eq!(bench.legs.counters().fields_dropped, 2);
 }
 
-const PARTS: &str = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\ns=in parts\r\n\r\n\
-                     --b\r\nContent-Type: application/isup\r\n\r\nxyz\r\n--b--\r\n";
-const ONE_PART: &str = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\ns=alone\r\n\r\n--b--\r\n";
+const MIXED: &str = "multipart/mixed;boundary=b";
+const SDP_PART: &str = "Content-Type: application/sdp\r\n\r\nv=0\r\ns=part\r\n";
+
+/// A multipart body of these parts, each with its own header fields.
+fn parts(parts: &[&str]) -> String {
+    parts.iter().fold(String::new(), |body, part| body + "--b\r\n" + part + "\r\n") + "--b--\r\n"
+}
+
+fn isup(disposition: &str) -> String {
+    format!("Content-Type: application/isup\r\n{disposition}\r\nxyz")
+}
 
 #[test]
 fn a_description_is_found_in_a_multipart_body_and_the_rest_comes_up() {
+    let optional = isup("Content-Disposition: signal;handling=optional\r\n");
+    let content = parts(&[SDP_PART, &optional]);
     let mut bench = Bench::new();
-    let content_type = "multipart/mixed;boundary=b";
-    let invited = invited_by(&mut bench, |head| head.body(content_type, PARTS.into()));
-    assert_eq!(invited.offer, Some(sdp("in parts")));
-    assert_eq!(invited.body, Some(Body { content_type: content_type.into(), content: PARTS.into() }));
+    let invited = invited_by(&mut bench, |head| head.body(MIXED, content.clone().into()));
+    assert_eq!(invited.offer, Some(sdp("part")));
+    assert_eq!(invited.body, Some(Body { content_type: MIXED.into(), content: content.into() }));
     let mut bench = Bench::new();
-    let invited = invited_by(&mut bench, |head| head.body(content_type, ONE_PART.into()));
-    assert_eq!((invited.offer, invited.body), (Some(sdp("alone")), None));
+    let invited = invited_by(&mut bench, |head| head.body(MIXED, parts(&[SDP_PART]).into()));
+    assert_eq!((invited.offer, invited.body), (Some(sdp("part")), None));
+}
+
+/// RFC 3261 §8.2.3 and §20.11, RFC 5621 §4 and §6: who says nothing of `handling` requires that the part be understood.
+#[test]
+fn a_part_that_must_be_understood_and_is_not_refuses_the_invite() {
+    let (required, silent) = (isup("Content-Disposition: signal;handling=required\r\n"), isup(""));
+    let optional = isup("Content-Disposition: signal;handling=optional\r\n");
+    let early = SDP_PART.replacen("\r\n", "\r\nContent-Disposition: early-session\r\n", 1);
+    let base64 = SDP_PART.replacen("\r\n", "\r\nContent-Transfer-Encoding: base64\r\n", 1);
+    let nested = |kind: &str, disposition: &str, inner: &[&str]| {
+        let inner = parts(inner).replace("--b", "--c");
+        format!("Content-Type: multipart/{kind};boundary=c\r\n{disposition}\r\n{inner}")
+    };
+    let related = format!("Content-ID: <r>\r\n{SDP_PART}");
+    let table: &[(&str, &[&str], bool)] = &[
+        ("mixed", &[SDP_PART, &required], false),
+        ("mixed", &[&silent, SDP_PART], false),
+        ("mixed", &[SDP_PART, &optional], true),
+        ("mixed", &[SDP_PART, "\r\nplain text"], false),
+        ("mixed", &[SDP_PART, "Content-Type: application/vnd.x\r\n\r\ntaken"], true),
+        ("mixed", &[SDP_PART, &early], false),
+        ("mixed", &[SDP_PART, &base64], false),
+        ("mixed", &[SDP_PART, &nested("mixed", "", &[&silent])], false),
+        (
+            "mixed",
+            &[SDP_PART, &nested("mixed", "Content-Disposition: render;handling=optional\r\n", &[&silent])],
+            true,
+        ),
+        ("mixed", &[&nested("alternative", "", &[SDP_PART, &required])], true),
+        ("alternative", &[&silent, SDP_PART], true),
+        ("alternative", &[SDP_PART, &required], true),
+        ("alternative", &[&silent, &required], false),
+        ("related;start=\"<r>\"", &[&silent, &related], true),
+        ("related;start=\"<r>\"", &[&required, &related], false),
+        ("related", &[&silent, SDP_PART], false),
+        ("signed", &[SDP_PART, &silent], false),
+    ];
+    for (kind, content, taken) in table {
+        let settings = DialogSettings { accept: vec!["application/vnd.x".into()], ..settings() };
+        let mut bench = Bench::with(settings);
+        let head = bench.head(&Method::Invite, 1, None);
+        let head = head.body(&format!("multipart/{kind};boundary=b"), parts(content).into());
+        bench.receive(&head.build().unwrap().into());
+        if *taken {
+            let LegEvent::Invited(invited) = bench.told() else { panic!("{kind} {content:?}") };
+            assert_eq!(invited.offer, Some(sdp("part")), "{kind} {content:?}");
+            continue;
+        }
+        let response = bench.response(415, &Method::Invite).into();
+        let accept = header(&response, HeaderName::Accept);
+        assert_eq!(accept, Some(format!("{TYPES_TAKEN}, application/vnd.x")), "{kind} {content:?}");
+        assert_eq!(bench.legs.counters().bodies_refused, 1);
+        bench.nothing_told();
+        bench.assert_empty();
+    }
 }
 
 #[test]
@@ -96,7 +160,7 @@ fn a_body_that_describes_no_session_comes_up_where_it_is_taken() {
     assert_eq!((invited.offer, invited.body), (None, Some(body)));
     // Optional ones need not be understood; a description for something else is not the offer.
     for (disposition, content_type) in
-        [("render;handling=optional", "text/plain"), ("early-session", "application/sdp")]
+        [("render;handling=optional", "text/plain"), ("early-session;handling=optional", "application/sdp")]
     {
         let mut bench = Bench::new();
         let invited = invited_by(&mut bench, |head| {
@@ -104,6 +168,25 @@ fn a_body_that_describes_no_session_comes_up_where_it_is_taken() {
         });
         assert_eq!(invited.offer, None);
         assert_eq!(invited.body.unwrap().content_type, content_type);
+    }
+}
+
+#[test]
+fn a_single_body_that_must_be_understood_and_is_not_refuses_the_invite() {
+    for (disposition, content_type) in [
+        ("render", "text/plain"),
+        ("render;handling=required", "text/plain"),
+        // The type is known, what it is for is not.
+        ("early-session", "application/sdp"),
+    ] {
+        let mut bench = Bench::new();
+        let head = bench.head(&Method::Invite, 1, None).header(HeaderName::ContentDisposition, disposition);
+        bench.receive(&head.body(content_type, "v=0\r\n".into()).build().unwrap().into());
+        let response = bench.response(415, &Method::Invite).into();
+        assert!(
+            header(&response, HeaderName::Accept).is_some_and(|accept| accept.starts_with("application/sdp"))
+        );
+        bench.assert_empty();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests within a dialog, both ways: RFC 3261 §12.2, RFC 3428, RFC 6086.
 
-use super::bench::{Bench, field, header, sdp, settings};
+use super::bench::{Bench, TYPES_TAKEN, field, header, sdp, settings};
 use crate::dialog::{DialogSettings, LegIntentError};
 use crate::ground::Body;
 use crate::ground::leg::{InDialogMethod, LegEvent, LegFailure, LegIntent};
@@ -119,7 +119,7 @@ fn options_within_the_dialog_says_what_is_served_there() {
     let response = bench.response(200, &Method::Options).into();
     let allow = header(&response, HeaderName::Allow).unwrap();
     assert_eq!(allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE");
-    assert_eq!(header(&response, HeaderName::Accept).as_deref(), Some("application/sdp, multipart/mixed"));
+    assert_eq!(header(&response, HeaderName::Accept).as_deref(), Some(TYPES_TAKEN));
     assert_eq!(header(&response, HeaderName::Supported).as_deref(), Some(""));
     bench.nothing_told();
 }

@@ -90,7 +90,17 @@ impl Disposition<'_> {
     /// Whether a receiver that does not understand the body may ignore it (`handling=optional`). Default: required.
     #[must_use]
     pub fn is_optional(&self) -> bool {
-        self.params.get("handling").is_some_and(|handling| handling.eq_ignore_ascii_case("optional"))
+        self.has_handling("optional")
+    }
+
+    /// Whether it says that a receiver must understand the body (`handling=required`).
+    #[must_use]
+    pub fn is_required(&self) -> bool {
+        self.has_handling("required")
+    }
+
+    fn has_handling(&self, value: &str) -> bool {
+        self.params.get("handling").is_some_and(|handling| handling.eq_ignore_ascii_case(value))
     }
 }
 

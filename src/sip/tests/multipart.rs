@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::super::multipart::{MultipartError, find, parts};
+use super::super::multipart::{MultipartError, Part, find, parts};
 use super::super::*;
 use super::{invite, lines};
 
@@ -52,6 +52,27 @@ fn a_part_has_its_own_header_fields() {
         (Some("session"), Some("y"), None)
     );
     assert!(second.content_type().is_some_and(|media| media.is("text", "plain")));
+}
+
+#[test]
+fn a_part_says_what_it_is_for_and_how_it_is_encoded() {
+    let parts = parts(
+        &body(
+            "--b|Content-Disposition: signal;handling=required|Content-Transfer-Encoding: base64||eA==|\
+             --b|Content-Disposition: (||x|--b|Content-Transfer-Encoding: Binary||y|--b--",
+        ),
+        "b",
+        &Limits::default(),
+    )
+    .unwrap();
+    let [first, second, third] = &parts[..] else { panic!("{parts:?}") };
+    let disposition = first.content_disposition().unwrap();
+    assert_eq!(
+        (disposition.kind, disposition.is_required(), disposition.is_optional()),
+        ("signal", true, false)
+    );
+    assert_eq!((second.content_disposition(), third.content_disposition()), (None, None));
+    assert_eq!([first, second, third].map(Part::is_encoded), [true, false, false]);
 }
 
 fn offer_in(content_type: &str, text: &str, limits: &Limits) -> Result<Option<Bytes>, MultipartError> {
