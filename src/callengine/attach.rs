@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,10 @@ const OUTBOX_REQUESTS_MAX: usize = 4096;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// How often the engine says something when it has nothing to say. Half of the service's patience.
 const PING_EVERY: Duration = Duration::from_secs(5);
+
+/// How long an acknowledgement waits for a command to go with. One by itself costs the service as much as a command, and
+/// nobody waits for it.
+const ACK_WITHIN: Duration = Duration::from_millis(100);
 
 /// Why the engine could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +101,7 @@ async fn attend(
     };
     let trunk = (!settings.trunk.is_empty()).then(|| settings.trunk.clone());
     let attachment =
-        Attachment { calls: Calls::new(trunk), outbox, timers: DelayQueue::new(), through: None };
+        Attachment { calls: Calls::new(trunk), outbox, timers: DelayQueue::new(), unacknowledged: None };
     attachment.serve(items, opened).await
 }
 
@@ -112,7 +117,8 @@ struct Attachment {
     calls: Calls,
     outbox: mpsc::Sender<Message>,
     timers: DelayQueue<String>,
-    through: Option<Cursor>,
+    /// What is dealt with and not acknowledged, and when it is at the latest.
+    unacknowledged: Option<(Cursor, Instant)>,
 }
 
 impl Attachment {
@@ -126,6 +132,12 @@ impl Attachment {
                     Ok(None) => return StreamEnd::Closed,
                     Err(status) => return status.into(),
                 },
+                () = acknowledgement_due(&self.unacknowledged) => {
+                    if self.acknowledge().await.is_err() {
+                        return StreamEnd::Closed;
+                    }
+                    continue;
+                }
                 Some(expired) = self.timers.next() => self.calls.on_timer(expired.get_ref()),
                 _ = ping.tick() => {
                     if self.outbox.send(Message::Ping(Ping {})).await.is_err() {
@@ -146,7 +158,13 @@ impl Attachment {
             match item {
                 Some(Item::Event(event)) => {
                     steps.append(&mut self.calls.on_event(&event));
-                    self.through = event.cursor;
+                    if let Some(cursor) = event.cursor {
+                        let by = self
+                            .unacknowledged
+                            .take()
+                            .map_or_else(|| Instant::now() + ACK_WITHIN, |(_, by)| by);
+                        self.unacknowledged = Some((cursor, by));
+                    }
                 }
                 Some(Item::CommandResult(result)) => {
                     let (mut again, told) = self.calls.on_result(&result);
@@ -169,17 +187,33 @@ impl Attachment {
 
     /// Sends the commands, then acknowledges what led to them: events are never acknowledged before they are acted on.
     async fn carry_out(&mut self, steps: Vec<Step>) -> Result<(), mpsc::error::SendError<Message>> {
+        let mut sent = false;
         for step in steps {
             match step {
-                Step::Send(command) => self.outbox.send(Message::Command(*command)).await?,
+                Step::Send(command) => {
+                    self.outbox.send(Message::Command(*command)).await?;
+                    sent = true;
+                }
                 Step::Wait(session, pause) => {
                     self.timers.insert(session, pause);
                 }
             }
         }
-        match self.through.take() {
-            Some(through) => self.outbox.send(Message::Ack(Ack { through: Some(through) })).await,
+        if sent { self.acknowledge().await } else { Ok(()) }
+    }
+
+    async fn acknowledge(&mut self) -> Result<(), mpsc::error::SendError<Message>> {
+        match self.unacknowledged.take() {
+            Some((through, _)) => self.outbox.send(Message::Ack(Ack { through: Some(through) })).await,
             None => Ok(()),
         }
+    }
+}
+
+/// Done when an acknowledgement is due; never while there is none.
+async fn acknowledgement_due(unacknowledged: &Option<(Cursor, Instant)>) {
+    match unacknowledged {
+        Some((_, by)) => tokio::time::sleep_until(*by).await,
+        None => std::future::pending().await,
     }
 }

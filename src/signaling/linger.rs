@@ -3,7 +3,7 @@
 //! A message to an engine or to media costs both sides far more than what is in it: a system call here, a wake-up there.
 //! What somebody waits for (an incoming call, a description) goes out at once, and takes along what waits. What nobody
 //! waits for (a result, a call's end) goes out at once, too, while there is little of it; when there is more, it
-//! waits up to [`LINGER`] for company.
+//! waits up to [`LINGER`] for company. All that waits goes at the same instants, so that a thread wakes once for it.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ impl Linger {
             self.waits = false;
             return Go::Now;
         }
-        if std::mem::replace(&mut self.waits, true) { Go::Along } else { Go::At(now + LINGER) }
+        if std::mem::replace(&mut self.waits, true) { Go::Along } else { Go::At(next_departure(now)) }
     }
 
     fn may_go_alone(&mut self, now: Instant) -> bool {
@@ -87,6 +87,12 @@ impl Linger {
     pub const fn due(&mut self) -> bool {
         std::mem::replace(&mut self.waits, false)
     }
+}
+
+/// The next multiple of [`LINGER`].
+fn next_departure(now: Instant) -> Instant {
+    let every = LINGER.as_nanos() as u64;
+    Instant::from_nanos((now.as_nanos() / every + 1).saturating_mul(every))
 }
 
 #[cfg(test)]
@@ -117,17 +123,17 @@ mod tests {
     #[test]
     fn what_comes_often_waits_together() {
         let mut linger = busy();
-        assert_eq!(linger.go(Urgency::Soon, millis(1)), Go::At(millis(6)));
+        assert_eq!(linger.go(Urgency::Soon, millis(1)), Go::At(millis(5)));
         assert_eq!(linger.go(Urgency::Soon, millis(2)), Go::Along);
         assert!(linger.due());
         assert!(!linger.due(), "nothing waits any more");
-        assert_eq!(linger.go(Urgency::Soon, millis(7)), Go::At(millis(12)));
+        assert_eq!(linger.go(Urgency::Soon, millis(7)), Go::At(millis(10)));
     }
 
     #[test]
     fn what_somebody_waits_for_takes_the_others_along() {
         let mut linger = busy();
-        assert_eq!(linger.go(Urgency::Soon, millis(1)), Go::At(millis(6)));
+        assert_eq!(linger.go(Urgency::Soon, millis(1)), Go::At(millis(5)));
         assert_eq!(linger.go(Urgency::Now, millis(2)), Go::Now);
         assert!(!linger.due());
         linger.go(Urgency::Soon, millis(3));

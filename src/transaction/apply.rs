@@ -1,13 +1,25 @@
 //! Stepping a transaction's machine and doing what the step says: send, tell, count, move timers, bury.
 
+use std::time::Duration;
+
 use super::event::{ClientError, Output, ServerError, TransactionEvent};
 use super::layer::Transactions;
 use super::machine::{Input, Machine};
 use super::slots::Transaction;
 use super::step::{Change, Effects, Tell};
 use super::timer::Timer;
-use crate::ground::Now;
+use crate::ground::{Instant, Now};
 use crate::sip::StatusCode;
+
+/// Transactions that only wait to be forgotten go at common instants: forgetting each in its own wake-up would cost
+/// more than the rest of its life.
+const FORGETTING_EVERY: Duration = Duration::from_millis(100);
+
+/// The next such instant at or after `at`.
+fn together(at: Instant) -> Instant {
+    let every = FORGETTING_EVERY.as_nanos() as u64;
+    Instant::from_nanos(at.as_nanos().div_ceil(every).saturating_mul(every))
+}
 
 impl Transactions {
     /// Puts a new transaction in, with what its first step wants done.
@@ -76,7 +88,9 @@ impl Transactions {
                 self.wheel.remove(handle);
             }
             if let Change::Set(timer, after) = change {
-                *running = Some(self.wheel.insert((index, timer), now.mono + after));
+                let at = now.mono + after;
+                let at = if timer.only_forgets() { together(at) } else { at };
+                *running = Some(self.wheel.insert((index, timer), at));
             }
         }
     }

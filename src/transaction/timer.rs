@@ -45,6 +45,12 @@ impl Timer {
     pub const fn is_retransmission(self) -> bool {
         matches!(self, Self::A | Self::E | Self::G)
     }
+
+    /// Whether at its end a transaction that has done its work is merely forgotten.
+    #[must_use]
+    pub const fn only_forgets(self) -> bool {
+        matches!(self, Self::D | Self::I | Self::J | Self::K | Self::L | Self::M)
+    }
 }
 
 /// Durations on one kind of transport.

@@ -68,8 +68,14 @@ impl ControlReplies {
         }
     }
 
-    /// Takes all requests that are there.
+    /// Takes all requests that are there. The workers are woken when they have all of them.
     fn take_requests(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
+        let taken = self.queue_requests(cx);
+        self.service.node().ring();
+        taken
+    }
+
+    fn queue_requests(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
         while !self.requests_ended && self.in_flight < IN_FLIGHT_MAX {
             match Pin::new(&mut self.requests).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => {
@@ -95,7 +101,7 @@ impl ControlReplies {
                 self.in_flight += 1;
                 let reply_to = ReplyTo::Stream { stream: open.stream, id };
                 match operation.ok_or_else(no_operation).and_then(convert::operation) {
-                    Ok(operation) => self.service.node().dispatch(&open.owner, reply_to, operation),
+                    Ok(operation) => self.service.node().queue(&open.owner, reply_to, operation),
                     Err(failure) => answer(&open.owner, reply_to, Err(failure)),
                 }
                 return Ok(());

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -16,6 +17,8 @@ pub const COMMANDS_MAX: usize = 16_384;
 #[derive(Debug)]
 pub struct Inbox {
     queue: Mutex<Queue>,
+    /// The worker may be asleep and has not been rung for what waits.
+    unrung: AtomicBool,
     doorbell: OwnedFd,
 }
 
@@ -33,7 +36,7 @@ impl Inbox {
     /// When the system has no eventfd left.
     pub fn new() -> io::Result<Self> {
         let doorbell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { queue: Mutex::default(), doorbell })
+        Ok(Self { queue: Mutex::default(), unrung: AtomicBool::new(false), doorbell })
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -46,35 +49,42 @@ impl Inbox {
         self.doorbell.as_fd()
     }
 
-    /// Puts a command in, and rings if the worker may be asleep.
+    /// Puts a command in. The worker hears of it with [`ring`](Self::ring), so that one that is woken finds all that was
+    /// asked together.
     ///
     /// # Errors
     /// When it is full or the worker has ended: the command comes back.
     pub fn push(&self, command: Command) -> Result<(), Command> {
-        let queue = self.queue();
+        let mut queue = self.queue();
         if queue.closed || queue.commands.len() >= COMMANDS_MAX {
             return Err(command);
         }
-        self.put(queue, command);
+        self.put(&mut queue, command);
         Ok(())
     }
 
     /// Puts a command in that must not be lost: what a worker itself has begun. There are few of these: one for each
-    /// endpoint that moves and each file that is read. A worker that has ended drops it.
+    /// endpoint that moves and each file that is read. A worker that has ended drops it. It is rung at once.
     pub fn push_always(&self, command: Command) {
-        let queue = self.queue();
+        let mut queue = self.queue();
         if !queue.closed {
-            self.put(queue, command);
+            self.put(&mut queue, command);
+        }
+        drop(queue);
+        self.ring();
+    }
+
+    fn put(&self, queue: &mut Queue, command: Command) {
+        queue.commands.push_back(command);
+        // Whoever finds it empty has it rung; the others need not, since the worker takes all at once.
+        if queue.commands.len() == 1 {
+            self.unrung.store(true, Ordering::Release);
         }
     }
 
-    fn put(&self, mut queue: MutexGuard<'_, Queue>, command: Command) {
-        queue.commands.push_back(command);
-        let was_empty = queue.commands.len() == 1;
-        // Rung without the lock: on the same processor the worker would run at once, find it taken, and sleep again.
-        drop(queue);
-        // Whoever finds it empty rings; the others need not, since the worker takes all at once.
-        if was_empty {
+    /// Wakes the worker for what was put in, unless it was woken already.
+    pub fn ring(&self) {
+        if self.unrung.swap(false, Ordering::AcqRel) {
             let _ = rustix::io::write(&self.doorbell, &1_u64.to_ne_bytes());
         }
     }
@@ -82,7 +92,9 @@ impl Inbox {
     /// Takes all commands, in order, into `into`, which is empty; the doorbell falls silent.
     pub fn take(&self, into: &mut VecDeque<Command>) {
         let _ = rustix::io::read(&self.doorbell, &mut [0; 8]);
-        std::mem::swap(&mut self.queue().commands, into);
+        let mut queue = self.queue();
+        self.unrung.store(false, Ordering::Release);
+        std::mem::swap(&mut queue.commands, into);
     }
 
     /// Whether the worker has ended.

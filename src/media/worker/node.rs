@@ -107,6 +107,17 @@ impl Node {
 
     /// Sends an operation to the worker that serves it. The reply comes by `reply_to`, also a refusal.
     pub fn dispatch(&self, owner: &Arc<Owner>, reply_to: ReplyTo, operation: Operation) {
+        self.queue(owner, reply_to, operation);
+        self.ring();
+    }
+
+    /// Wakes the workers that have something [queued](Self::queue).
+    pub fn ring(&self) {
+        self.workers.iter().for_each(|worker| worker.inbox.ring());
+    }
+
+    /// As [`dispatch`](Self::dispatch); the worker hears of it with [`ring`](Self::ring).
+    pub fn queue(&self, owner: &Arc<Owner>, reply_to: ReplyTo, operation: Operation) {
         let serve = Box::new(Serve { owner: Arc::clone(owner), reply_to, operation });
         let refused = if self.has_places() { self.place(serve) } else { self.send(0, serve) };
         if let Err((serve, failure)) = refused {

@@ -70,6 +70,9 @@ impl Bridges {
             return Err(Refusal::Full(Bound::Bridges));
         }
         let reply = self.media.create_bridge(&new.id, new.mode)?;
+        if members.is_empty() {
+            self.media.hurry();
+        }
         let id = new.id.clone();
         let mut record = Record::new(new);
         members.iter().for_each(|member| record.name(member));
@@ -86,6 +89,7 @@ impl Bridges {
             return Err(Refusal::BridgeNotFound(bridge.clone()));
         }
         self.media.destroy_bridge(bridge);
+        self.media.hurry();
         Ok(())
     }
 
@@ -97,6 +101,7 @@ impl Bridges {
         // It may be over already: media was lost, or its members left.
         if over && table.0.remove(bridge).is_some() {
             self.media.destroy_bridge(bridge);
+            self.media.hurry();
         }
         over
     }
@@ -139,7 +144,7 @@ impl Bridges {
         }
     }
 
-    /// A session went out. Saying so twice does no harm.
+    /// A session went out. Saying so twice does no harm. Its shard [sends](MediaLink::flush) what media is told.
     pub fn left(&self, bridge: &BridgeId, session: &SessionId) {
         let mut table = self.table();
         if table.leave(bridge, session) == Left::BridgeOver {
@@ -152,6 +157,7 @@ impl Bridges {
         let mut table = self.table();
         if table.not_joined(bridge, session) == Left::BridgeOver {
             self.media.destroy_bridge(bridge);
+            self.media.hurry();
         }
     }
 
@@ -161,6 +167,7 @@ impl Bridges {
         for bridge in over {
             self.media.destroy_bridge(&bridge);
         }
+        self.media.hurry();
     }
 
     /// Media lost all bridges.

@@ -109,7 +109,8 @@ impl MediaLink {
         }
     }
 
-    /// Asks for a bridge. The reply comes by the receiver; one that is dropped says that the service went away.
+    /// Asks for a bridge. The reply comes by the receiver; one that is dropped says that the service went away. It is sent
+    /// with what a shard asks next, at the latest by [`hurry`](Self::hurry).
     ///
     /// # Errors
     /// As for [`ask`](Self::ask).
@@ -121,16 +122,22 @@ impl MediaLink {
         let (reply, receiver) = oneshot::channel();
         let operation = request::create_bridge(bridge.to_string(), mode);
         self.pending().push(operation, || Waiting::Bridge(reply))?;
-        self.stream_waker.wake();
+        self.unflushed.store(true, Ordering::Release);
         Ok(receiver)
     }
 
-    /// Has a bridge ended. A service that is away loses it, or learns of it when it is back.
+    /// Has a bridge ended. A service that is away loses it, or learns of it when it is back. It is sent as a bridge's making
+    /// is.
     pub fn destroy_bridge(&self, bridge: &BridgeId) {
         let operation = Operation::DestroyBridge(proto::DestroyBridge { bridge_id: bridge.to_string() });
         if self.pending().push(operation, || Waiting::Nobody).is_ok() {
-            self.stream_waker.wake();
+            self.unflushed.store(true, Ordering::Release);
         }
+    }
+
+    /// Sends what was asked, now.
+    pub fn hurry(&self) {
+        self.wake_stream();
     }
 
     /// Sends what was asked since the last time: now, if somebody waits for some of it (a caller for a description) or
