@@ -112,11 +112,12 @@ pub const fn needs_media(column: usize) -> bool {
     column >= FIRST_ON_MEDIA
 }
 
-/// The verbs that are legal in a phase.
+/// The verbs that are legal in a phase, for a session that has negotiated media or has not.
 #[must_use]
-pub fn legal(phase: Phase) -> Vec<&'static str> {
-    let row = &MATRIX[phase as usize].1;
-    VERBS.iter().zip(row).filter(|(_, legality)| **legality == Y).map(|(verb, _)| *verb).collect()
+pub fn legal(phase: Phase, has_media: bool) -> Vec<&'static str> {
+    let row = MATRIX[phase as usize].1.into_iter().enumerate();
+    let legal = row.filter(|&(column, legality)| legality == Y && (has_media || !needs_media(column)));
+    legal.map(|(column, _)| VERBS[column]).collect()
 }
 
 #[cfg(test)]
@@ -142,9 +143,15 @@ mod tests {
     #[test]
     fn what_is_legal_can_be_told() {
         assert_eq!(
-            legal(Phase::Alerting),
+            legal(Phase::Alerting, false),
             ["Ring", "EarlyMedia", "Answer", "Reject", "Redirect", "Terminate"]
         );
-        assert!(legal(Phase::Over).is_empty());
+        assert!(legal(Phase::Over, true).is_empty());
+    }
+
+    #[test]
+    fn verbs_on_media_are_told_as_legal_once_there_is_media() {
+        assert_eq!(legal(Phase::Calling, false), ["Terminate"]);
+        assert_eq!(legal(Phase::Calling, true)[..3], ["Terminate", "Mute", "SendDtmf"]);
     }
 }

@@ -183,7 +183,7 @@ impl Session {
         CommandError::WrongState {
             state: self.public_state(),
             operation: matrix::VERBS[column],
-            legal: matrix::legal(self.phase()),
+            legal: matrix::legal(self.phase(), self.media.is_some()),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::super::matrix::{Legality, VERBS, column, legal, legality, needs_media};
 use super::*;
 use crate::session::command::CommandError;
+use crate::session::event::SessionState;
 
 #[test]
 fn the_machine_does_in_every_phase_what_the_matrix_says_of_every_verb() {
@@ -37,8 +38,9 @@ fn check(phase: Phase, name: &str) {
             _ => panic!("{place}"),
         },
         Legality::Wrong => {
-            let expected =
-                CommandError::WrongState { state: before.0, operation: VERBS[column], legal: legal(phase) };
+            let legal = legal(phase, has_media);
+            assert!(has_media || !legal.contains(&"Mute"), "{place}");
+            let expected = CommandError::WrongState { state: before.0, operation: VERBS[column], legal };
             assert_eq!(result, Err(expected), "{place}");
         }
     }
@@ -72,5 +74,13 @@ fn arguments_outside_their_range_are_refused() {
         let mut bench = Bench::at(Phase::Incoming);
         assert!(matches!(bench.command(verb), Err(CommandError::BadArgument(_))));
         assert_eq!(bench.said(), "");
+    }
+}
+
+#[test]
+fn why_a_session_ends_is_seen_in_the_last_state_that_can_be_asked_for() {
+    for phase in Phase::ALL {
+        let view = Bench::at(phase).session.view();
+        assert_eq!(view.end_cause.is_some(), view.state == SessionState::Terminating, "{phase}");
     }
 }
