@@ -10,49 +10,64 @@ use super::counters::Counters;
 use super::error::LegIntentError;
 use super::settings::{FIELDS_BYTES_MAX, FIELDS_MAX};
 
-/// Whether a header field is the floor's own: it is written from what is known here, never taken from a session, and
+/// The header fields that are the floor's own: they are written from what is known here, never taken from a session, and
 /// never handed up. All others pass.
+pub const OWNED: [HeaderName; 31] = {
+    use HeaderName as H;
+    [
+        H::Via,
+        H::From,
+        H::To,
+        H::CallId,
+        H::CSeq,
+        H::Contact,
+        H::MaxForwards,
+        H::Route,
+        H::RecordRoute,
+        H::ContentLength,
+        H::ContentType,
+        H::ContentEncoding,
+        H::ContentDisposition,
+        H::MimeVersion,
+        H::Allow,
+        H::Supported,
+        H::Require,
+        H::ProxyRequire,
+        H::Unsupported,
+        H::Accept,
+        H::AcceptEncoding,
+        H::Expires,
+        H::RetryAfter,
+        H::RSeq,
+        H::RAck,
+        H::SessionExpires,
+        H::MinSe,
+        H::Replaces,
+        H::Timestamp,
+        H::Authorization,
+        H::ProxyAuthorization,
+    ]
+};
+
+/// Whether a name is one of [`OWNED`], by the name's number.
+static IS_OWNED: [bool; HeaderName::KNOWN.len() + 1] = {
+    let mut table = [false; HeaderName::KNOWN.len() + 1];
+    let mut i = 0;
+    while i < OWNED.len() {
+        table[OWNED[i] as usize] = true;
+        i += 1;
+    }
+    table
+};
+
+/// Whether a header field is one of [`OWNED`].
 #[must_use]
 pub fn is_owned(name: &str) -> bool {
     owned(HeaderName::parse(name))
 }
 
-const fn owned(name: HeaderName) -> bool {
-    use HeaderName as H;
-    matches!(
-        name,
-        H::Via
-            | H::From
-            | H::To
-            | H::CallId
-            | H::CSeq
-            | H::Contact
-            | H::MaxForwards
-            | H::Route
-            | H::RecordRoute
-            | H::ContentLength
-            | H::ContentType
-            | H::ContentEncoding
-            | H::ContentDisposition
-            | H::MimeVersion
-            | H::Allow
-            | H::Supported
-            | H::Require
-            | H::ProxyRequire
-            | H::Unsupported
-            | H::Accept
-            | H::AcceptEncoding
-            | H::Expires
-            | H::RetryAfter
-            | H::RSeq
-            | H::RAck
-            | H::SessionExpires
-            | H::MinSe
-            | H::Replaces
-            | H::Timestamp
-            | H::Authorization
-            | H::ProxyAuthorization
-    )
+fn owned(name: HeaderName) -> bool {
+    IS_OWNED[name as usize]
 }
 
 /// Checks what a session gives along.

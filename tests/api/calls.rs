@@ -1,5 +1,6 @@
 //! Whole calls: the real shard, SIP over UDP on loopback, a stub for media.
 
+use callplane::media::MediaSettings;
 use callplane::proto::session::v1 as proto;
 use callplane::proto::session::v1::command::Verb;
 use callplane::proto::session::v1::event::Payload;
@@ -183,4 +184,34 @@ async fn hang_up(phone: &Phone) {
     let bye = phone.receive().await;
     assert!(bye.is("BYE"), "{}", bye.text);
     phone.ok(&bye).await;
+}
+
+#[tokio::test]
+async fn a_caller_that_offers_no_codec_of_the_engine_s_choice_gets_488() {
+    let media = MediaSettings { rtp_port_min: 41_000, rtp_port_max: 41_099, ..MediaSettings::default() };
+    let media = callplane::media::service::start(&media).unwrap_or_else(|error| panic!("{error}"));
+    let connection = MediaConnection::in_process(media.service.server());
+    let node = signaling::start(&settings(), connection, false).unwrap_or_else(|error| panic!("{error}"));
+    until("media", || node.is_ready()).await;
+    let mut owner = engine(&node, "e").await;
+    let phone = Phone::new(node.sip_address(0).expect("a listener"), "codecs@test").await;
+    phone.invite("echo").await;
+    let (event, ()) = owner.until(|payload| matches!(payload, Payload::IncomingCall(_)).then_some(())).await;
+    let pcma = proto::MediaPreferences { codecs: vec!["PCMA".into()], ..Default::default() };
+    owner
+        .command(Verb::AnswerSession(proto::AnswerSessionRequest {
+            session_id: event.session_id,
+            media: Some(pcma),
+            ..Default::default()
+        }))
+        .await;
+    assert_eq!(owner.result().await.status.expect("a status").code, 0);
+    assert_eq!(phone.final_response().await.status(), 488, "the phone speaks PCMU alone");
+    let ended = |payload: &Payload| match payload {
+        Payload::SessionEnded(ended) => Some(ended.cause()),
+        _ => None,
+    };
+    assert_eq!(owner.until(ended).await.1, proto::EndCause::MediaFailure);
+    node.shutdown().await;
+    media.shutdown();
 }

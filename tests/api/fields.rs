@@ -72,7 +72,7 @@ async fn each_bad_field_is_named() {
             Verb::AnswerSession(proto::AnswerSessionRequest {
                 session_id: s(),
                 media: Some(proto::MediaPreferences {
-                    codecs: vec!["PCMU".into(), "PC MU".into()],
+                    codecs: ["PCMU", "PC MU", "pcma/8000", "G729", "PCMU/16000"].map(String::from).to_vec(),
                     codecs_from_session_id: "a b".into(),
                 }),
                 limits: Some(proto::CallLimits {
@@ -83,6 +83,8 @@ async fn each_bad_field_is_named() {
             }),
             vec![
                 "media.codecs[1]",
+                "media.codecs[3]",
+                "media.codecs[4]",
                 "media.codecs_from_session_id",
                 "limits.ring_timeout",
                 "limits.max_duration",

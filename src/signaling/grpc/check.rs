@@ -22,6 +22,9 @@ const BODY_BYTES_MAX: usize = 16 << 10;
 /// Codecs that a preference takes.
 const CODECS_MAX: usize = 16;
 
+/// The codecs that media has, by encoding name and RTP clock in hertz.
+const CODECS: [(&str, &str); 2] = [("PCMU", "8000"), ("PCMA", "8000")];
+
 /// Bytes of a URI, a display name or a reason phrase.
 const TEXT_BYTES_MAX: usize = 1_024;
 
@@ -208,11 +211,8 @@ impl Check {
             self.bad("media.codecs", format!("are more than {CODECS_MAX}"));
         }
         for (index, codec) in media.codecs.iter().enumerate() {
-            if codec.is_empty()
-                || codec.len() > 64
-                || !codec.bytes().all(|byte| is_token(byte) || byte == b'/')
-            {
-                self.bad(format!("media.codecs[{index}]"), "is no encoding name");
+            if !is_codec(codec) {
+                self.bad(format!("media.codecs[{index}]"), "is no codec that is served");
             }
         }
         let codecs_from =
@@ -228,6 +228,16 @@ impl Check {
             max_duration: self.duration("limits.max_duration", limits.max_duration, second..=Duration::MAX),
         }
     }
+}
+
+/// Whether media has this codec: `PCMU`, or `PCMU/8000`.
+fn is_codec(text: &str) -> bool {
+    let (name, clock) = match text.split_once('/') {
+        Some((name, clock)) => (name, Some(clock)),
+        None => (text, None),
+    };
+    let mut served = CODECS.iter();
+    served.any(|(served, rate)| name.eq_ignore_ascii_case(served) && clock.is_none_or(|clock| clock == *rate))
 }
 
 /// Whether a byte may stand in a token (RFC 3261 §25.1).
@@ -247,3 +257,6 @@ fn has_scheme(uri: &str) -> bool {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(tail) && !rest.is_empty()
     })
 }
+
+#[cfg(test)]
+mod tests;
