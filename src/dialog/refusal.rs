@@ -1,12 +1,12 @@
 //! Requests that are refused before anybody is asked: RFC 3261 §8.2.1 to §8.2.3 and §12.2.2.
 
-use crate::ground::HeaderField;
+use crate::ground::{HeaderField, Mismatch};
 use crate::sip::{
-    BuildError, HeaderName, Method, Request, Response, ResponseBuilder, Scheme, StatusCode, Token,
+    BuildError, HeaderName, Method, Request, Response, ResponseBuilder, Scheme, StatusCode, Token, quote,
 };
 
 use super::counters::Counters;
-use super::settings::DialogSettings;
+use super::settings::{DialogSettings, Listener};
 
 /// What we do in a dialog: Allow.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE";
@@ -79,6 +79,13 @@ pub(super) fn signed<'a>(
         builder = builder.header(HeaderName::Server, &settings.product);
     }
     fields.iter().fold(builder, |builder, field| builder.header_named(&field.name, &field.value))
+}
+
+/// The Warning that says what of a description does not fit (RFC 3261 §20.43). The warn-agent is the listener that the
+/// peer knows us by.
+pub(super) fn warning(listener: Option<&Listener>, mismatch: Mismatch) -> String {
+    let agent = listener.map_or_else(|| "callplane".to_owned(), |at| format!("{}:{}", at.host, at.port));
+    format!("{} {agent} {}", mismatch.warn_code(), quote(mismatch.text()))
 }
 
 /// RFC 3261 §8.2.2.3: whatever the peer requires must be known. CANCEL and ACK never come here.

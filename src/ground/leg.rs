@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Description, Flow, HeaderField};
+use super::{Body, Description, Flow, HeaderField, Mismatch};
 
 /// One leg of one shard. Never used twice in a shard's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -85,6 +85,8 @@ pub enum LegIntent {
         contacts: Vec<String>,
         /// Retry-After, seconds.
         retry_after: Option<u32>,
+        /// What does not fit in the peer's description, for a Warning (RFC 3261 §20.43).
+        mismatch: Option<Mismatch>,
         /// More header fields.
         fields: Vec<HeaderField>,
         /// A body.
@@ -111,6 +113,8 @@ pub enum LegIntent {
         status: u16,
         /// Retry-After, seconds.
         retry_after: Option<u32>,
+        /// What does not fit in the peer's description, for a Warning.
+        mismatch: Option<Mismatch>,
     },
     /// Send INFO or MESSAGE in the dialog.
     Request {

@@ -6,6 +6,7 @@ mod flow;
 pub mod hash;
 mod id;
 pub mod leg;
+mod mismatch;
 mod placement;
 mod random;
 mod text;
@@ -14,6 +15,7 @@ pub mod timer;
 
 pub use flow::{ConnectionId, Flow, ListenerId, Transport};
 pub use id::{BridgeId, ID_BYTES_MAX, IdError, PlaybackId, SessionId};
+pub use mismatch::Mismatch;
 pub use placement::Placement;
 pub use random::Random;
 pub use text::{Body, Description, HeaderField};

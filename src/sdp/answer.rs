@@ -1,7 +1,7 @@
 //! Answering an offer (RFC 3264 §6, §8).
 
 use bytes::Bytes;
-use sdp_types::Session;
+use sdp_types::{Media, Session};
 
 use super::audio_line::AudioLine;
 use super::negotiated::next_description;
@@ -11,6 +11,7 @@ use super::{
     RemotePlace, SdpError, Stream,
 };
 use crate::codec::{Codec, Encoding};
+use crate::ground::Mismatch;
 
 /// The highest telephone event that is spoken here: 16, flash (RFC 4733 §7.1.1).
 pub(super) const HIGHEST_EVENT: u8 = 16;
@@ -45,18 +46,11 @@ pub fn make_answer(
     let session = description.session();
     check_line_count(session, settled)?;
     let settled_line = settled.and_then(|settled| settled.audio_line);
-    let accepted = settled_line
-        .and_then(|index| Accepted::at(index, session, local, intent).transpose())
-        .or_else(|| {
-            (0..session.medias.len())
-                .find_map(|index| Accepted::at(index, session, local, intent).transpose())
-        })
-        .transpose()?;
-    if accepted.is_none() {
+    let (accepted, mismatch) = choose(session, settled_line, local, intent)?;
+    if let (None, Some(mismatch)) = (&accepted, mismatch) {
         let disabled = |index: usize| session.medias.get(index).is_some_and(|media| media.port == 0);
-        let all_disabled = session.medias.iter().all(|media| media.port == 0);
-        if !all_disabled && !settled_line.is_some_and(disabled) {
-            return Err(SdpError::NothingAcceptable);
+        if !settled_line.is_some_and(disabled) {
+            return Err(SdpError::NothingAcceptable(mismatch));
         }
     }
     let audio_line = accepted.as_ref().map(|accepted| accepted.index).or(settled_line);
@@ -76,6 +70,24 @@ pub fn make_answer(
     Ok(Answer { sdp, negotiated })
 }
 
+/// The line that is taken, the settled one before all others; and why those before it are not, if any is live.
+fn choose<'a>(
+    session: &'a Session,
+    settled_line: Option<usize>,
+    local: &LocalMedia,
+    intent: Intent,
+) -> Result<(Option<Accepted<'a>>, Option<Mismatch>), SdpError> {
+    let mut mismatch = None;
+    for index in settled_line.into_iter().chain(0..session.medias.len()) {
+        let Some(media) = session.medias.get(index).filter(|media| media.port != 0) else { continue };
+        match Accepted::at(index, session, media, local, intent)? {
+            Ok(accepted) => return Ok((Some(accepted), mismatch)),
+            Err(why) => mismatch = mismatch.max(Some(why)),
+        }
+    }
+    Ok((None, mismatch))
+}
+
 /// The number of m-lines never shrinks (RFC 3264 §8).
 fn check_line_count(session: &Session, settled: Option<&Negotiated>) -> Result<(), SdpError> {
     let established = settled.map_or(0, |settled| settled.line_count);
@@ -91,19 +103,28 @@ struct Accepted<'a> {
 }
 
 impl<'a> Accepted<'a> {
-    /// Accepts the line at `index` if it is live, audio over plain RTP to a place we may send to, with a codec that
-    /// we speak.
+    /// Accepts the line at `index` if it is audio over plain RTP with a codec that we speak, to a place that we may and
+    /// can send to; else says why not.
     fn at(
         index: usize,
         session: &'a Session,
+        media: &'a Media,
         local: &LocalMedia,
         intent: Intent,
-    ) -> Result<Option<Self>, SdpError> {
-        let Some(media) = session.medias.get(index).filter(|media| media.port != 0) else { return Ok(None) };
-        let Some(line) = AudioLine::read(session, media) else { return Ok(None) };
+    ) -> Result<Result<Self, Mismatch>, SdpError> {
+        let line = match AudioLine::read(session, media) {
+            Ok(line) => line,
+            Err(mismatch) => return Ok(Err(mismatch)),
+        };
         let formats = common_formats(&line, local, intent.order);
-        let Some(&(chosen, _)) = formats.first() else { return Ok(None) };
-        let Some(remote) = line.place()? else { return Ok(None) };
+        let Some(&(chosen, _)) = formats.first() else { return Ok(Err(Mismatch::MediaFormat)) };
+        let remote = match line.place()? {
+            Ok(RemotePlace::At(peer)) if peer.is_ipv4() != local.address.is_ipv4() => {
+                return Ok(Err(Mismatch::AddressFormat));
+            }
+            Ok(remote) => remote,
+            Err(mismatch) => return Ok(Err(mismatch)),
+        };
         let events = local.telephone_events.then(|| common_events(&line, chosen)).flatten();
         let peer_direction = line.direction(&remote);
         let audio = Audio {
@@ -114,7 +135,7 @@ impl<'a> Accepted<'a> {
             formats,
         };
         let stream = stream(&audio, remote, peer_direction);
-        Ok(Some(Self { index, audio, stream }))
+        Ok(Ok(Self { index, audio, stream }))
     }
 }
 

@@ -6,11 +6,10 @@ use sdp_types::{Attribute, Connection, Media, NetType, Session};
 
 use super::{Direction, RemotePlace, SdpError};
 use crate::codec::{Codec, Encoding};
+use crate::ground::Mismatch;
 
 /// The payload types of an RTP profile: 0–127.
 const PAYLOAD_TYPES: usize = 128;
-/// The longest host name (RFC 1035 §2.3.4), in bytes.
-const HOST_BYTES_MAX: usize = 255;
 
 /// What a payload type is said to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,16 +33,21 @@ pub(super) struct AudioLine<'a> {
 }
 
 impl<'a> AudioLine<'a> {
-    /// Reads an m-line; `None` when it is not audio over RTP/AVP or RTP/AVPF.
-    pub(super) fn read(session: &'a Session, media: &'a Media) -> Option<Self> {
-        let plain_rtp = ["RTP/AVP", "RTP/AVPF"].iter().any(|proto| media.proto.eq_ignore_ascii_case(proto));
-        if !media.media.eq_ignore_ascii_case("audio") || !plain_rtp {
-            return None;
+    /// Reads an m-line.
+    ///
+    /// # Errors
+    /// When it is not audio over RTP/AVP or RTP/AVPF.
+    pub(super) fn read(session: &'a Session, media: &'a Media) -> Result<Self, Mismatch> {
+        if !media.media.eq_ignore_ascii_case("audio") {
+            return Err(Mismatch::MediaType);
+        }
+        if !["RTP/AVP", "RTP/AVPF"].iter().any(|proto| media.proto.eq_ignore_ascii_case(proto)) {
+            return Err(Mismatch::TransportProtocol);
         }
         let mappings = [Mapping::None; PAYLOAD_TYPES];
         let mut line = Self { media, session, mappings, direction: None, ptime_ms: None, maxptime_ms: None };
         media.attributes.iter().for_each(|attribute| line.take(attribute));
-        Some(line)
+        Ok(line)
     }
 
     fn take(&mut self, attribute: &Attribute) {
@@ -102,15 +106,16 @@ impl<'a> AudioLine<'a> {
         let said = self.said_direction();
         match place {
             RemotePlace::Nowhere => Direction::new(said.sends(), false),
-            RemotePlace::At(_) | RemotePlace::Named { .. } => said,
+            RemotePlace::At(_) => said,
         }
     }
 
-    /// Where the speaker wants packets; `None` where none may be sent: another network, multicast, no host name.
+    /// Where the speaker wants packets, or why none can be sent there. A host name is not looked up: who answered
+    /// it would promise to send to a place that it may never find.
     ///
     /// # Errors
     /// When neither the line nor the session has a c-line.
-    pub(super) fn place(&self) -> Result<Option<RemotePlace>, SdpError> {
+    pub(super) fn place(&self) -> Result<Result<RemotePlace, Mismatch>, SdpError> {
         let connection = self.media.connections.first().or(self.session.connection.as_ref());
         let connection = connection.ok_or_else(|| SdpError::Malformed("no c-line".into()))?;
         Ok(place(connection, self.media.port))
@@ -144,20 +149,15 @@ fn milliseconds(value: &str) -> Option<u8> {
     (whole > 0).then(|| u8::try_from(whole).unwrap_or(u8::MAX))
 }
 
-fn place(connection: &Connection, port: u16) -> Option<RemotePlace> {
+fn place(connection: &Connection, port: u16) -> Result<RemotePlace, Mismatch> {
     if connection.nettype != NetType::In {
-        return None;
+        return Err(Mismatch::NetworkProtocol);
     }
-    let host = connection.connection_address.split('/').next()?;
+    let host = connection.connection_address.split('/').next().unwrap_or_default();
     match host.parse::<IpAddr>() {
-        Ok(ip) if ip.is_unspecified() => Some(RemotePlace::Nowhere),
-        Ok(ip) if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) => None,
-        Ok(ip) => Some(RemotePlace::At(SocketAddr::new(ip, port))),
-        Err(_) => {
-            let is_name = host.len() <= HOST_BYTES_MAX
-                && host.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && host.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'.');
-            is_name.then(|| RemotePlace::Named { host: host.into(), port })
-        }
+        Ok(ip) if ip.is_unspecified() => Ok(RemotePlace::Nowhere),
+        Ok(ip) if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) => Err(Mismatch::Multicast),
+        Ok(ip) => Ok(RemotePlace::At(SocketAddr::new(ip, port))),
+        Err(_) => Err(Mismatch::AddressFormat),
     }
 }

@@ -1,5 +1,7 @@
 //! Why a description is refused.
 
+use crate::ground::Mismatch;
+
 use super::{DESCRIPTION_BYTES_MAX, MEDIA_LINES_MAX};
 
 /// Why an offer cannot be answered or an answer not applied. The peer is at fault, except for
@@ -16,8 +18,8 @@ pub enum SdpError {
     #[error("not a session description: {0}")]
     Malformed(String),
     /// A well-formed offer with nothing in it that can be spoken here: to be answered with 488.
-    #[error("nothing in the offer is acceptable")]
-    NothingAcceptable,
+    #[error("nothing in the offer is acceptable: {}", .0.text())]
+    NothingAcceptable(Mismatch),
     /// A re-offer with fewer m-lines than the session has (RFC 3264 §8).
     #[error("an offer with {offered} media lines for a session that has {established}")]
     LinesMissing {

@@ -52,13 +52,6 @@ impl Facts {
 pub enum RemotePlace {
     /// To this address.
     At(SocketAddr),
-    /// To this host, which has to be looked up or learned from what it sends.
-    Named {
-        /// A domain name.
-        host: String,
-        /// The RTP port.
-        port: u16,
-    },
     /// Nowhere: the address is 0.0.0.0 or `::` (the hold of RFC 2543).
     Nowhere,
 }

@@ -108,7 +108,7 @@ fn number_for(numbers: &mut Vec<(u8, Encoding)>, encoding: Encoding, usual: Opti
 /// The payload types of a description's audio line, with their meanings.
 fn meanings(description: &Description<'_>, audio_line: usize) -> Vec<(u8, Encoding)> {
     let session = description.session();
-    let line = session.medias.get(audio_line).and_then(|media| AudioLine::read(session, media));
+    let line = session.medias.get(audio_line).and_then(|media| AudioLine::read(session, media).ok());
     line.map_or_else(Vec::new, |line| line.formats(|_| None).collect())
 }
 
@@ -141,14 +141,14 @@ impl Offer {
         if media.port == 0 {
             return Ok(None);
         }
-        let line = AudioLine::read(session, media).ok_or(OTHER_KIND)?;
+        let line = AudioLine::read(session, media).map_err(|_| OTHER_KIND)?;
         let formats = answered_formats(&self.formats, &line);
         let chosen = formats.first().ok_or(SdpError::AnswerUnfit("none of the codecs offered"))?.codec;
         let event = Encoding::TelephoneEvent { clock_rate_hz: chosen.clock_rate_hz() };
         let telephone_event = paired(&self.formats, &line).find_map(|(encoding, send, receive)| {
             (encoding == event).then_some(EventPayloadTypes { send, receive })
         });
-        let remote = line.place()?.ok_or(SdpError::AnswerUnfit("an address that nothing may be sent to"))?;
+        let remote = line.place()?.map_err(|mismatch| SdpError::AnswerUnfit(mismatch.text()))?;
         let peer_direction = line.direction(&remote);
         Ok(Some(Stream {
             direction: self.direction.against(peer_direction),

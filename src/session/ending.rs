@@ -11,7 +11,7 @@ use super::settings::Refusal;
 use super::state::{Ending, Inbound, Outbound, State, Up};
 use super::{Session, failure};
 use crate::ground::leg::{Farewell, LegIntent};
-use crate::ground::{Body, HeaderField};
+use crate::ground::{Body, HeaderField, Mismatch};
 
 /// How an engine refuses a call.
 #[derive(Debug)]
@@ -19,21 +19,22 @@ pub(super) struct Rejection {
     pub status: u16,
     pub phrase: Option<String>,
     pub retry_after: Option<u32>,
+    pub mismatch: Option<Mismatch>,
     pub fields: Vec<HeaderField>,
     pub body: Option<Body>,
 }
 
 impl Rejection {
     pub fn into_intent(self) -> LegIntent {
-        let Self { status, phrase, retry_after, fields, body } = self;
-        LegIntent::Reject { status, phrase, contacts: Vec::new(), retry_after, fields, body }
+        let Self { status, phrase, retry_after, mismatch, fields, body } = self;
+        LegIntent::Reject { status, phrase, contacts: Vec::new(), retry_after, mismatch, fields, body }
     }
 }
 
 impl From<Refusal> for Rejection {
     fn from(refusal: Refusal) -> Self {
-        let Refusal { status, retry_after } = refusal;
-        Self { status, phrase: None, retry_after, fields: Vec::new(), body: None }
+        let Refusal { status, retry_after, mismatch } = refusal;
+        Self { status, phrase: None, retry_after, mismatch, fields: Vec::new(), body: None }
     }
 }
 
@@ -126,7 +127,7 @@ impl Session {
                 self.hang_up(ended, cx);
             }
             State::Inbound(_) => {
-                let refusal = Refusal { status: 503, retry_after: Some(cx.settings.media_retry_after) };
+                let refusal = Refusal::later(503, cx.settings.media_retry_after);
                 let ended = Ended { phrase: why, ..Ended::with_cause(EndCause::MediaFailure) };
                 self.refuse(ended, refusal, cx);
             }

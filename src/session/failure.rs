@@ -2,7 +2,7 @@
 //!
 //! | media says | an INVITE or re-INVITE is refused with |
 //! |---|---|
-//! | nothing acceptable in the offer, or an answer that does not fit | 488 |
+//! | nothing acceptable in the offer, or an answer that does not fit | 488 with a Warning that says why |
 //! | unreadable description | 400 |
 //! | away, no port, a bound reached | 503 with Retry-After |
 //! | no reply in time | 504 |
@@ -29,16 +29,18 @@ use super::action::MediaFault;
 use super::event::{EndCause, Ended, Outcome};
 use super::media::MediaError;
 use super::settings::{Refusal, SessionSettings};
+use crate::ground::Mismatch;
 use crate::ground::leg::{Farewell, LegFailure};
 
 /// What the peer gets when media could not serve its INVITE or re-INVITE.
 pub(super) fn refusal_for(fault: &MediaFault, settings: &SessionSettings) -> Refusal {
     let MediaFault::Refused(error) = fault else { return Refusal::plain(504) };
     match error {
-        MediaError::NothingAcceptable(_) | MediaError::BadAnswer(_) => Refusal::plain(488),
+        &MediaError::NothingAcceptable(mismatch) => Refusal::unfit(mismatch),
+        MediaError::BadAnswer(_) => Refusal::unfit(Mismatch::Other),
         MediaError::BadDescription(_) => Refusal::plain(400),
         MediaError::Unavailable | MediaError::NoPort | MediaError::Limit(_) => {
-            Refusal { status: 503, retry_after: Some(settings.media_retry_after) }
+            Refusal::later(503, settings.media_retry_after)
         }
         MediaError::NoEndpoint
         | MediaError::NoBridge
@@ -127,20 +129,16 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case(MediaError::NothingAcceptable(String::new()), 488, None)]
-    #[case(MediaError::BadAnswer(String::new()), 488, None)]
-    #[case(MediaError::BadDescription(String::new()), 400, None)]
-    #[case(MediaError::Unavailable, 503, Some(5))]
-    #[case(MediaError::NoPort, 503, Some(5))]
-    #[case(MediaError::Limit(String::new()), 503, Some(5))]
-    #[case(MediaError::Other(String::new()), 500, None)]
-    fn each_refusal_of_media_has_its_status(
-        #[case] error: MediaError,
-        #[case] status: u16,
-        #[case] retry_after: Option<u32>,
-    ) {
+    #[case(MediaError::NothingAcceptable(Mismatch::MediaFormat), Refusal::unfit(Mismatch::MediaFormat))]
+    #[case(MediaError::BadAnswer(String::new()), Refusal::unfit(Mismatch::Other))]
+    #[case(MediaError::BadDescription(String::new()), Refusal::plain(400))]
+    #[case(MediaError::Unavailable, Refusal::later(503, 5))]
+    #[case(MediaError::NoPort, Refusal::later(503, 5))]
+    #[case(MediaError::Limit(String::new()), Refusal::later(503, 5))]
+    #[case(MediaError::Other(String::new()), Refusal::plain(500))]
+    fn each_refusal_of_media_has_its_status(#[case] error: MediaError, #[case] refusal: Refusal) {
         let settings = SessionSettings::default();
-        assert_eq!(refusal_for(&MediaFault::Refused(error), &settings), Refusal { status, retry_after });
+        assert_eq!(refusal_for(&MediaFault::Refused(error), &settings), refusal);
         assert_eq!(refusal_for(&MediaFault::TimedOut, &settings), Refusal::plain(504));
     }
 

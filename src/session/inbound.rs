@@ -174,8 +174,8 @@ impl Session {
         cx: &mut Context<'_>,
     ) {
         let ended = Ended { status, contacts: contacts.clone(), ..Ended::with_cause(EndCause::Redirected) };
-        let intent =
-            LegIntent::Reject { status, phrase: None, contacts, retry_after: None, fields, body: None };
+        let (phrase, retry_after, mismatch, body) = (None, None, None, None);
+        let intent = LegIntent::Reject { status, phrase, contacts, retry_after, mismatch, fields, body };
         self.end(ended, by, Some(intent), cx);
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ground::{BridgeId, Description, PlaybackId, SessionId};
+use crate::ground::{BridgeId, Description, Mismatch, PlaybackId, SessionId};
 
 /// How media may flow, from our side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -234,8 +234,8 @@ pub enum MediaError {
     #[error("a bound of media is reached: {0}")]
     Limit(String),
     /// The offer has nothing that can be accepted: 488.
-    #[error("nothing acceptable in the offer: {0}")]
-    NothingAcceptable(String),
+    #[error("nothing acceptable in the offer: {}", .0.text())]
+    NothingAcceptable(Mismatch),
     /// The description cannot be read: 400.
     #[error("unreadable description: {0}")]
     BadDescription(String),

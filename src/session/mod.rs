@@ -131,7 +131,9 @@ impl Session {
             Verb::EarlyMedia { media, fields } => self.early_media(media, fields, by, cx)?,
             Verb::Answer { media, fields, limits } => self.answer(media, fields, limits, by, cx),
             Verb::Reject { status, phrase, retry_after, fields, body } => {
-                self.reject(ending::Rejection { status, phrase, retry_after, fields, body }, by, cx);
+                let mismatch = None;
+                let rejection = ending::Rejection { status, phrase, retry_after, mismatch, fields, body };
+                self.reject(rejection, by, cx);
             }
             Verb::Redirect { status, contacts, fields } => self.redirect(status, contacts, fields, by, cx),
             Verb::Hold => self.reoffer(event::Operation::Hold, None, by, cx),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ground::Mismatch;
+
 /// What can be set about sessions. Durations are whole or fractional seconds, as `Duration` has them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionSettings {
@@ -44,19 +46,33 @@ pub struct Refusal {
     pub status: u16,
     /// Retry-After, seconds.
     pub retry_after: Option<u32>,
+    /// With 488: what does not fit in the peer's description.
+    pub mismatch: Option<Mismatch>,
 }
 
 impl Refusal {
     /// A refusal without Retry-After.
     #[must_use]
     pub const fn plain(status: u16) -> Self {
-        Self { status, retry_after: None }
+        Self { status, retry_after: None, mismatch: None }
+    }
+
+    /// A refusal that says when to come again, in seconds.
+    #[must_use]
+    pub const fn later(status: u16, retry_after: u32) -> Self {
+        Self { status, retry_after: Some(retry_after), mismatch: None }
+    }
+
+    /// 488: the peer's description cannot be lived with.
+    #[must_use]
+    pub const fn unfit(mismatch: Mismatch) -> Self {
+        Self { status: 488, retry_after: None, mismatch: Some(mismatch) }
     }
 }
 
 impl Default for Refusal {
     fn default() -> Self {
-        Self { status: 503, retry_after: Some(5) }
+        Self::later(503, 5)
     }
 }
 

@@ -232,8 +232,8 @@ impl Session {
         then: Option<Box<Reoffer>>,
         cx: &mut Context<'_>,
     ) {
-        let Refusal { status, retry_after } = failure::refusal_for(fault, cx.settings);
-        cx.out.push(Action::Leg(LegIntent::RefuseReoffer { status, retry_after }));
+        let Refusal { status, retry_after, mismatch } = failure::refusal_for(fault, cx.settings);
+        cx.out.push(Action::Leg(LegIntent::RefuseReoffer { status, retry_after, mismatch }));
         self.give_up_negotiation(generation, cx);
         self.go_on(then, cx);
     }
@@ -248,6 +248,6 @@ impl Session {
     /// A re-INVITE comes while another offer/answer exchange is under way (RFC 3261 §14.2).
     pub(super) fn refuse_reoffer_while_busy(&mut self, cx: &mut Context<'_>) {
         let retry_after = u32::try_from(cx.random.below(BUSY_RETRY_AFTER_MAX + 1)).ok();
-        cx.out.push(Action::Leg(LegIntent::RefuseReoffer { status: 500, retry_after }));
+        cx.out.push(Action::Leg(LegIntent::RefuseReoffer { status: 500, retry_after, mismatch: None }));
     }
 }

@@ -32,7 +32,7 @@ impl Shard {
     }
 
     fn refusal(&mut self, request: &Request, flow: &Flow) -> Option<Refusal> {
-        let busy = Refusal { status: 503, retry_after: Some(self.settings.retry_after) };
+        let busy = Refusal::later(503, self.settings.retry_after);
         if !matches!(request.method(), Method::Invite | Method::Options) {
             return None;
         }
@@ -84,9 +84,10 @@ impl Shard {
         let Some(engine) = self.groups.choose(&group) else {
             // Admission has seen an engine with room within the same input.
             self.counters.refused_no_engine += 1;
-            let Refusal { status, retry_after } = self.settings.policy(&group).refusal;
+            let Refusal { status, retry_after, mismatch } = self.settings.policy(&group).refusal;
             let (phrase, contacts, fields) = (None, Vec::new(), Vec::new());
-            let reject = LegIntent::Reject { status, phrase, contacts, retry_after, fields, body: None };
+            let body = None;
+            let reject = LegIntent::Reject { status, phrase, contacts, retry_after, mismatch, fields, body };
             let _ = self.legs.intent(leg, reject, &mut self.transactions, now);
             return;
         };

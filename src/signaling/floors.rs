@@ -54,7 +54,7 @@ pub(super) fn shard(
 ) -> ShardSettings {
     let groups = settings.groups.iter().map(|(name, group)| {
         let retry_after = Some(group.retry_after_seconds).filter(|&seconds| seconds > 0);
-        let refusal = Refusal { status: group.refusal_status, retry_after };
+        let refusal = Refusal { retry_after, ..Refusal::plain(group.refusal_status) };
         (Arc::from(name.as_str()), GroupPolicy { refusal })
     });
     let listener_groups = (0..)

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use callplane::ground::Description;
+use callplane::ground::{Description, Mismatch};
 use callplane::proto::media::v1 as media;
 use callplane::proto::media::v1::request::Operation;
 use callplane::session::media::{
@@ -90,7 +90,7 @@ async fn refusals_of_media_keep_their_meaning() {
     use media::failure::Code;
     let rows = [
         (Code::NoPort, MediaError::NoPort),
-        (Code::NothingAcceptable, MediaError::NothingAcceptable("as told".into())),
+        (Code::NothingAcceptable, MediaError::NothingAcceptable(Mismatch::AddressFormat)),
         (Code::BadDescription, MediaError::BadDescription("as told".into())),
         (Code::NoEndpoint, MediaError::NoEndpoint),
         (Code::NoBridge, MediaError::NoBridge),

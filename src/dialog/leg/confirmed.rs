@@ -47,8 +47,8 @@ impl Confirmed {
                 let result = self.answer_reoffer(ctx, &description);
                 (State::Confirmed(self), result)
             }
-            LegIntent::RefuseReoffer { status, retry_after } => {
-                let result = self.refuse_reoffer(ctx, status, retry_after);
+            LegIntent::RefuseReoffer { status, retry_after, mismatch } => {
+                let result = self.refuse_reoffer(ctx, status, retry_after, mismatch);
                 (State::Confirmed(self), result)
             }
             LegIntent::Acknowledge { answer } => self.acknowledge(ctx, answer),

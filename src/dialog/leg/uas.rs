@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ground::leg::{LegEvent, LegFailure, LegIntent};
-use crate::ground::{Body, Description, Flow, HeaderField};
+use crate::ground::{Body, Description, Flow, HeaderField, Mismatch};
 use crate::sip::{BuildError, HeaderName, NameAddrSpec, Request, Response, ResponseBuilder, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -37,6 +37,7 @@ struct Reject {
     phrase: Option<String>,
     contacts: Vec<String>,
     retry_after: Option<u32>,
+    mismatch: Option<Mismatch>,
     fields: Vec<HeaderField>,
     body: Option<Body>,
 }
@@ -109,8 +110,8 @@ impl Proceeding {
                 Ok((response, exchange)) => (self.accept(ctx, response, exchange), Ok(())),
                 Err(error) => (State::Proceeding(self), Err(error)),
             },
-            LegIntent::Reject { status, phrase, contacts, retry_after, fields, body } => {
-                let reject = Reject { status, phrase, contacts, retry_after, fields, body };
+            LegIntent::Reject { status, phrase, contacts, retry_after, mismatch, fields, body } => {
+                let reject = Reject { status, phrase, contacts, retry_after, mismatch, fields, body };
                 self.reject(ctx, &reject)
             }
             LegIntent::HangUp { fields } => self.hang_up(ctx, fields),
@@ -196,6 +197,10 @@ impl Proceeding {
         if let Some(seconds) = reject.retry_after {
             builder = builder.header(HeaderName::RetryAfter, seconds);
         }
+        if let Some(mismatch) = reject.mismatch {
+            let warning = refusal::warning(ctx.listener_of(&self.dialog), mismatch);
+            builder = builder.header(HeaderName::Warning, warning);
+        }
         if let Some(body) = &reject.body {
             builder = builder.body(&body.content_type, body.content.clone());
         }
@@ -222,8 +227,9 @@ impl Proceeding {
 
     fn hang_up(self: Box<Self>, ctx: &mut Context<'_>, fields: Vec<HeaderField>) -> Stepped {
         let status = StatusCode::TEMPORARILY_UNAVAILABLE.code();
-        let (contacts, phrase, retry_after, body) = (Vec::new(), None, None, None);
-        self.reject(ctx, &Reject { status, phrase, contacts, retry_after, fields, body })
+        let (contacts, phrase, retry_after, mismatch) = (Vec::new(), None, None, None);
+        let body = None;
+        self.reject(ctx, &Reject { status, phrase, contacts, retry_after, mismatch, fields, body })
     }
 
     /// The peer takes the INVITE back (RFC 3261 §9.2). The CANCEL itself is answered.

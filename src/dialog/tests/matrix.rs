@@ -89,6 +89,7 @@ fn intents() -> [(&'static str, LegIntent); 10] {
                 phrase: None,
                 contacts: Vec::new(),
                 retry_after: None,
+                mismatch: None,
                 fields: fields(),
                 body: None,
             },
@@ -96,7 +97,7 @@ fn intents() -> [(&'static str, LegIntent); 10] {
         ("Acknowledge", LegIntent::Acknowledge { answer: Some(sdp("answer")) }),
         ("Reoffer", LegIntent::Reoffer { offer: Some(sdp("hold")) }),
         ("AnswerReoffer", LegIntent::AnswerReoffer { description: sdp("answer") }),
-        ("RefuseReoffer", LegIntent::RefuseReoffer { status: 488, retry_after: None }),
+        ("RefuseReoffer", LegIntent::RefuseReoffer { status: 488, retry_after: None, mismatch: None }),
         (
             "Request",
             LegIntent::Request { key: 1, method: InDialogMethod::Info, fields: fields(), body: None },

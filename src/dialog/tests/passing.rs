@@ -135,7 +135,7 @@ fn a_part_that_must_be_understood_and_is_not_refuses_the_invite() {
         let settings = DialogSettings { accept: vec!["application/vnd.x".into()], ..settings() };
         let mut bench = Bench::with(settings);
         let head = bench.head(&Method::Invite, 1, None);
-        let head = head.body(&format!("multipart/{kind};boundary=b"), parts(content).into());
+        let head = head.body(format!("multipart/{kind};boundary=b"), parts(content).into());
         bench.receive(&head.build().unwrap().into());
         if *taken {
             let LegEvent::Invited(invited) = bench.told() else { panic!("{kind} {content:?}") };
@@ -209,6 +209,7 @@ fn what_a_session_gives_goes_out() {
         phrase: Some("No".into()),
         contacts: Vec::new(),
         retry_after: None,
+        mismatch: None,
         fields: vec![field("X-Code", "17")],
         body: Some(Body { content_type: "text/plain".into(), content: "why not".into() }),
     };

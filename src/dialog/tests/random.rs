@@ -179,7 +179,15 @@ impl Game {
             self.act(
                 agent,
                 leg,
-                LegIntent::Reject { status: 486, phrase, contacts, retry_after, fields, body },
+                LegIntent::Reject {
+                    status: 486,
+                    phrase,
+                    contacts,
+                    retry_after,
+                    mismatch: None,
+                    fields,
+                    body,
+                },
             );
         } else if roll < 85 {
             let offered = to_answer.is_none().then(|| description.clone());
@@ -194,7 +202,7 @@ impl Game {
 
     fn answer(&mut self, agent: usize, leg: LegId, roll: u64, to_answer: Option<Description>) {
         if roll < 30 {
-            self.act(agent, leg, LegIntent::RefuseReoffer { status: 488, retry_after: None });
+            self.act(agent, leg, LegIntent::RefuseReoffer { status: 488, retry_after: None, mismatch: None });
         } else if roll < 80 {
             let description = match &to_answer {
                 Some(offer) => answer_to(offer),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::bench::{Bench, body_of, header, sdp, tag_of};
 use crate::dialog::{Breach, LegIntentError};
-use crate::ground::Description;
 use crate::ground::leg::{LegEvent, LegId, LegIntent};
+use crate::ground::{Description, Mismatch};
 use crate::sip::{HeaderName, Method, Request, Response};
 
 fn reoffer(text: &str) -> LegIntent {
@@ -96,12 +96,15 @@ fn a_refused_offer_of_the_peers_leaves_everything_as_it_was() {
     let invite = invite.edit().set(HeaderName::Contact, "<sip:alice@203.0.113.9>").build().unwrap();
     bench.receive(&invite.into());
     bench.told();
-    let wrong = LegIntent::RefuseReoffer { status: 200, retry_after: None };
+    let wrong = LegIntent::RefuseReoffer { status: 200, retry_after: None, mismatch: None };
     assert_eq!(bench.intent(leg, wrong), Err(LegIntentError::Status(200)));
-    let refuse = LegIntent::RefuseReoffer { status: 488, retry_after: Some(3) };
+    let mismatch = Some(Mismatch::AddressFormat);
+    let refuse = LegIntent::RefuseReoffer { status: 488, retry_after: Some(3), mismatch };
     assert_eq!(bench.intent(leg, refuse.clone()), Ok(()));
-    let refusal = bench.response(488, &Method::Invite);
-    assert_eq!(header(&refusal.into(), HeaderName::RetryAfter).as_deref(), Some("3"));
+    let refusal = bench.response(488, &Method::Invite).into();
+    assert_eq!(header(&refusal, HeaderName::RetryAfter).as_deref(), Some("3"));
+    let warning = "301 192.0.2.1:5060 \"Incompatible network address formats\"";
+    assert_eq!(header(&refusal, HeaderName::Warning).as_deref(), Some(warning));
     assert_eq!(bench.legs.dialogs(leg)[0].remote_target, "sip:alice@198.51.100.7");
     assert!(bench.intent(leg, refuse).is_err());
     bench.nothing_told();
@@ -216,7 +219,7 @@ fn reoffer_words_without_a_re_invite_are_refused() {
     let (leg, _) = bench.incoming_call();
     for intent in [
         LegIntent::AnswerReoffer { description: sdp("x") },
-        LegIntent::RefuseReoffer { status: 488, retry_after: None },
+        LegIntent::RefuseReoffer { status: 488, retry_after: None, mismatch: None },
         LegIntent::Acknowledge { answer: Some(sdp("x")) },
     ] {
         assert!(matches!(bench.intent(leg, intent), Err(LegIntentError::Unexpected { .. })));

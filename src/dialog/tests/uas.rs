@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::bench::{Bench, body_of, field, header, sdp, tag_of};
 use crate::dialog::{Breach, LegIntentError, LegState};
+use crate::ground::Mismatch;
 use crate::ground::leg::{LegEvent, LegFailure, LegIntent};
 use crate::sip::{HeaderName, Message, Method};
 
@@ -21,6 +22,7 @@ fn reject(status: u16) -> LegIntent {
         phrase: None,
         contacts: Vec::new(),
         retry_after: None,
+        mismatch: None,
         fields: Vec::new(),
         body: None,
     }
@@ -247,14 +249,25 @@ fn bye_in_the_early_dialog_ends_the_invite_with_487() {
 
 #[test]
 fn every_kind_of_refusal_goes_out_as_it_was_asked_for() {
+    let unfit = LegIntent::Reject {
+        status: 488,
+        phrase: None,
+        contacts: Vec::new(),
+        retry_after: None,
+        mismatch: Some(Mismatch::MediaFormat),
+        fields: Vec::new(),
+        body: None,
+    };
     for (intent, status, name, value) in [
         (reject(486), 486, HeaderName::Server, "Callplane"),
+        (unfit, 488, HeaderName::Warning, "305 192.0.2.1:5060 \"Incompatible media format\""),
         (
             LegIntent::Reject {
                 status: 503,
                 phrase: Some("Come back later".into()),
                 contacts: Vec::new(),
                 retry_after: Some(7),
+                mismatch: None,
                 fields: Vec::new(),
                 body: None,
             },
@@ -268,6 +281,7 @@ fn every_kind_of_refusal_goes_out_as_it_was_asked_for() {
                 phrase: None,
                 contacts: vec!["sip:a@example.com".into(), "sip:b@example.com".into()],
                 retry_after: None,
+                mismatch: None,
                 fields: vec![field("X-Why", "moved")],
                 body: None,
             },

@@ -1,5 +1,6 @@
 //! Why media refuses a request, and whose fault that is.
 
+use crate::ground::Mismatch;
 use crate::sdp::SdpError;
 
 /// Why a request is refused. One for one the codes of `callplane.media.v1.Failure`.
@@ -21,8 +22,8 @@ pub enum Failure {
     #[error("no free port pair")]
     NoPort,
     /// The peer's offer has nothing that can be accepted: 488.
-    #[error("nothing in the offer is acceptable")]
-    NothingAcceptable,
+    #[error("nothing in the offer is acceptable: {}", .0.text())]
+    NothingAcceptable(Mismatch),
     /// The peer's description cannot be read: 400.
     #[error("{0}")]
     BadDescription(String),
@@ -75,7 +76,7 @@ impl Failure {
     #[must_use]
     pub fn of_offer(error: &SdpError) -> Self {
         match error {
-            SdpError::NothingAcceptable => Self::NothingAcceptable,
+            &SdpError::NothingAcceptable(mismatch) => Self::NothingAcceptable(mismatch),
             SdpError::NoCodec => Self::BadRequest(error.to_string()),
             other => Self::BadDescription(other.to_string()),
         }
@@ -85,7 +86,7 @@ impl Failure {
     #[must_use]
     pub fn of_answer(error: &SdpError) -> Self {
         match error {
-            SdpError::AnswerUnfit(_) | SdpError::NothingAcceptable | SdpError::LinesMissing { .. } => {
+            SdpError::AnswerUnfit(_) | SdpError::NothingAcceptable(_) | SdpError::LinesMissing { .. } => {
                 Self::BadAnswer(error.to_string())
             }
             other => Self::BadDescription(other.to_string()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::Codec;
+use crate::ground::Mismatch;
 use crate::media::core::{
     Agreed, BridgeMode, Described, DigitPlan, Event, Failure, PlayEnd, Statistics, Step,
 };
@@ -200,6 +201,7 @@ pub fn reply(id: u64, reply: Reply) -> proto::Reply {
         Err(failure) => proto::reply::Result::Failure(proto::Failure {
             code: code(&failure).into(),
             message: failure.to_string(),
+            mismatch: mismatch(&failure).into(),
         }),
     };
     proto::Reply { id, result: Some(result) }
@@ -213,7 +215,7 @@ const fn code(failure: &Failure) -> proto::failure::Code {
         Failure::NoPlayback => Code::NoPlayback,
         Failure::Exists(_) => Code::Exists,
         Failure::NoPort => Code::NoPort,
-        Failure::NothingAcceptable => Code::NothingAcceptable,
+        Failure::NothingAcceptable(_) => Code::NothingAcceptable,
         Failure::BadDescription(_) => Code::BadDescription,
         Failure::BadAnswer(_) => Code::BadAnswer,
         Failure::StaleGeneration { .. } => Code::StaleGeneration,
@@ -224,6 +226,20 @@ const fn code(failure: &Failure) -> proto::failure::Code {
         Failure::BadRequest(_) => Code::BadRequest,
         Failure::OldIncarnation { .. } => Code::OldIncarnation,
         Failure::Internal(_) => Code::Internal,
+    }
+}
+
+const fn mismatch(failure: &Failure) -> proto::failure::Mismatch {
+    use proto::failure::Mismatch as Told;
+    let Failure::NothingAcceptable(mismatch) = failure else { return Told::Unspecified };
+    match mismatch {
+        Mismatch::Other => Told::Unspecified,
+        Mismatch::MediaType => Told::MediaType,
+        Mismatch::TransportProtocol => Told::TransportProtocol,
+        Mismatch::MediaFormat => Told::MediaFormat,
+        Mismatch::NetworkProtocol => Told::NetworkProtocol,
+        Mismatch::AddressFormat => Told::AddressFormat,
+        Mismatch::Multicast => Told::Multicast,
     }
 }
 
@@ -244,7 +260,6 @@ fn facts(agreed: Agreed) -> proto::Facts {
     };
     let remote = match agreed.remote {
         Some(RemotePlace::At(address)) => address.to_string(),
-        Some(RemotePlace::Named { host, port }) => format!("{host}:{port}"),
         Some(RemotePlace::Nowhere) | None => String::new(),
     };
     let codec = agreed.codec.map(|codec| format!("{}/{}", codec.name(), codec.clock_rate_hz()));

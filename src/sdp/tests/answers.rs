@@ -4,6 +4,7 @@ use rstest::rstest;
 
 use super::{answer, described, described_at, lines_of, local, stream};
 use crate::codec::Codec::{self, Pcma, Pcmu};
+use crate::ground::Mismatch;
 use crate::sdp::Direction::{self, Inactive, RecvOnly, SendOnly, SendRecv};
 use crate::sdp::{CodecOrder, EventPayloadTypes, Intent, RemotePlace, SdpError, make_answer};
 
@@ -59,27 +60,42 @@ fn a_direction_of_the_line_goes_before_that_of_the_session(#[case] lines: &str, 
 }
 
 #[rstest]
-#[case::of_the_session("m=audio 4000 RTP/AVP 0", Some("198.51.100.7:4000"))]
-#[case::of_the_line("m=audio 4000 RTP/AVP 0\nc=IN IP4 203.0.113.9", Some("203.0.113.9:4000"))]
-#[case::ipv6("m=audio 4000 RTP/AVP 0\nc=IN IP6 2001:db8::9", Some("[2001:db8::9]:4000"))]
-#[case::with_a_ttl("m=audio 4000 RTP/AVP 0\nc=IN IP4 203.0.113.9/127", Some("203.0.113.9:4000"))]
-#[case::with_a_number_of_ports("m=audio 4000/2 RTP/AVP 0", Some("198.51.100.7:4000"))]
-#[case::multicast("m=audio 4000 RTP/AVP 0\nc=IN IP4 224.2.1.1/127", None)]
-#[case::broadcast("m=audio 4000 RTP/AVP 0\nc=IN IP4 255.255.255.255", None)]
-#[case::another_network("m=audio 4000 RTP/AVP 0\nc=ATM NSAP 47.0091", None)]
-fn the_address_is_that_of_the_line_or_else_of_the_session(#[case] lines: &str, #[case] at: Option<&str>) {
+#[case::of_the_session("m=audio 4000 RTP/AVP 0", Ok("198.51.100.7:4000"))]
+#[case::of_the_line("m=audio 4000 RTP/AVP 0\nc=IN IP4 203.0.113.9", Ok("203.0.113.9:4000"))]
+#[case::with_a_ttl("m=audio 4000 RTP/AVP 0\nc=IN IP4 203.0.113.9/127", Ok("203.0.113.9:4000"))]
+#[case::with_a_number_of_ports("m=audio 4000/2 RTP/AVP 0", Ok("198.51.100.7:4000"))]
+#[case::multicast("m=audio 4000 RTP/AVP 0\nc=IN IP4 224.2.1.1/127", Err(Mismatch::Multicast))]
+#[case::broadcast("m=audio 4000 RTP/AVP 0\nc=IN IP4 255.255.255.255", Err(Mismatch::Multicast))]
+#[case::another_network("m=audio 4000 RTP/AVP 0\nc=ATM NSAP 47.0091", Err(Mismatch::NetworkProtocol))]
+#[case::another_version("m=audio 4000 RTP/AVP 0\nc=IN IP6 2001:db8::9", Err(Mismatch::AddressFormat))]
+#[case::a_host_name("m=audio 4000 RTP/AVP 0\nc=IN IP4 phone.example.com", Err(Mismatch::AddressFormat))]
+#[case::no_address("m=audio 4000 RTP/AVP 0\nc=IN IP4 198.51.100", Err(Mismatch::AddressFormat))]
+fn the_address_is_that_of_the_line_or_else_of_the_session(
+    #[case] lines: &str,
+    #[case] at: Result<&str, Mismatch>,
+) {
     match at {
-        Some(at) => assert_eq!(stream(&described(lines)).remote, RemotePlace::At(at.parse().unwrap())),
-        None => assert_eq!(answer(&described(lines)), Err(SdpError::NothingAcceptable)),
+        Ok(at) => assert_eq!(stream(&described(lines)).remote, RemotePlace::At(at.parse().unwrap())),
+        Err(mismatch) => {
+            assert_eq!(answer(&described(lines)), Err(SdpError::NothingAcceptable(mismatch)));
+        }
     }
 }
 
 #[test]
-fn a_host_name_is_handed_on_and_a_missing_address_is_an_error() {
-    let named = described_at("IN IP4 phone.example.com", "m=audio 4000 RTP/AVP 0");
-    assert_eq!(stream(&named).remote, RemotePlace::Named { host: "phone.example.com".into(), port: 4000 });
+fn a_missing_address_is_an_error_and_one_for_holding_is_of_any_version() {
     let nowhere = "v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
     assert!(matches!(answer(nowhere), Err(SdpError::Malformed(_))));
+    let held = described("m=audio 4000 RTP/AVP 0\nc=IN IP6 ::");
+    assert_eq!(stream(&held).remote, RemotePlace::Nowhere);
+}
+
+#[test]
+fn an_answer_with_a_host_name_does_not_fit() {
+    let offer = super::super::make_offer(&local(), Intent::default(), None).unwrap();
+    let answer = described_at("IN IP4 phone.example.com", "m=audio 4000 RTP/AVP 0");
+    let applied = super::super::apply_answer(&offer, answer.as_bytes());
+    assert_eq!(applied, Err(SdpError::AnswerUnfit("Incompatible network address formats")));
 }
 
 /// Lines of the offer and of the answer.
@@ -114,17 +130,27 @@ fn every_line_is_answered_in_its_place(#[case] lines: &str, #[case] answered: &[
 }
 
 #[rstest]
-#[case::an_unknown_codec("m=audio 4000 RTP/AVP 18")]
-#[case::secure_only("m=audio 4000 RTP/SAVP 0")]
-#[case::webrtc("m=audio 9 UDP/TLS/RTP/SAVPF 0")]
-#[case::video_only("m=video 4000 RTP/AVP 31")]
-#[case::fax_only("m=image 4000 udptl t38")]
-#[case::telephone_events_alone("m=audio 4000 RTP/AVP 101\na=rtpmap:101 telephone-event/8000")]
-#[case::a_static_number_given_to_another("m=audio 4000 RTP/AVP 0\na=rtpmap:0 L16/44100")]
-#[case::a_dynamic_number_without_meaning("m=audio 4000 RTP/AVP 97")]
-#[case::pcmu_in_stereo("m=audio 4000 RTP/AVP 97\na=rtpmap:97 PCMU/8000/2")]
-fn an_offer_with_nothing_to_speak_is_refused(#[case] lines: &str) {
-    assert_eq!(answer(&described(lines)), Err(SdpError::NothingAcceptable));
+#[case::an_unknown_codec("m=audio 4000 RTP/AVP 18", Mismatch::MediaFormat)]
+#[case::secure_only("m=audio 4000 RTP/SAVP 0", Mismatch::TransportProtocol)]
+#[case::webrtc("m=audio 9 UDP/TLS/RTP/SAVPF 0", Mismatch::TransportProtocol)]
+#[case::video_only("m=video 4000 RTP/AVP 31", Mismatch::MediaType)]
+#[case::fax_only("m=image 4000 udptl t38", Mismatch::MediaType)]
+#[case::telephone_events_alone(
+    "m=audio 4000 RTP/AVP 101\na=rtpmap:101 telephone-event/8000",
+    Mismatch::MediaFormat
+)]
+#[case::a_static_number_given_to_another(
+    "m=audio 4000 RTP/AVP 0\na=rtpmap:0 L16/44100",
+    Mismatch::MediaFormat
+)]
+#[case::a_dynamic_number_without_meaning("m=audio 4000 RTP/AVP 97", Mismatch::MediaFormat)]
+#[case::pcmu_in_stereo("m=audio 4000 RTP/AVP 97\na=rtpmap:97 PCMU/8000/2", Mismatch::MediaFormat)]
+#[case::the_line_that_came_nearest_says_why(
+    "m=video 4000 RTP/AVP 31\nm=audio 4000 RTP/AVP 18\nm=audio 4000 RTP/SAVP 0",
+    Mismatch::MediaFormat
+)]
+fn an_offer_with_nothing_to_speak_is_refused(#[case] lines: &str, #[case] mismatch: Mismatch) {
+    assert_eq!(answer(&described(lines)), Err(SdpError::NothingAcceptable(mismatch)));
 }
 
 /// Codecs in the order of the answer, with payload types.
@@ -224,7 +250,7 @@ fn codecs_left_out_of_ours_are_not_spoken() {
     assert_eq!(lines_of(&answer.sdp, "m="), ["m=audio 10000 RTP/AVP 8"]);
     let pcmu = described("m=audio 4000 RTP/AVP 0");
     let refused = make_answer(pcmu.as_bytes(), &only_pcma, Intent::default(), None);
-    assert_eq!(refused, Err(SdpError::NothingAcceptable));
+    assert_eq!(refused, Err(SdpError::NothingAcceptable(Mismatch::MediaFormat)));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use rstest::rstest;
 use super::super::event::{EndCause, Operation};
 use super::super::media::MediaError;
 use super::*;
+use crate::ground::Mismatch;
 use crate::ground::leg::LegFailure;
 
 use Phase::*;
@@ -28,7 +29,7 @@ enum In {
 use In::{Do, Done, GiveUp, Leg, Lost, Refused, Silent, Timer};
 
 fn nothing() -> MediaError {
-    MediaError::NothingAcceptable(String::new())
+    MediaError::NothingAcceptable(Mismatch::AddressFormat)
 }
 
 fn confirmed(answer: Option<&str>) -> LegEvent {
@@ -82,7 +83,7 @@ fn re_confirmed(answer: Option<&str>) -> LegEvent {
 #[case(EarlyMedia, Lost, Ending, "503 after 5")]
 // Media answers for the 200.
 #[case(AwaitingAnswerMedia, Done, AwaitingAck, "200(answer)")]
-#[case(AwaitingAnswerMedia, Refused(nothing()), Ending, "488, close")]
+#[case(AwaitingAnswerMedia, Refused(nothing()), Ending, "488 warns 301, close")]
 #[case(AwaitingAnswerMedia, Refused(MediaError::BadDescription(String::new())), Ending, "400, close")]
 #[case(AwaitingAnswerMedia, Refused(MediaError::NoPort), Ending, "503 after 5, close")]
 #[case(AwaitingAnswerMedia, Refused(MediaError::Unavailable), Ending, "503 after 5, close")]
@@ -182,7 +183,7 @@ fn re_confirmed(answer: Option<&str>) -> LegEvent {
 #[case(ApplyingReoffer, Leg(LegEvent::HungUp(farewell(0))), Ending, "close, Hold SessionEnded")]
 // The peer's re-INVITE. What media agrees is what was before: nothing changes.
 #[case(AnsweringPeer, Done, AwaitingReofferAck, "re-200(answer), commit #2")]
-#[case(AnsweringPeer, Refused(nothing()), Connected, "re-488, rollback #2")]
+#[case(AnsweringPeer, Refused(nothing()), Connected, "re-488 warns 301, rollback #2")]
 #[case(AnsweringPeer, Silent, Connected, "re-504, rollback #2")]
 #[case(AnsweringPeer, Leg(LegEvent::ReofferAbandoned), Connected, "rollback #2")]
 #[case(AnsweringPeer, Leg(reoffered()), AnsweringPeer, "re-500")]

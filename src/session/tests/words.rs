@@ -3,8 +3,8 @@
 use super::super::command::Verb;
 use super::super::event::EventPayload;
 use super::super::media::{Direction, MediaRequest, NegotiationStep};
-use crate::ground::Description;
 use crate::ground::leg::{InDialogMethod, LegIntent};
+use crate::ground::{Description, Mismatch};
 
 pub(super) fn name(verb: &Verb) -> &'static str {
     super::super::matrix::column(verb).map_or("Create", |column| super::super::matrix::VERBS[column])
@@ -16,17 +16,21 @@ pub(super) fn of_intent(intent: &LegIntent) -> String {
         LegIntent::Provisional { status, description, .. } => format!("{status}{}", with(description)),
         LegIntent::Accept { description, .. } => format!("200{}", with(description)),
         LegIntent::Reject { status, retry_after: Some(after), .. } => format!("{status} after {after}"),
-        LegIntent::Reject { status, .. } => status.to_string(),
+        LegIntent::Reject { status, mismatch, .. } => format!("{status}{}", warned(*mismatch)),
         LegIntent::Acknowledge { answer } => format!("ACK{}", with(answer)),
         LegIntent::Reoffer { offer } => format!("re-INVITE{}", with(offer)),
         LegIntent::AnswerReoffer { description } => format!("re-200{}", with(&Some(description.clone()))),
-        LegIntent::RefuseReoffer { status, .. } => format!("re-{status}"),
+        LegIntent::RefuseReoffer { status, mismatch, .. } => format!("re-{status}{}", warned(*mismatch)),
         LegIntent::Request { method, .. } => match method {
             InDialogMethod::Info => "INFO".into(),
             InDialogMethod::Message => "MESSAGE".into(),
         },
         LegIntent::HangUp { .. } => "hang up".into(),
     }
+}
+
+fn warned(mismatch: Option<Mismatch>) -> String {
+    mismatch.map_or(String::new(), |mismatch| format!(" warns {}", mismatch.warn_code()))
 }
 
 fn with(description: &Option<Description>) -> String {

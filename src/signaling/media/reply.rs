@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::ground::{BridgeId, Description, PlaybackId};
+use crate::ground::{BridgeId, Description, Mismatch, PlaybackId};
 use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::failure::Code;
 use crate::session::media::{
@@ -53,8 +53,21 @@ fn statistics(statistics: Option<proto::Statistics>) -> Statistics {
     }
 }
 
+const fn mismatch(told: proto::failure::Mismatch) -> Mismatch {
+    use proto::failure::Mismatch as Told;
+    match told {
+        Told::Unspecified => Mismatch::Other,
+        Told::MediaType => Mismatch::MediaType,
+        Told::TransportProtocol => Mismatch::TransportProtocol,
+        Told::MediaFormat => Mismatch::MediaFormat,
+        Told::NetworkProtocol => Mismatch::NetworkProtocol,
+        Told::AddressFormat => Mismatch::AddressFormat,
+        Told::Multicast => Mismatch::Multicast,
+    }
+}
+
 fn error(failure: proto::Failure) -> MediaError {
-    let code = failure.code();
+    let (code, mismatch) = (failure.code(), mismatch(failure.mismatch()));
     let message = failure.message;
     match code {
         Code::NoEndpoint => MediaError::NoEndpoint,
@@ -62,7 +75,7 @@ fn error(failure: proto::Failure) -> MediaError {
         Code::NoPlayback => MediaError::NoPlayback,
         Code::NoPort => MediaError::NoPort,
         Code::Limit => MediaError::Limit(message),
-        Code::NothingAcceptable => MediaError::NothingAcceptable(message),
+        Code::NothingAcceptable => MediaError::NothingAcceptable(mismatch),
         Code::BadDescription => MediaError::BadDescription(message),
         Code::BadAnswer => MediaError::BadAnswer(message),
         Code::FileUnusable => MediaError::FileUnusable(message),

@@ -85,6 +85,7 @@ impl StubMedia {
             _ if state.failure.is_some() => Told::Failure(proto::Failure {
                 code: state.failure.unwrap_or_default().into(),
                 message: "as told".into(),
+                mismatch: proto::failure::Mismatch::AddressFormat.into(),
             }),
             Some(Operation::Negotiate(negotiate)) => Told::Negotiated(negotiated(negotiate)),
             Some(Operation::CloseEndpoint(_)) => {

@@ -1,14 +1,14 @@
 //! Re-INVITEs of the peer's: to be answered or refused by the session (RFC 3261 §14.2).
 
 use crate::ground::leg::LegEvent;
-use crate::ground::{Description, Flow};
+use crate::ground::{Description, Flow, Mismatch};
 use crate::sip::{HeaderName, Request, StatusCode};
 use crate::transaction::TransactionId;
 
 use super::super::super::body;
 use super::super::super::error::LegIntentError;
 use super::super::super::offer_answer::{Breach, Carrier, Exchange};
-use super::super::super::refusal::Refusal;
+use super::super::super::refusal::{self, Refusal};
 use super::super::accepted::AckWait;
 use super::super::confirmed::Confirmed;
 use super::super::context::{Context, Owner, Timer};
@@ -77,17 +77,24 @@ impl Confirmed {
         ctx: &mut Context<'_>,
         status: u16,
         retry_after: Option<u32>,
+        mismatch: Option<Mismatch>,
     ) -> Result<(), LegIntentError> {
         let Reinvite::Asked(asked) = &self.reinvite else {
             ctx.shared.counters.unexpected += 1;
             return Err(unexpected("RefuseReoffer"));
         };
         let code = StatusCode::new(status).ok().filter(|code| code.code() >= 400);
-        let mut refusal = Refusal::new(code.ok_or(LegIntentError::Status(status))?);
+        let status = code.ok_or(LegIntentError::Status(status))?;
+        let mut builder =
+            refusal::signed(refusal::head(&asked.request, status, ""), &ctx.shared.settings, &[]);
         if let Some(seconds) = retry_after {
-            refusal.field = Some((HeaderName::RetryAfter, seconds.to_string()));
+            builder = builder.header(HeaderName::RetryAfter, seconds);
         }
-        let response = refusal.response(&asked.request, "", &ctx.shared.settings)?;
+        if let Some(mismatch) = mismatch {
+            let warning = refusal::warning(ctx.listener_of(&self.dialog), mismatch);
+            builder = builder.header(HeaderName::Warning, warning);
+        }
+        let response = builder.build()?;
         ctx.respond_finally(asked.transaction, Ok(response));
         self.reinvite = Reinvite::Idle;
         Ok(())

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Exchange, description, intent, share};
 use crate::codec::Codec;
+use crate::ground::Mismatch;
 use crate::media::core::{Ask, BridgeMode, Failure, Step};
 use crate::sdp::{Direction, RemotePlace};
 
@@ -60,7 +61,7 @@ fn what_fails_changes_nothing() {
         ("not a description", Failure::BadDescription(String::new())),
         (
             "v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nc=IN IP4 1.2.3.4\r\nt=0 0\r\nm=audio 4 RTP/AVP 18\r\n",
-            Failure::NothingAcceptable,
+            Failure::NothingAcceptable(Mismatch::MediaFormat),
         ),
     ];
     for (offer, failure) in rows {
