@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use callplane::ground::{BridgeId, Description, PlaybackId, Random, SessionId};
+use callplane::ground::{BridgeId, Description, Mismatch, PlaybackId, Random, SessionId};
 use callplane::session::media::{
     Direction, MediaError, MediaEvent, MediaFacts, MediaReply, MediaRequest, NegotiationStep, PlaybackCause,
     Statistics,
@@ -87,7 +87,7 @@ impl Media {
         let mut events = Vec::new();
         let result =
             if lot < refused && matches!(body, MediaRequest::Negotiate { .. } | MediaRequest::Play { .. }) {
-                Err(MediaError::NothingAcceptable("drawn".into()))
+                Err(MediaError::NothingAcceptable(Mismatch::MediaFormat))
             } else {
                 self.serve(session, body, &mut events)
             };
