@@ -157,6 +157,20 @@ pub enum Verb {
     },
 }
 
+impl Verb {
+    /// The session whose codecs the verb asks for, beside the one that it is for.
+    #[must_use]
+    pub fn codecs_from(&self) -> Option<&SessionId> {
+        match self {
+            Self::Create(create) => create.media.codecs_from.as_ref(),
+            Self::EarlyMedia { media, .. } | Self::Answer { media, .. } | Self::UpdateMedia { media } => {
+                media.codecs_from.as_ref()
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What makes an outbound session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Create {

@@ -117,8 +117,9 @@ impl Shard {
 
     /// A call that is made for another has one hop less to go (RFC 3261 §16.6).
     fn count_down(&self, create: &mut Create) -> Result<(), CommandError> {
-        let parent = create.parent.as_ref().and_then(|parent| self.slots.find(parent));
-        if let Some(parent) = parent.and_then(|slot| self.slots.get(slot)) {
+        if let Some(id) = &create.parent {
+            let parent = self.slots.find(id).and_then(|slot| self.slots.get(slot));
+            let parent = parent.ok_or_else(|| CommandError::SessionNotFound(id.clone()))?;
             create.max_forwards = create.max_forwards.min(parent.session.max_forwards().saturating_sub(1));
         }
         if create.max_forwards == 0 {

@@ -105,9 +105,15 @@ impl Switchboard {
         Ok(shard.ok_or_else(|| CommandError::SessionNotFound(session.clone()))?)
     }
 
+    /// Checks that the sessions that a command names beside its own exist.
+    fn exist<'a>(&self, sessions: impl IntoIterator<Item = &'a SessionId>) -> Result<(), Refusal> {
+        sessions.into_iter().try_for_each(|session| self.shard_of(session).map(|_| ()))
+    }
+
     /// Gives a command to a session. `reply` hears what comes of it, in any case.
     pub fn command(&self, caller: &Caller, session: SessionId, verb: Verb, reply: Reply) {
-        match self.shard_of(&session) {
+        let shard = self.exist(verb.codecs_from()).and_then(|()| self.shard_of(&session));
+        match shard {
             Ok(shard) => {
                 if let Err((reply, refusal)) =
                     submit(shard, caller, caller.engine.clone(), session, verb, reply)
@@ -143,6 +149,7 @@ impl Switchboard {
     ) {
         let chosen = session.is_some();
         let outcome = self.owner(caller, group).and_then(|owner| {
+            self.exist(create.parent.iter().chain(&create.media.codecs_from))?;
             let session = session.map_or_else(made_session_id, Ok)?;
             let shard = self.shard_for(&create);
             let number = u16::try_from(shard).map_err(|_| Refusal::Internal("too many shards"))?;

@@ -196,12 +196,54 @@ async fn a_session_lives_beside_its_parent_and_others_take_turns() {
         ..Default::default()
     };
     let mut sessions = scripted.sessions();
-    for (id, parent) in [("a", ""), ("b", ""), ("c", ""), ("a2", "a"), ("b2", "b"), ("c2", "c2-unknown")] {
+    for (id, parent) in [("a", ""), ("b", ""), ("c", ""), ("a2", "a"), ("b2", "b"), ("c2", "c")] {
         sessions.create_session(create(id, parent)).await.expect("made");
     }
     let shards: Vec<u16> = scripted.script.verbs().into_iter().map(|(shard, ..)| shard).collect();
     assert_eq!(shards[..3].iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
-    assert_eq!((shards[3], shards[4]), (shards[0], shards[1]));
+    assert_eq!(shards[3..], shards[..3]);
+}
+
+#[tokio::test]
+async fn a_session_that_is_named_beside_has_to_exist() {
+    let (scripted, mut owner) = with_a_call().await;
+    let from = |session: &str| {
+        Some(proto::MediaPreferences { codecs_from_session_id: session.into(), ..Default::default() })
+    };
+    let create = |parent: &str, codecs_from: &str| {
+        Told::CreateSession(proto::CreateSessionRequest {
+            target_uri: "sip:bob@192.0.2.7".into(),
+            parent_session_id: parent.into(),
+            media: from(codecs_from),
+            ..Default::default()
+        })
+    };
+    let (session_id, nobody) = ("s".to_owned(), from("nobody"));
+    let answer = proto::AnswerSessionRequest { session_id, media: nobody, ..Default::default() };
+    let (session_id, media) = (answer.session_id.clone(), answer.media.clone());
+    let early = proto::StartEarlyMediaRequest { session_id, media, ..Default::default() };
+    let (session_id, media) = (answer.session_id.clone(), answer.media.clone());
+    let update = proto::UpdateMediaRequest { session_id, media, ..Default::default() };
+    for verb in [
+        create("nobody", ""),
+        create("s", "nobody"),
+        Told::AnswerSession(answer),
+        Told::StartEarlyMedia(early),
+        Told::UpdateMedia(update),
+    ] {
+        let asked = format!("{verb:?}");
+        owner.command(verb).await;
+        let status = owner.result().await.status.expect("a status");
+        assert_eq!((status.code, &*status.message), (Code::NotFound as i32, "no session nobody"), "{asked}");
+    }
+    owner.command(create("s", "s")).await;
+    assert_eq!(owner.result().await.status.expect("a status").code, 0);
+    assert_eq!(scripted.script.verbs().len(), 1, "nothing else reached a shard");
+    owner.event().await;
+    scripted.script.tell([Output::SessionClosed { session: id("s") }]);
+    until("its end", || scripted.node.counters().held.directory == 1).await;
+    owner.command(create("s", "")).await;
+    assert_eq!(owner.result().await.status.expect("a status").code, Code::NotFound as i32);
 }
 
 #[tokio::test]

@@ -99,6 +99,8 @@ fn a_call_made_for_another_has_one_hop_less_to_go() {
     let parent = bench.session();
     let child = Create { parent: Some(parent), ..create("sip:b@198.51.100.7") };
     assert!(matches!(made(&mut bench, "o2", child), Err(CommandError::LimitReached(_))));
+    let orphan = Create { parent: Some(id("nobody")), ..create("sip:b@198.51.100.7") };
+    assert_eq!(made(&mut bench, "o3", orphan), Err(CommandError::SessionNotFound(id("nobody"))));
 }
 
 #[test]
