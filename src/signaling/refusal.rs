@@ -38,6 +38,9 @@ pub enum Refusal {
     /// The client-chosen bridge id is taken.
     #[error("bridge {0} exists")]
     BridgeExists(BridgeId),
+    /// The bridge belongs to another engine, and to another group where that suffices.
+    #[error("bridge {0} belongs to another engine")]
+    BridgeNotOwned(BridgeId),
     /// A stream of that engine is open.
     #[error("an engine {} is attached to group {}", .0.id, .0.group)]
     EngineAttached(EngineRef),

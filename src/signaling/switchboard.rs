@@ -307,7 +307,7 @@ impl Switchboard {
         }
         if let Err(refusal) = made {
             // It may be over already: media was lost.
-            let _ = self.bridges.destroy(&id);
+            let _ = self.bridges.destroy(&id, None);
             return Err(refusal);
         }
         if let Err(refusal) = joined {
@@ -333,7 +333,7 @@ impl Switchboard {
 
     /// Has a session join a bridge. `reply` hears what comes of it, in any case.
     pub fn join(&self, caller: &Caller, bridge: BridgeId, session: SessionId, reply: Reply) {
-        match self.bridges.expect(&bridge, &session) {
+        match self.bridges.expect(&bridge, &session, caller.engine.as_ref()) {
             Ok(mode) => self.send_to(caller, bridge, mode, session, reply),
             Err(refusal) => reply.send(Err(refusal)),
         }
@@ -341,8 +341,8 @@ impl Switchboard {
 
     /// Has a session leave a bridge. `reply` hears what comes of it, in any case.
     pub fn leave(&self, caller: &Caller, bridge: BridgeId, session: SessionId, reply: Reply) {
-        match self.bridges.get(&bridge) {
-            Ok(_) => self.command(caller, session, Verb::LeaveBridge { bridge }, reply),
+        match self.bridges.may_leave(&bridge, caller.engine.as_ref()) {
+            Ok(()) => self.command(caller, session, Verb::LeaveBridge { bridge }, reply),
             Err(refusal) => reply.send(Err(refusal)),
         }
     }

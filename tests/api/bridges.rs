@@ -198,3 +198,51 @@ async fn a_bridge_whose_member_hangs_up_before_it_comes_ends() {
     scripted.script.tell([not_joined("y")]);
     until("its end", || scripted.node.counters().held.bridges == 0 && destroyed(&scripted) == 1).await;
 }
+
+#[tokio::test]
+async fn a_bridge_is_for_its_group_and_ended_by_the_engine_that_made_it() {
+    let (scripted, mut owner) = with_calls().await;
+    scripted.bridges().create_bridge(create("b", &["x"])).await.expect("made");
+    let add = |session: &str| {
+        Told::AddBridgeMember(proto::AddBridgeMemberRequest {
+            bridge_id: "b".into(),
+            session_id: session.into(),
+            ..Default::default()
+        })
+    };
+    let remove = Told::RemoveBridgeMember(proto::RemoveBridgeMemberRequest {
+        bridge_id: "b".into(),
+        session_id: "x".into(),
+        ..Default::default()
+    });
+    let destroy =
+        Told::DestroyBridge(proto::DestroyBridgeRequest { bridge_id: "b".into(), ..Default::default() });
+    let (ok, refused) = (Code::Ok as i32, Code::FailedPrecondition as i32);
+    let mut neighbour = Engine::attach(scripted.events(), "f").await;
+    let foreign = proto::Open { engine_id: "e".into(), group: "g".into(), ..Default::default() };
+    let mut stranger = Engine::open(scripted.events(), foreign).await.expect("attached");
+    let engines = [&mut stranger, &mut neighbour, &mut owner];
+    for (who, verb, code) in [
+        (0, add("y"), refused),
+        (0, remove.clone(), refused),
+        (0, destroy.clone(), refused),
+        (1, add("y"), ok),
+        (1, remove.clone(), ok),
+        (1, destroy.clone(), refused),
+        (2, remove, ok),
+        (2, destroy, ok),
+    ] {
+        let asked = format!("{verb:?} by engine {who}");
+        engines[who].command(verb).await;
+        let status = engines[who].result().await.status.expect("a status");
+        assert_eq!(status.code, code, "{asked}: {}", status.message);
+    }
+    let lent = proto::CreateBridgeRequest { group: "g".into(), ..create("c", &[]) };
+    scripted.bridges().create_bridge(lent).await.expect("made");
+    let destroy = |engine_id: &str| proto::DestroyBridgeRequest {
+        context: Some(proto::CommandContext { engine_id: engine_id.into(), ..Default::default() }),
+        bridge_id: "c".into(),
+    };
+    assert_eq!(reason(scripted.bridges().destroy_bridge(destroy("f")).await), "NOT_OWNER");
+    scripted.bridges().destroy_bridge(destroy("")).await.expect("an operator's tool");
+}

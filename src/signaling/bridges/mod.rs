@@ -3,6 +3,9 @@
 //! The audio is media's; who is in a bridge is what the shards tell. A bridge ends by command, when its last member
 //! leaves or does not come (unless it is to be kept), when the engine that made it is gone and nobody is in it, and when
 //! media is lost.
+//!
+//! A bridge is open to the engine that made it and to those of its group; the one that made it ends it. Operators' tools
+//! may do anything.
 
 mod table;
 
@@ -80,14 +83,17 @@ impl Bridges {
         Ok(reply)
     }
 
-    /// Ends a bridge.
+    /// Ends a bridge. `by`: the engine that asks; `None` for an operator's tool, or for ourselves.
     ///
     /// # Errors
-    /// When there is none of that id.
-    pub fn destroy(&self, bridge: &BridgeId) -> Result<(), Refusal> {
-        if self.table().0.remove(bridge).is_none() {
-            return Err(Refusal::BridgeNotFound(bridge.clone()));
+    /// When there is none of that id, or the engine may not.
+    pub fn destroy(&self, bridge: &BridgeId, by: Option<&EngineRef>) -> Result<(), Refusal> {
+        let mut table = self.table();
+        let record = table.0.get(bridge).ok_or_else(|| Refusal::BridgeNotFound(bridge.clone()))?;
+        if by.is_some_and(|engine| !record.is_ended_by(engine)) {
+            return Err(Refusal::BridgeNotOwned(bridge.clone()));
         }
+        table.0.remove(bridge);
         self.media.destroy_bridge(bridge);
         self.media.hurry();
         Ok(())
@@ -107,18 +113,40 @@ impl Bridges {
     }
 
     /// Keeps a place for one more session, which is to be sent to join at once; the bridge waits for it until it is told
-    /// [`Self::joined`] or [`Self::not_joined`]. Gives how the bridge carries audio.
+    /// [`Self::joined`] or [`Self::not_joined`]. Gives how the bridge carries audio. `by`: as for [`Self::destroy`].
     ///
     /// # Errors
-    /// When there is none of that id, or it relays between two and has them.
-    pub fn expect(&self, bridge: &BridgeId, session: &SessionId) -> Result<BridgeMode, Refusal> {
+    /// When there is none of that id, the engine may not, or it relays between two and has them.
+    pub fn expect(
+        &self,
+        bridge: &BridgeId,
+        session: &SessionId,
+        by: Option<&EngineRef>,
+    ) -> Result<BridgeMode, Refusal> {
         let mut table = self.table();
         let record = table.0.get_mut(bridge).ok_or_else(|| Refusal::BridgeNotFound(bridge.clone()))?;
+        if by.is_some_and(|engine| !record.is_open_to(engine)) {
+            return Err(Refusal::BridgeNotOwned(bridge.clone()));
+        }
         if record.is_full_for(session) {
             return Err(Refusal::Full(Bound::RelayMembers));
         }
         record.expect(session);
         Ok(record.mode())
+    }
+
+    /// Checks that a session may be sent out of a bridge. `by`: as for [`Self::destroy`].
+    ///
+    /// # Errors
+    /// When there is none of that id, or the engine may not.
+    pub fn may_leave(&self, bridge: &BridgeId, by: Option<&EngineRef>) -> Result<(), Refusal> {
+        match self.table().0.get(bridge) {
+            None => Err(Refusal::BridgeNotFound(bridge.clone())),
+            Some(record) if by.is_some_and(|engine| !record.is_open_to(engine)) => {
+                Err(Refusal::BridgeNotOwned(bridge.clone()))
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     /// One bridge as it stands.

@@ -65,6 +65,17 @@ impl Record {
         self.mode
     }
 
+    /// Whether this engine may have its sessions join and leave: the one that made the bridge, and those of its group.
+    pub fn is_open_to(&self, engine: &EngineRef) -> bool {
+        self.owner.as_ref() == Some(engine) || self.group == engine.group
+    }
+
+    /// Whether this engine may end the bridge: the one that made it; where that was none, or it is gone, those of the
+    /// bridge's group.
+    pub fn is_ended_by(&self, engine: &EngineRef) -> bool {
+        self.owner.as_ref().map_or_else(|| self.group == engine.group, |owner| owner == engine)
+    }
+
     /// Whoever was told to come has its place already.
     pub fn is_full_for(&self, session: &SessionId) -> bool {
         let others_expected = || {
@@ -147,6 +158,7 @@ impl Table {
         let mut over = Vec::new();
         for (id, record) in &mut self.0 {
             if record.owner.as_ref() == Some(engine) {
+                record.owner = None;
                 record.keep_when_empty = false;
                 // Whoever is still to come, and does not, ends it.
                 record.opened = true;
@@ -231,6 +243,24 @@ mod tests {
         assert_eq!(table.not_joined(&bridge("b"), &session("y")), Left::BridgeStays, "told twice");
         table.0.get_mut(&bridge("b")).unwrap().join(&session("y"));
         assert_eq!(table.leave(&bridge("b"), &session("y")), Left::BridgeOver);
+    }
+
+    #[test]
+    fn a_bridge_is_open_to_its_maker_and_its_group_and_ended_by_its_maker() {
+        let of = |group: &str, id: &str| EngineRef { group: group.into(), id: id.into() };
+        let mut table = table(&["b"], BridgeMode::Mix, true);
+        let record = table.0.get_mut(&bridge("b")).unwrap();
+        record.owner = Some(of("other", "maker"));
+        record.join(&session("x"));
+        let rights = |table: &Table, engine| {
+            let record = &table.0[&bridge("b")];
+            (record.is_open_to(&engine), record.is_ended_by(&engine))
+        };
+        assert_eq!(rights(&table, of("other", "maker")), (true, true));
+        assert_eq!(rights(&table, of("g", "e")), (true, false), "of the bridge's group");
+        assert_eq!(rights(&table, of("other", "e")), (false, false));
+        assert_eq!(table.owner_gone(&of("other", "maker")), []);
+        assert_eq!(rights(&table, of("g", "e")), (true, true), "its maker is gone");
     }
 
     #[test]

@@ -247,7 +247,7 @@ impl AttachStream {
                 board.leave(caller, bridge, session, reply);
             }
             Order::Destroy { bridge } => {
-                let done = board.bridges.destroy(&bridge);
+                let done = board.bridges.destroy(&bridge, caller.engine.as_ref());
                 self.reply(command_id, None).send(done.map(|()| Outcome { session: None, created: None }));
             }
             Order::CreateBridge { bridge, mode, members, group, keep_when_empty } => {

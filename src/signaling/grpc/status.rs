@@ -134,6 +134,9 @@ impl From<&Refusal> for Told {
             Refusal::BridgeExists(bridge) => {
                 Self::exists(ErrorReason::BridgeExists, "bridge", bridge.as_str())
             }
+            Refusal::BridgeNotOwned(bridge) => {
+                Self::precondition(ErrorReason::NotOwner, bridge.as_str(), refusal.to_string())
+            }
             Refusal::EngineAttached(engine) => {
                 let name = format!("{}/{}", engine.group, engine.id);
                 Self::exists(ErrorReason::EngineAttached, "engine", name)

@@ -83,7 +83,7 @@ impl Api {
             Order::Join { bridge, session } => self.board.join(&caller, bridge, session, reply),
             Order::Leave { bridge, session } => self.board.leave(&caller, bridge, session, reply),
             Order::Destroy { bridge } => {
-                self.board.bridges.destroy(&bridge)?;
+                self.board.bridges.destroy(&bridge, caller.engine.as_ref())?;
                 return Ok(Answer::Nothing);
             }
             Order::CreateBridge { bridge, mode, members, group, keep_when_empty } => {
