@@ -15,7 +15,7 @@ pub struct CallEngineSettings {
     pub engine_id: String,
     /// `host:port` that `dial-<user>` calls. Empty: `dial` refuses with 404.
     pub trunk: String,
-    /// How many sessions it takes at a time; 0: no limit of its own.
+    /// How many sessions it takes at a time, at least one for each shard of the service; 0: no limit of its own.
     pub sessions_max: u32,
 }
 

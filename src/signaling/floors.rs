@@ -66,7 +66,7 @@ pub(super) fn shard(
         transactions: transactions(settings),
         dialogs: dialogs(settings, transports),
         sessions: sessions(settings),
-        sessions_max: settings.sessions_max.div_ceil(usize::from(placement.shards())),
+        sessions_max: sessions_max(settings, index),
         media_timeout: millis(settings.media_timeout_ms),
         identity: Party {
             uri: settings.identity_uri.clone(),
@@ -76,6 +76,12 @@ pub(super) fn shard(
         listener_groups: listener_groups.collect(),
         ..ShardSettings::default()
     }
+}
+
+/// The part of a shard: all of them add up to the whole.
+fn sessions_max(settings: &SignalingSettings, index: u16) -> usize {
+    let (all, shards) = (settings.sessions_max, usize::from(settings.shards));
+    all / shards + usize::from(usize::from(index) < all % shards)
 }
 
 fn transactions(settings: &SignalingSettings) -> TransactionSettings {
@@ -116,5 +122,21 @@ fn sessions(settings: &SignalingSettings) -> SessionSettings {
             .then(|| Duration::from_secs(calls.max_duration_seconds)),
         end_on_rtp_silence: calls.end_on_rtp_silence,
         ..SessionSettings::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shards_parts_add_up_to_all_sessions_and_none_is_empty() {
+        for (all, shards) in [(4, 4), (7, 3), (20_000, 3), (20_000, 1), (256, 256)] {
+            let settings = SignalingSettings { sessions_max: all, shards, ..SignalingSettings::default() };
+            assert_eq!(settings.check(), Ok(()));
+            let parts: Vec<usize> = (0..shards).map(|index| sessions_max(&settings, index)).collect();
+            assert_eq!(parts.iter().sum::<usize>(), all);
+            assert!(parts.iter().all(|&part| part > 0), "{parts:?}");
+        }
     }
 }

@@ -24,7 +24,8 @@ pub struct SignalingSettings {
     /// Threads that carry calls. With 1, all of signaling runs on one thread; with more, the API and the sockets have a
     /// thread besides.
     pub shards: u16,
-    /// Sessions at a time, over all shards. At the bound new calls are refused with 503.
+    /// Sessions at a time, over all shards; at least one for each. Calls fall to shards by hash, and each shard has its
+    /// part of this. At the bound new calls are refused with 503.
     pub sessions_max: usize,
     /// User-Agent and Server. Empty: none is written.
     pub product: String,
@@ -299,7 +300,8 @@ impl SignalingSettings {
             if fits { Ok(()) } else { Err(BadSetting { key: key.to_owned(), problem: problem.to_owned() }) }
         };
         require((1..=256).contains(&self.shards), "shards", "has to be 1 to 256")?;
-        require(self.sessions_max > 0, "sessions_max", "has to be at least 1")?;
+        let for_each = self.sessions_max >= usize::from(self.shards);
+        require(for_each, "sessions_max", "has to be at least signaling.shards: each shard takes its part")?;
         require(self.media_timeout_ms > 0, "media_timeout_ms", "has to be at least 1")?;
         require(!self.identity_uri.is_empty(), "identity_uri", "is required")?;
         for (index, accepted) in self.accept.iter().enumerate() {
@@ -348,6 +350,7 @@ mod tests {
     #[rstest]
     #[case("shards = 0", "shards")]
     #[case("sessions_max = 0", "sessions_max")]
+    #[case("sessions_max = 3\nshards = 4", "sessions_max")]
     #[case("accept = ['text/plain', 'text']", "accept[1]")]
     #[case("[groups.g]\nrefusal_status = 200", "groups.g.refusal_status")]
     #[case("[groups.'a b']", "groups.a b")]

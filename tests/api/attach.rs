@@ -267,3 +267,21 @@ async fn there_are_so_many_engines_and_no_more() {
     assert_eq!(details.quota_failure().expect("which").violations[0].subject, "engines_max");
     drop(first);
 }
+
+#[tokio::test]
+async fn an_engine_has_to_take_a_session_of_each_shard() {
+    let mut with = settings();
+    with.shards = 2;
+    let scripted = Scripted::with(with).await;
+    let one = proto::Open { sessions_max: 1, ..open("a") };
+    let status = Engine::open(scripted.events(), one).await.map(|_| ()).expect_err("refused");
+    let (code, reason, details) = refusal(&status);
+    assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "BAD_FIELD"));
+    assert_eq!(details.bad_request().expect("which").field_violations[0].field, "open.sessions_max");
+    assert_eq!(scripted.node.counters().held.engines_away, 0);
+    for (id, sessions_max) in [("b", 0), ("c", 2)] {
+        let open = proto::Open { sessions_max, ..open(id) };
+        let engine = Engine::open(scripted.events(), open).await.expect("attached");
+        assert_eq!(engine.opened.sessions_max, sessions_max);
+    }
+}

@@ -18,7 +18,7 @@ use crate::signaling::bridges::Bridges;
 use crate::signaling::clock::Clock;
 use crate::signaling::driver::Inbox;
 use crate::signaling::linger::Urgency;
-use crate::signaling::refusal::{Bound, Refusal};
+use crate::signaling::refusal::{BadField, Bound, Refusal};
 
 /// How many engines there are, and what happened to events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,9 +92,15 @@ impl Engines {
     /// Attaches an engine.
     ///
     /// # Errors
-    /// When it is attached already, when there are too many engines, or, for one that was not here before, when Callplane
-    /// is shutting down.
+    /// When it takes fewer sessions than there are shards, when it is attached already, when there are too many engines,
+    /// or, for one that was not here before, when Callplane is shutting down.
     pub fn attach(&self, engine: &EngineRef, open: Open) -> Result<(Arc<EngineHandle>, Opened), Refusal> {
+        let shards = self.shards.len();
+        if (1..shards).contains(&(open.sessions_max as usize)) {
+            // Some shards' calls would find no room although nothing is under way.
+            let problem = format!("has to be 0 or at least {shards}: each of the shards has its part");
+            return Err(Refusal::BadFields(vec![BadField { field: "open.sessions_max".into(), problem }]));
+        }
         let now = self.clock.mono();
         let mut roster = lock(&self.roster);
         let handle = self.known_or_new(engine, now)?;
