@@ -54,6 +54,14 @@ impl FrameError {
         }
     }
 
+    /// Whether what was found is SIP at all. If not, it does not belong to whoever sent it as a message: right behind
+    /// one, the length of that one was too short.
+    #[must_use]
+    pub fn begins_as_sip(&self) -> bool {
+        let line = self.bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next();
+        line.is_some_and(names_sip)
+    }
+
     /// What can be made out for a stateless answer; see [`super::ParseError::salvage`].
     #[must_use]
     pub fn salvage(&self) -> Option<Salvage> {
@@ -186,6 +194,9 @@ impl StreamFramer {
         };
         let next = end + 2;
         self.check_head(next, next - line)?;
+        if line == 0 {
+            start_line(&bytes[..end])?;
+        }
         if line == end && line > 0 {
             return self.body(next, length).map(Some);
         }
@@ -197,8 +208,7 @@ impl StreamFramer {
             }
             Some(b' ' | b'\t') if line > 0 => Ok(Some(State::Head { line, scanned: next, length })),
             Some(_) => {
-                let length =
-                    if line == 0 { start_line(&bytes[..end])? } else { content_length(bytes, line, length)? };
+                let length = if line == 0 { None } else { content_length(bytes, line, length)? };
                 Ok(Some(State::Head { line: next, scanned: next, length }))
             }
         }
@@ -231,9 +241,12 @@ impl StreamFramer {
 
 /// A first line that does not even name SIP is another protocol. Any other flaw is left to the parser, which can have
 /// it answered without giving up the stream.
-fn start_line(line: &[u8]) -> Result<Option<usize>, FrameErrorKind> {
-    let named = line.windows(4).any(|window| window.eq_ignore_ascii_case(b"SIP/"));
-    if named { Ok(None) } else { Err(ParseErrorKind::StartLine.into()) }
+fn start_line(line: &[u8]) -> Result<(), FrameErrorKind> {
+    if names_sip(line) { Ok(()) } else { Err(ParseErrorKind::StartLine.into()) }
+}
+
+fn names_sip(line: &[u8]) -> bool {
+    line.windows(4).any(|window| window.eq_ignore_ascii_case(b"SIP/"))
 }
 
 fn content_length(bytes: &[u8], line: usize, before: Option<usize>) -> Result<Option<usize>, FrameErrorKind> {

@@ -40,6 +40,13 @@ impl Salvage {
         answerable.then_some(Self(request))
     }
 
+    /// What can be made out of a message that a stream was cut into wrongly: [`super::FrameError::begins_as_sip`] says
+    /// so of what follows it.
+    #[must_use]
+    pub fn of_message(bytes: &Bytes) -> Option<Self> {
+        Self::from_bytes(bytes, &Limits::default())
+    }
+
     /// A refusal with Via, From, To, Call-ID and CSeq as far as they could be read.
     pub fn respond(&self, status: StatusCode) -> ResponseBuilder<'_> {
         ResponseBuilder::to_request(&self.0, status)

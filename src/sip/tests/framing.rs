@@ -100,9 +100,21 @@ fn two_lengths_that_agree_are_one() {
 fn another_protocol_is_recognised_at_its_first_line() {
     let kind = FrameErrorKind::Head(ParseErrorKind::StartLine);
     assert_eq!(refused("GET / HTTP/1.1|Host: a|", &Limits::default()), kind);
+    assert_eq!(refused("a=sendrecv|", &Limits::default()), kind, "without a byte of what follows");
     let line_end = FrameErrorKind::Head(ParseErrorKind::LineEnd);
     assert_eq!(refused("BYE sip:b SIP/2.0\nVia: x|", &Limits::default()), line_end);
     assert_eq!(refused("|\nBYE", &Limits::default()), line_end);
+}
+
+#[test]
+fn what_stands_behind_a_message_that_was_cut_too_short_is_no_sip() {
+    for (rest, sip) in
+        [("a=sendrecv|", false), ("\nBYE sip:b SIP/2.0", false), ("BYE sip:b SIP/2.0|Via: x||", true)]
+    {
+        let text = format!("BYE sip:b SIP/2.0|Content-Length: 1||x{rest}\n");
+        let (frames, error) = frames_of(&[&lines(&text)], &Limits::default());
+        assert_eq!((frames.len(), error.map(|error| error.begins_as_sip())), (1, Some(sip)), "{rest:?}");
+    }
 }
 
 #[test]

@@ -1,15 +1,25 @@
-//! The answer to a request that no stream can go on after (RFC 3261 §18.3): 400 without a Content-Length, 413 or 513 past
-//! a limit. It is made here because the request never becomes a message that a shard could answer.
+//! The answer to a request that no stream can go on after (RFC 3261 §18.3): 400 without a Content-Length or with one that
+//! is too short, 413 or 513 past a limit. It is made here because the request never becomes a message that a shard
+//! could answer.
 
 use bytes::Bytes;
 
 use crate::ground::ConnectionId;
-use crate::sip::FrameError;
+use crate::sip::{FrameError, Salvage, StatusCode};
 
 /// The answer, where one can be made: the bytes begin as a request with a Via.
 pub(super) fn refusal(error: &FrameError, connection: ConnectionId) -> Option<Bytes> {
-    let salvage = error.salvage()?;
+    refuse(&error.salvage()?, error.status(), connection)
+}
+
+/// The answer to a message behind which stands what is no SIP: its Content-Length was too short. `None` for what is never
+/// answered: a response, an ACK.
+pub(super) fn too_short(message: &Bytes, connection: ConnectionId) -> Option<Bytes> {
+    refuse(&Salvage::of_message(message)?, StatusCode::BAD_REQUEST, connection)
+}
+
+fn refuse(salvage: &Salvage, status: StatusCode, connection: ConnectionId) -> Option<Bytes> {
     let tag = format!("c{}", connection.0);
-    let response = salvage.respond(error.status()).to_tag(&tag).build().ok()?;
+    let response = salvage.respond(status).to_tag(&tag).build().ok()?;
     Some(response.as_bytes().clone())
 }

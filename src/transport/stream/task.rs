@@ -14,11 +14,11 @@ use tokio::net::TcpStream;
 
 use super::connections::Place;
 use super::deadlines::Deadlines;
-use super::refusal::refusal;
+use super::refusal::{refusal, too_short};
 use super::tcp::Tcp;
 use super::{ConnectionEnd, Entry};
 use crate::ground::{Flow, Transport};
-use crate::sip::{Frame, StreamFramer};
+use crate::sip::{Frame, FrameError, StreamFramer};
 use crate::transport::closing::Closing;
 use crate::transport::counters::{add, count};
 use crate::transport::{Ingress, Received};
@@ -63,6 +63,7 @@ async fn serve(mut entry: Entry, stream: TcpStream, deadlines: Deadlines, place:
         writer: Tcp(stream),
         framer,
         deadlines,
+        delivered: false,
     };
     let end = conversation.converse(&closing).await;
     if matches!(end, ConnectionEnd::Shutdown | ConnectionEnd::Framing) {
@@ -84,6 +85,8 @@ struct Conversation<'a, R, W> {
     writer: W,
     framer: StreamFramer,
     deadlines: Deadlines,
+    /// Whether any message was handed up.
+    delivered: bool,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
@@ -130,23 +133,25 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
         let streams = &self.entry.streams;
         let at = Instant::now();
         let (mut messages, mut pinged) = (0, false);
+        // What follows a message says whether it was cut rightly.
+        let mut last = None;
         let outcome = loop {
             match self.framer.pull() {
                 Ok(Some(Frame::Message(bytes))) => {
                     messages += 1;
-                    if let Err(refused) = streams.ingress.deliver(Received { bytes, flow: self.flow, at }) {
-                        streams.counters.refused(refused);
-                    }
+                    self.deliver(last.replace(bytes), at);
                 }
-                Ok(Some(Frame::Ping)) => pinged = true,
-                Ok(Some(Frame::Pong)) => {}
-                Ok(None) => break Ok(()),
+                Ok(Some(frame)) => {
+                    self.deliver(last.take(), at);
+                    pinged |= frame == Frame::Ping;
+                }
+                Ok(None) => {
+                    self.deliver(last, at);
+                    break Ok(());
+                }
                 Err(error) => {
                     tracing::debug!(flow = %self.flow, %error, "not framed SIP");
-                    if let Some(refusal) = refusal(&error, self.entry.connection.id) {
-                        // If it does not go, the connection's end says enough.
-                        let _ = self.entry.connection.outlet.offer(refusal, None);
-                    }
+                    self.refuse(&error, last, at);
                     break Err(ConnectionEnd::Framing);
                 }
             }
@@ -161,6 +166,33 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
         outcome
     }
 
+    fn deliver(&mut self, bytes: Option<Bytes>, at: Instant) {
+        let Some(bytes) = bytes else { return };
+        self.delivered = true;
+        let streams = &self.entry.streams;
+        if let Err(refused) = streams.ingress.deliver(Received { bytes, flow: self.flow, at }) {
+            streams.counters.refused(refused);
+        }
+    }
+
+    /// The stream cannot be cut any further: refuses the request that is to blame, where there is one. `last` is the
+    /// message right before.
+    fn refuse(&mut self, error: &FrameError, last: Option<Bytes>, at: Instant) {
+        let connection = &self.entry.connection;
+        let misframed = last.as_ref().filter(|_| !error.begins_as_sip());
+        let refusal = match misframed.and_then(|message| too_short(message, connection.id)) {
+            Some(refusal) => Some(refusal),
+            None => {
+                self.deliver(last, at);
+                refusal(error, connection.id)
+            }
+        };
+        if let Some(refusal) = refusal {
+            // If it does not go, the connection's end says enough.
+            let _ = connection.outlet.offer(refusal, None);
+        }
+    }
+
     /// Answers all the pings of one read at once: the peer wants to know that we are there. When the write queue is
     /// full it knows from elsewhere that we write.
     fn pong(&self) {
@@ -170,19 +202,29 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
     }
 
     /// Writes what waits and says that no more will come. After a framing error it also takes what the peer still
-    /// sends: closed over unread bytes, a connection is reset, and the peer may lose the refusal.
+    /// sends: closed over unread bytes, a connection is reset, and the peer may lose the refusal. Where messages came
+    /// before the error their answers still go, until the peer has enough.
     async fn take_leave(&mut self, end: ConnectionEnd) {
         let outlet = &self.entry.connection.outlet;
-        while let Some(bytes) = outlet.next() {
-            match write(&mut self.writer, Some(&bytes)).await {
-                Ok(written) => outlet.wrote(written),
-                Err(_) => return,
-            };
+        let mut room = [0; 1_024];
+        loop {
+            let to_write = outlet.next();
+            let answers = end == ConnectionEnd::Framing && self.delivered;
+            if to_write.is_none() && !answers {
+                break;
+            }
+            tokio::select! {
+                written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() => match written {
+                    Ok(written) => { outlet.wrote(written); }
+                    Err(_) => return,
+                },
+                () = outlet.something_waits(), if to_write.is_none() => {}
+                read = self.reader.read(&mut room), if answers => if !matches!(read, Ok(1..)) { return },
+            }
         }
         if self.writer.shutdown().await.is_err() || end == ConnectionEnd::Shutdown {
             return;
         }
-        let mut room = [0; 1_024];
         while let Ok(1..) = self.reader.read(&mut room).await {}
     }
 }

@@ -116,6 +116,57 @@ async fn a_request_that_no_stream_can_go_on_after_is_refused_before_the_end() {
     }
 }
 
+const DESCRIPTION: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n";
+
+/// A request whose Content-Length says less than there is.
+fn misframed(method: &str, said: usize) -> Bytes {
+    let head = String::from_utf8(request(method, "a", 0).to_vec()).unwrap();
+    let head = head.replace("Content-Length: 0\r\n", &format!("Content-Length: {said}\r\n"));
+    Bytes::from(head + DESCRIPTION)
+}
+
+#[tokio::test]
+async fn a_request_with_too_short_a_length_is_refused_before_the_end() {
+    for said in [0, 30, DESCRIPTION.len() - 5] {
+        let mut rig = Rig::new(|_| {});
+        let mut peer = peer_of(&rig).await;
+        peer.write_all(&misframed("INVITE", said)).await.unwrap();
+        let mut answer = String::new();
+        patiently(peer.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("SIP/2.0 400 "), "{answer}");
+        assert!(answer.contains("Call-ID: a\r\n") && answer.contains(";tag=c1\r\n"), "{answer}");
+        assert_eq!(rig.flow_down().await.1, ConnectionEnd::Framing, "nothing is handed up before");
+    }
+}
+
+#[tokio::test]
+async fn an_ack_with_too_short_a_length_is_handed_up_because_nobody_could_be_told() {
+    let mut rig = Rig::new(|settings| settings.stream.drain_time_max = SHORT);
+    let mut peer = peer_of(&rig).await;
+    peer.write_all(&misframed("ACK", 30)).await.unwrap();
+    assert!(rig.message().await.bytes.starts_with(b"ACK "));
+    assert_eq!(rig.flow_down().await.1, ConnectionEnd::Framing);
+    let mut answer = String::new();
+    patiently(peer.read_to_string(&mut answer)).await.unwrap();
+    assert_eq!(answer, "");
+}
+
+#[tokio::test]
+async fn what_came_before_a_stream_broke_is_still_answered() {
+    let mut rig = Rig::new(|_| {});
+    let mut peer = peer_of(&rig).await;
+    peer.write_all(&request("INVITE", "a", 3)).await.unwrap();
+    let flow = rig.message().await.flow;
+    peer.write_all(b"a=sendrecv\r\n").await.unwrap();
+    tokio::time::sleep(SHORT).await;
+    rig.send(1, &flow, Bytes::from_static(b"SIP/2.0 400 Bad Request\r\n\r\n"));
+    let mut answer = [0; 27];
+    patiently(peer.read_exact(&mut answer)).await.unwrap();
+    assert!(answer.starts_with(b"SIP/2.0 400 "));
+    drop(peer);
+    assert_eq!(rig.flow_down().await.1, ConnectionEnd::Framing);
+}
+
 #[tokio::test]
 async fn more_connections_than_allowed_are_closed_at_once() {
     let mut rig = Rig::new(|settings| {
