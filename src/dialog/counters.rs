@@ -59,6 +59,67 @@ pub struct Counters {
     pub unexpected: u64,
 }
 
+impl Counters {
+    /// Adds up what two floors did.
+    pub fn add(&mut self, other: &Self) {
+        // All of them by name: one that is new cannot be left out.
+        let Self {
+            legs_opened,
+            legs_closed,
+            refused_at_limit,
+            methods_refused,
+            extensions_refused,
+            bodies_refused,
+            dialogs_unknown,
+            glare_refused,
+            out_of_order,
+            requests_refused,
+            glare_met,
+            stray_acks,
+            stray_accepted,
+            accepted_repeated,
+            acks_repeated,
+            forks_ended,
+            forks_dropped,
+            fields_dropped,
+            descriptions_ignored,
+            breaches,
+            ack_timeouts,
+            lookups_failed,
+            failovers,
+            moved_to_stream,
+            unsent,
+            unexpected,
+        } = other;
+        self.legs_opened += legs_opened;
+        self.legs_closed += legs_closed;
+        self.refused_at_limit += refused_at_limit;
+        self.methods_refused += methods_refused;
+        self.extensions_refused += extensions_refused;
+        self.bodies_refused += bodies_refused;
+        self.dialogs_unknown += dialogs_unknown;
+        self.glare_refused += glare_refused;
+        self.out_of_order += out_of_order;
+        self.requests_refused += requests_refused;
+        self.glare_met += glare_met;
+        self.stray_acks += stray_acks;
+        self.stray_accepted += stray_accepted;
+        self.accepted_repeated += accepted_repeated;
+        self.acks_repeated += acks_repeated;
+        self.forks_ended += forks_ended;
+        self.forks_dropped += forks_dropped;
+        self.fields_dropped += fields_dropped;
+        self.descriptions_ignored += descriptions_ignored;
+        self.breaches += breaches;
+        self.ack_timeouts += ack_timeouts;
+        self.lookups_failed += lookups_failed;
+        self.failovers += failovers;
+        self.moved_to_stream += moved_to_stream;
+        self.unsent += unsent;
+        self.unexpected += unexpected;
+    }
+}
+
 /// What there is. When nothing goes on, all is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Census {

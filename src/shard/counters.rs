@@ -45,6 +45,53 @@ pub struct Counters {
     pub intents_refused: u64,
 }
 
+impl Counters {
+    /// Adds up what two shards did.
+    pub fn add(&mut self, other: &Self) {
+        // All of them by name: one that is new cannot be left out.
+        let Self {
+            received,
+            malformed_answered,
+            malformed_dropped,
+            calls_in,
+            calls_out,
+            refused_draining,
+            refused_full,
+            refused_no_engine,
+            sessions_over,
+            commands_taken,
+            commands_refused,
+            events,
+            media_requests,
+            media_timed_out,
+            media_refused,
+            media_late,
+            media_news_late,
+            absorbed,
+            intents_refused,
+        } = other;
+        self.received += received;
+        self.malformed_answered += malformed_answered;
+        self.malformed_dropped += malformed_dropped;
+        self.calls_in += calls_in;
+        self.calls_out += calls_out;
+        self.refused_draining += refused_draining;
+        self.refused_full += refused_full;
+        self.refused_no_engine += refused_no_engine;
+        self.sessions_over += sessions_over;
+        self.commands_taken += commands_taken;
+        self.commands_refused += commands_refused;
+        self.events += events;
+        self.media_requests += media_requests;
+        self.media_timed_out += media_timed_out;
+        self.media_refused += media_refused;
+        self.media_late += media_late;
+        self.media_news_late += media_news_late;
+        self.absorbed += absorbed;
+        self.intents_refused += intents_refused;
+    }
+}
+
 /// How much a shard holds. Zero everywhere when no call is left and all timers of transactions have run out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {

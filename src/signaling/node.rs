@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::counters::{self, EngineCounts, Held, SignalingCounters};
+use super::counters::{EngineCounts, Held, SignalingCounters};
 use super::driver::Gauges;
 use super::grpc::Serving;
 use super::media::MediaLink;
@@ -135,7 +135,10 @@ impl SignalingNode {
             ..SignalingCounters::default()
         };
         for gauges in &self.gauges {
-            counters::add(&mut told.shards, &gauges.counters());
+            let did = gauges.counters();
+            told.shards.add(&did.shard);
+            told.transactions.add(&did.transactions);
+            told.dialogs.add(&did.dialogs);
         }
         for shard in &*board.shards {
             told.media_events_dropped += shard.media_events_dropped();

@@ -46,3 +46,52 @@ pub struct Counters {
     /// Inputs that the RFC does not foresee in the state they met.
     pub unexpected: u64,
 }
+
+impl Counters {
+    /// Adds up what two layers did.
+    pub fn add(&mut self, other: &Self) {
+        // All of them by name: one that is new cannot be left out.
+        let Self {
+            clients_begun,
+            servers_begun,
+            requests_retransmitted,
+            responses_retransmitted,
+            retransmissions_absorbed,
+            repeated_responses,
+            clients_timed_out,
+            cancels_without_end,
+            acks_missing,
+            unanswered,
+            transport_errors,
+            cancels_unmatched,
+            merged,
+            refused_at_limit,
+            unsent_at_limit,
+            stateless_replies,
+            stateless_acks,
+            stray_responses,
+            unreadable,
+            unexpected,
+        } = other;
+        self.clients_begun += clients_begun;
+        self.servers_begun += servers_begun;
+        self.requests_retransmitted += requests_retransmitted;
+        self.responses_retransmitted += responses_retransmitted;
+        self.retransmissions_absorbed += retransmissions_absorbed;
+        self.repeated_responses += repeated_responses;
+        self.clients_timed_out += clients_timed_out;
+        self.cancels_without_end += cancels_without_end;
+        self.acks_missing += acks_missing;
+        self.unanswered += unanswered;
+        self.transport_errors += transport_errors;
+        self.cancels_unmatched += cancels_unmatched;
+        self.merged += merged;
+        self.refused_at_limit += refused_at_limit;
+        self.unsent_at_limit += unsent_at_limit;
+        self.stateless_replies += stateless_replies;
+        self.stateless_acks += stateless_acks;
+        self.stray_responses += stray_responses;
+        self.unreadable += unreadable;
+        self.unexpected += unexpected;
+    }
+}

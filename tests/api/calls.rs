@@ -74,6 +74,9 @@ async fn a_call_is_decided_by_its_engine_answered_and_hung_up_by_the_phone() {
         (held.sessions, held.directory, held.media_requests, held.commands_pending) == (0, 0, 0, 0)
     })
     .await;
+    let counters = node.counters();
+    assert_eq!((counters.shards.calls_in, counters.dialogs.legs_opened), (1, 1));
+    assert_eq!(counters.transactions.servers_begun, 2, "INVITE and BYE");
     soon("the end", node.shutdown()).await;
 }
 

@@ -3,6 +3,18 @@
 use crate::ground::{Instant, Now};
 use crate::shard::io::{Input, Output};
 use crate::shard::{Counters, Load, Shard};
+use crate::{dialog, transaction};
+
+/// What a shard did, floor by floor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FloorCounters {
+    /// The shard itself.
+    pub shard: Counters,
+    /// Its transactions.
+    pub transactions: transaction::Counters,
+    /// Its dialogs.
+    pub dialogs: dialog::Counters,
+}
 
 /// The contract of the pure floors.
 pub trait Core: Send + 'static {
@@ -22,7 +34,7 @@ pub trait Core: Send + 'static {
     fn load(&self) -> Load;
 
     /// What it did. Cheap: asked after every round.
-    fn counters(&self) -> Counters;
+    fn counters(&self) -> FloorCounters;
 }
 
 impl Core for Shard {
@@ -46,7 +58,11 @@ impl Core for Shard {
         Self::load(self)
     }
 
-    fn counters(&self) -> Counters {
-        *Self::counters(self)
+    fn counters(&self) -> FloorCounters {
+        FloorCounters {
+            shard: *Self::counters(self),
+            transactions: *self.transaction_counters(),
+            dialogs: *self.dialog_counters(),
+        }
     }
 }

@@ -2,18 +2,19 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::shard::{Counters, Load};
+use super::FloorCounters;
+use crate::shard::Load;
 
 /// Written by a driver after each round that did something.
 #[derive(Debug, Default)]
-pub struct Gauges(Mutex<(Load, Counters)>);
+pub struct Gauges(Mutex<(Load, FloorCounters)>);
 
 impl Gauges {
-    fn lock(&self) -> MutexGuard<'_, (Load, Counters)> {
+    fn lock(&self) -> MutexGuard<'_, (Load, FloorCounters)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn publish(&self, load: Load, counters: Counters) {
+    pub(super) fn publish(&self, load: Load, counters: FloorCounters) {
         *self.lock() = (load, counters);
     }
 
@@ -23,9 +24,9 @@ impl Gauges {
         self.lock().0
     }
 
-    /// What the shard did.
+    /// What the shard and its floors did.
     #[must_use]
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> FloorCounters {
         self.lock().1
     }
 }

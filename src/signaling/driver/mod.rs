@@ -20,7 +20,7 @@ mod route;
 mod run;
 mod trace;
 
-pub use core::Core;
+pub use core::{Core, FloorCounters};
 pub use gauges::Gauges;
 pub use inbox::{Inbox, MEDIA_EVENTS_MAX, Request, SHARD_REQUESTS_MAX};
 pub use reply::Reply;

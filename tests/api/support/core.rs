@@ -11,9 +11,9 @@ use callplane::session::command::{Command, CommandDone, CommandError, EngineRef,
 use callplane::session::event::{
     CallDirection, EventPayload, IncomingCall, SessionEvent, SessionState, SessionView,
 };
+use callplane::shard::Load;
 use callplane::shard::io::{Input, Output, Query};
-use callplane::shard::{Counters, Load};
-use callplane::signaling::driver::Core;
+use callplane::signaling::driver::{Core, FloorCounters};
 
 type Answer = Box<dyn FnMut(&SessionId, &Command) -> Result<CommandDone, CommandError> + Send>;
 
@@ -163,8 +163,8 @@ impl Core for ScriptedShard {
         Load::default()
     }
 
-    fn counters(&self) -> Counters {
-        Counters::default()
+    fn counters(&self) -> FloorCounters {
+        FloorCounters::default()
     }
 }
 
