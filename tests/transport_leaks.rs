@@ -29,7 +29,8 @@ fn start() -> (Transports, ShardQueue) {
         id: ListenerId(id),
         transport,
         bind: bind.parse().unwrap(),
-        advertised: None,
+        advertised_host: None,
+        advertised_port: None,
     };
     let listeners = vec![
         listener(0, Transport::Udp, "127.0.0.1:0"),

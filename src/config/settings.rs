@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::ConfigError;
 use crate::callengine::CallEngineSettings;
+use crate::ground::setting::or_none;
 use crate::media::MediaSettings;
 use crate::signaling::SignalingSettings;
 use crate::telemetry::TelemetrySettings;
@@ -32,6 +33,7 @@ pub struct Settings {
 #[serde(default, deny_unknown_fields)]
 pub struct AdminSettings {
     /// Where health, readiness and gauges are served over HTTP. Absent: nowhere.
+    #[serde(deserialize_with = "or_none")]
     pub listen: Option<SocketAddr>,
     /// How long calls may go on after SIGTERM before they are hung up, milliseconds.
     pub drain_ms: u64,

@@ -38,6 +38,8 @@ fn what_cannot_be_used_is_refused_by_its_name() {
         ("", vec![], vec!["engine.group"], "engine.group"),
         ("", vec![], vec!["engine.group.name=x"], "engine.group"),
         ("", vec![], vec!["admin.listen=nowhere"], "admin.listen"),
+        ("", vec![], vec!["media.bind_ipv4="], "media.bind_ipv4"),
+        ("", vec![], vec!["media.bind_ipv4=::1"], "media.bind_ipv4"),
         ("", vec![], vec!["admin.drain_ms=99999999999"], "admin.drain_ms"),
         ("[engine\n", vec![], vec![], "engine"),
     ];
@@ -65,4 +67,16 @@ fn values_are_read_as_toml_and_as_text_where_they_are_none() {
         from("", &[], &["engine.sessions_max=7", "engine.trunk=127.0.0.1:5080"]).expect("settings");
     assert_eq!(settings.engine.sessions_max, 7);
     assert_eq!(settings.engine.trunk, "127.0.0.1:5080");
+}
+
+#[test]
+fn what_can_be_absent_is_made_so_by_nothing_and_by_none() {
+    let toml = "[media]\nbind_ipv6 = \"::\"\napi = \"127.0.0.1:1\"\n[admin]\nlisten = \"127.0.0.1:2\"\n";
+    for none in ["", "none", "\"\""] {
+        let environment = [("CALLPLANE_MEDIA__BIND_IPV4", none), ("CALLPLANE_ADMIN__LISTEN", none)];
+        let assignment = format!("media.api={none}");
+        let settings = from(toml, &environment, &[&assignment]).expect("settings");
+        assert_eq!((settings.media.bind_ipv4, settings.media.api, settings.admin.listen), (None, None, None));
+        assert!(settings.media.bind_ipv6.is_some());
+    }
 }

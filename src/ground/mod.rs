@@ -9,6 +9,7 @@ pub mod leg;
 mod mismatch;
 mod placement;
 mod random;
+pub mod setting;
 mod text;
 mod time;
 pub mod timer;

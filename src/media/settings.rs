@@ -10,23 +10,29 @@ use serde::Deserialize;
 use super::worker::NodeSettings;
 use super::worker::net::{Addresses, SocketSettings};
 use crate::codec::Codec;
+use crate::ground::setting::or_none;
 
 /// The settings of media.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MediaSettings {
     /// Where `callplane.media.v1` is served over TCP. Absent: only inside this process.
+    #[serde(deserialize_with = "or_none")]
     pub api: Option<SocketAddr>,
     /// The node's name, as owners are told. Empty: the host's name.
     pub node: String,
-    /// The IPv4 address that RTP is bound to. Absent: no IPv4.
+    /// The IPv4 address that RTP is bound to. Absent (the empty text or `none`): no IPv4.
+    #[serde(deserialize_with = "or_none")]
     pub bind_ipv4: Option<Ipv4Addr>,
     /// The IPv4 address that descriptions tell. Absent: the bound one or, where that is 0.0.0.0, the one from which
     /// the system reaches the peer.
+    #[serde(deserialize_with = "or_none")]
     pub advertised_ipv4: Option<Ipv4Addr>,
     /// The IPv6 address that RTP is bound to. Absent: no IPv6.
+    #[serde(deserialize_with = "or_none")]
     pub bind_ipv6: Option<Ipv6Addr>,
     /// The IPv6 address that descriptions tell; as for IPv4.
+    #[serde(deserialize_with = "or_none")]
     pub advertised_ipv6: Option<Ipv6Addr>,
     /// The lowest RTP port. Each endpoint takes an even one; the odd one above it is kept for RTCP.
     pub rtp_port_min: u16,
@@ -110,7 +116,7 @@ impl MediaSettings {
     pub fn check(&self) -> Result<(), MediaSettingsError> {
         let refused = |key, what: &str| Err(MediaSettingsError { key, what: what.to_owned() });
         if self.bind_ipv4.is_none() && self.bind_ipv6.is_none() {
-            return refused("bind_ipv4", "an IPv4 or an IPv6 address is needed");
+            return refused("bind_ipv4", "is none, and so is bind_ipv6: media needs one of them");
         }
         if self.advertised_ipv4.is_some_and(|address| address.is_unspecified()) {
             return refused("advertised_ipv4", "0.0.0.0 cannot be reached");
@@ -226,6 +232,11 @@ mod tests {
         }
         let settings = MediaSettings { bind_ipv4: None, ..MediaSettings::default() };
         assert_eq!(settings.check().unwrap_err().key, "bind_ipv4");
+        for none in ["", "none"] {
+            let text = format!("bind_ipv4 = {none:?}\nbind_ipv6 = \"::1\"");
+            let settings: MediaSettings = toml::from_str(&text).unwrap();
+            assert_eq!((settings.check(), settings.bind_ipv4), (Ok(()), None));
+        }
         assert!(toml::from_str::<MediaSettings>("rtp_port = 1").is_err());
     }
 }

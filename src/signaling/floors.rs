@@ -22,10 +22,8 @@ pub(super) fn transport(settings: &SignalingSettings) -> transport::Settings {
         id: ListenerId(number),
         transport: listener.transport.into(),
         bind: listener.bind,
-        advertised: listener.advertised_host.clone().map(|host| Advertised {
-            host,
-            port: listener.advertised_port.unwrap_or_else(|| listener.bind.port()),
-        }),
+        advertised_host: listener.advertised_host.clone(),
+        advertised_port: listener.advertised_port,
     });
     let sockets = &settings.sockets;
     transport::Settings {

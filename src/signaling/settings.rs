@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::grpc::ApiLimits;
 use crate::engine::EngineLimits;
+use crate::ground::setting::or_none;
 use crate::ground::{SessionId, Transport};
 
 /// The section `signaling`.
@@ -20,6 +21,7 @@ pub struct SignalingSettings {
     /// Where engines and tools reach the API. Port 0 lets the system choose.
     pub grpc_listen: SocketAddr,
     /// The media service as `host:port`. Absent: media runs in this process.
+    #[serde(deserialize_with = "or_none")]
     pub media_address: Option<String>,
     /// Threads that carry calls. With 1, all of signaling runs on one thread; with more, the API and the sockets have a
     /// thread besides.
@@ -109,7 +111,7 @@ pub struct SipListener {
     /// The local address. An IPv6 address takes IPv6 only.
     pub bind: SocketAddr,
     /// What Via and Contact say, where it is not the bound address: a name or an address, IPv6 without brackets.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_none")]
     pub advertised_host: Option<String>,
     /// The port beside it. Absent: the bound one.
     #[serde(default)]

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::ground::setting::or_none;
+
 /// How logs and traces are written.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -11,6 +13,7 @@ pub struct TelemetrySettings {
     /// How a line is written.
     pub log_format: LogFormat,
     /// An OTLP collector over gRPC, for example `http://127.0.0.1:4317`. Absent: no traces.
+    #[serde(deserialize_with = "or_none")]
     pub otlp_endpoint: Option<String>,
 }
 

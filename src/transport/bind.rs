@@ -116,7 +116,8 @@ fn open(listener: &Listener, settings: &Settings) -> Result<BoundListener, BindE
             return Err(BindError::Transport { listener: id, bind, transport });
         }
     };
-    let advertised = listener.advertised.clone().unwrap_or_else(|| advertise(id, local));
+    let host = listener.advertised_host.clone().unwrap_or_else(|| outward_host(id, local));
+    let advertised = Advertised { host, port: listener.advertised_port.unwrap_or_else(|| local.port()) };
     tracing::info!(listener = id.0, %transport, %local, host = advertised.host, port = advertised.port, "bound");
     Ok(BoundListener { place: Place { id, transport, local, advertised }, socket })
 }
@@ -171,9 +172,9 @@ fn open_tcp(bind: SocketAddr, settings: &StreamSettings) -> io::Result<TcpListen
     Ok(socket.into())
 }
 
-/// What peers are told when nothing is configured: the bound address, or for a wildcard the one this machine would
+/// The host that peers are told when none is configured: the bound address, or for a wildcard the one this machine would
 /// send from.
-fn advertise(listener: ListenerId, local: SocketAddr) -> Advertised {
+fn outward_host(listener: ListenerId, local: SocketAddr) -> String {
     let mut ip = local.ip();
     if ip.is_unspecified() {
         ip = outward_address(local).unwrap_or(match ip {
@@ -186,7 +187,7 @@ fn advertise(listener: ListenerId, local: SocketAddr) -> Advertised {
             "bound to a wildcard without an advertised address: peers are told the one chosen"
         );
     }
-    Advertised { host: ip.to_string(), port: local.port() }
+    ip.to_string()
 }
 
 /// The source address of a route to the outside. Connecting a datagram socket looks the route up and sends nothing;
@@ -206,7 +207,14 @@ mod tests {
     use super::*;
 
     fn listener(id: u16, transport: Transport, bind: &str) -> Listener {
-        Listener { id: ListenerId(id), transport, bind: bind.parse().unwrap(), advertised: None }
+        let (advertised_host, advertised_port) = (None, None);
+        Listener {
+            id: ListenerId(id),
+            transport,
+            bind: bind.parse().unwrap(),
+            advertised_host,
+            advertised_port,
+        }
     }
 
     fn bind_all(listeners: Vec<Listener>) -> Result<Bound, BindError> {
@@ -240,10 +248,22 @@ mod tests {
 
     #[test]
     fn an_advertised_address_is_as_configured_or_a_usable_one() {
-        let mut told = listener(1, Transport::Udp, "127.0.0.1:0");
-        told.advertised = Some(Advertised { host: "sip.example.com".into(), port: 5070 });
-        let bound = bind_all(vec![told, listener(2, Transport::Udp, "0.0.0.0:0")]).unwrap();
-        assert_eq!(bound.sockets[0].place.advertised.host, "sip.example.com");
+        let told = |id, host: Option<&str>, port| Listener {
+            advertised_host: host.map(String::from),
+            advertised_port: port,
+            ..listener(id, Transport::Udp, "127.0.0.1:0")
+        };
+        let whole = told(1, Some("sip.example.com"), Some(5070));
+        let (host, port) = (told(3, Some("sip.example.com"), None), told(4, None, Some(5070)));
+        let bound = bind_all(vec![whole, listener(2, Transport::Udp, "0.0.0.0:0"), host, port]).unwrap();
+        let advertised = |index: usize| {
+            let Place { local, advertised, .. } = &bound.sockets[index].place;
+            (advertised.host.as_str(), advertised.port, local.port())
+        };
+        assert_eq!((advertised(0).0, advertised(0).1), ("sip.example.com", 5070));
+        let (host, port, bound_port) = advertised(2);
+        assert_eq!((host, port), ("sip.example.com", bound_port), "the port that the system chose");
+        assert_eq!((advertised(3).0, advertised(3).1), ("127.0.0.1", 5070));
         let chosen = &bound.sockets[1].place;
         assert_ne!(chosen.advertised.host, "0.0.0.0");
         assert_eq!(chosen.advertised.port, chosen.local.port());

@@ -17,8 +17,11 @@ pub struct Listener {
     /// both, configure two listeners. From a wildcard, the system chooses the source address of what is sent: a
     /// machine with several addresses has a listener for each.
     pub bind: SocketAddr,
-    /// What Via and Contact say, when it is not the bound address: behind a NAT, or bound to a wildcard.
-    pub advertised: Option<Advertised>,
+    /// The host that Via and Contact say, when it is not the bound address: behind a NAT, or bound to a wildcard. A name or
+    /// a literal address; IPv6 without brackets.
+    pub advertised_host: Option<String>,
+    /// The port beside it, when it is not the bound one.
+    pub advertised_port: Option<u16>,
 }
 
 /// A host and port as peers are told it.

@@ -69,8 +69,13 @@ impl Rig {
 
     /// On an address with port 0, with these limits.
     fn on(address: &str, limits: Limits, change: impl FnOnce(&mut Settings)) -> Self {
-        let listener =
-            |id, transport| Listener { id, transport, bind: address.parse().unwrap(), advertised: None };
+        let listener = |id, transport| Listener {
+            id,
+            transport,
+            bind: address.parse().unwrap(),
+            advertised_host: None,
+            advertised_port: None,
+        };
         let listeners = vec![listener(UDP, Transport::Udp), listener(TCP, Transport::Tcp)];
         let mut settings = Settings { listeners, ..Settings::default() };
         change(&mut settings);
