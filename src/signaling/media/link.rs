@@ -296,6 +296,8 @@ impl MediaLink {
         loop {
             match responses.message().await {
                 Ok(Some(response)) => response.items.into_iter().for_each(|item| self.take(item)),
+                // Ours was the first end.
+                Ok(None) | Err(_) if self.closing.is_cancelled() => return true,
                 Ok(None) => {
                     tracing::warn!("the media service ended the stream");
                     return true;
