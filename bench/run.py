@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures Callplane beside references, on loopback, in one run, and prints a table.
 
-    bench/run.py [--quick] [--binary target/release/callplane] [--json FILE]
+    bench/run.py [--quick] [--calls-only] [--binary target/release/callplane] [--json FILE]
 
 For calls: the server's CPU (user + system of its process) over completed calls at 500 calls a second and at the highest
 rate carried without failure, the server on one core and everything else on the other; set-up time from INVITE to 200 with
@@ -17,6 +17,7 @@ import json
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ SCENARIOS = os.path.join(ROOT, "sipp_scenarios")
 TICKS = os.sysconf("SC_CLK_TCK")
 SIP, API, TRUNK, REFERENCE = 25060, 27070, 25080, 25090
 SERVER_CORE, LOAD_CORE = "0", "1"
+# Calls a second at which CPU and set-up time are taken.
+RATE = 500
 
 
 class Server:
@@ -130,104 +133,142 @@ def highest(server, run, rates):
     return best
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="shorter runs, no search for the highest rate")
-    parser.add_argument("--binary", default=os.path.join(ROOT, "target/release/callplane"))
-    parser.add_argument("--json", help="write the figures here too")
-    options = parser.parse_args()
-    seconds = 5 if options.quick else 20
-    rate = 500
-    calls = rate * seconds
-    rates = [] if options.quick else [1000, 1500, 2000, 2500, 3000, 4000, 5000, 6000]
+def uas(port):
+    return Server(SERVER_CORE, "sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", str(port), "-nostdin", "-buff_size", "4194304")
+
+
+def calls_to(port, user, seconds):
+    """A load on whoever listens there: the same caller for the reference and for Callplane."""
+    return lambda rate: sipp("basic_call", f"127.0.0.1:{port}", user, int(rate * seconds), rate)
+
+
+def in_turns(server, engine, reference, options, figures):
+    """CPU per call at one rate, the reference and both kinds of call in turns: other load on the machine and its clock
+    concern all of them. The ratio is the median of each turn's own."""
+    loads = {
+        "uas": (reference, calls_to(REFERENCE, "service", options.seconds)),
+        "answered": (server, calls_to(SIP, "answer", options.seconds)),
+        "bridged": (server, calls_to(SIP, "dial-bob", options.seconds)),
+    }
+    turns = {name: [] for name in loads}
+    failures = dict.fromkeys(loads, 0)
+    engine_us = []
+    for _, load in loads.values():
+        load(RATE / 2)  # warm
+    for _ in range(options.turns):
+        for name, (process, load) in loads.items():
+            engine_before = engine.cpu()
+            done, failed, _, cpu = measured(process, lambda load=load: load(RATE))
+            turns[name].append(cpu)
+            failures[name] += failed
+            if name == "answered":
+                engine_us.append((engine.cpu() - engine_before) * 1e6 / max(done, 1))
+            time.sleep(1)
+    for name, values in turns.items():
+        ratios = [value / base for value, base in zip(values, turns["uas"])]
+        figures[f"{name}_us"], figures[f"{name}_times"] = statistics.median(values), statistics.median(ratios)
+        figures[f"{name}_us_turns"], figures[f"{name}_failed"] = values, failures[name]
+    figures["answered_engine_us"] = statistics.median(engine_us)
+
+
+def set_up(options, figures):
+    """Set-up times in a run of their own, so that the probe's calls do not count as the load's."""
+    probe = Probe("127.0.0.1", SIP, "answer", core=int(LOAD_CORE))
+    probe.start()
+    calls_to(SIP, "answer", options.seconds * 2)(RATE)
+    probe.stop()
+    figures["setup_p50_ms"], figures["setup_p99_ms"] = percentile(probe.times, 0.5), percentile(probe.times, 0.99)
+    figures["setup_calls"], figures["setup_failed"] = len(probe.times), probe.failed
+
+
+def highest_rates(server, reference, options, figures):
+    rates = [1000, 1500, 2000, 2500, 3000, 4000, 5000, 6000]
+    for name, process, port, user, most in (
+        ("uas", reference, REFERENCE, "service", 6000),
+        ("answered", server, SIP, "answer", 6000),
+        ("bridged", server, SIP, "dial-bob", 2500),
+    ):
+        found = (0, float("nan"))
+        if not options.quick:
+            load = calls_to(port, user, 10)
+            found = highest(process, load, [rate for rate in rates if rate <= most])
+        figures[f"{name}_highest_cps"], figures[f"{name}_highest_us"] = found
+
+
+def held_calls(options, figures):
+    """Bytes for each held call, on a server of its own."""
     folder = tempfile.mkdtemp(prefix="callplane-bench-")
-    figures = {}
-
-    reference = Server(SERVER_CORE, "sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", str(REFERENCE), "-nostdin", "-buff_size", "4194304")
-    time.sleep(0.5)
-    to_reference = lambda rate: sipp("@uac", f"127.0.0.1:{REFERENCE}", "service", rate * seconds // 2, rate)
-    done, failed, _, cpu = measured(reference, lambda: sipp("@uac", f"127.0.0.1:{REFERENCE}", "service", calls, rate))
-    figures["uas_us"], figures["uas_failed"] = cpu, failed
-    figures["uas_highest_cps"], figures["uas_highest_us"] = highest(reference, to_reference, rates)
-    reference.stop()
-
     server, engine = start(options.binary, folder)
+    held = 1000 if options.quick else 5000
+    loads, rss = [], []
     try:
-        target = f"127.0.0.1:{SIP}"
-        sipp("basic_call", target, "answer", rate, rate)  # warm
-        engine_before = engine.cpu()
-        done, failed, _, cpu = measured(server, lambda: sipp("basic_call", target, "answer", calls, rate))
-        figures["answered_us"], figures["answered_failed"] = cpu, failed
-        figures["answered_engine_us"] = (engine.cpu() - engine_before) * 1e6 / max(done, 1)
-        # Set-up times in a run of their own, so that the probe's calls do not count as the load's.
-        probe = Probe("127.0.0.1", SIP, "answer")
-        probe.start()
-        sipp("basic_call", target, "answer", calls, rate)
-        probe.stop()
-        figures["setup_p50_ms"], figures["setup_p99_ms"] = percentile(probe.times, 0.5), percentile(probe.times, 0.99)
-        figures["setup_calls"], figures["setup_failed"] = len(probe.times), probe.failed
-        figures["answered_highest_cps"], figures["answered_highest_us"] = highest(
-            server, lambda rate: sipp("basic_call", target, "answer", rate * seconds // 2, rate), rates
-        )
-        callee = Server(LOAD_CORE, "sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", str(TRUNK), "-nostdin", "-buff_size", "4194304")
-        time.sleep(0.5)
-        done, failed, _, cpu = measured(server, lambda: sipp("basic_call", target, "dial-bob", calls, rate))
-        figures["bridged_us"], figures["bridged_failed"] = cpu, failed
-        figures["bridged_highest_cps"], figures["bridged_highest_us"] = highest(
-            server, lambda rate: sipp("basic_call", target, "dial-bob", rate * seconds // 2, rate), rates[:4]
-        )
-        callee.stop()
-    finally:
-        engine.stop()
-        server.stop()
-
-    server, engine = start(options.binary, folder)
-    try:
-        held = 1000 if options.quick else 5000
         # A first batch fills pools and caches; the slope over the second is what a call costs.
-        rss = []
-        loads = []
-        for batch in range(2):
-            hold = subprocess.Popen(
+        for _ in range(2):
+            loads.append(subprocess.Popen(
                 ["taskset", "-c", LOAD_CORE, "sipp", "-sf", os.path.join(SCENARIOS, "basic_call.xml"), "-s", "answer", "-i", "127.0.0.1",
                  "-m", str(held), "-r", "500", "-d", "90000", "-l", str(held), "-nostdin", "-timeout", "120s", f"127.0.0.1:{SIP}"],
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            loads.append(hold)
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
             time.sleep(held / 500 + 4)
             rss.append(server.rss())
         figures["held_bytes"] = (rss[1] - rss[0]) / held
-        for hold in loads:
-            hold.terminate()
-            hold.wait()
     finally:
+        for load in loads:
+            load.terminate()
+            load.wait()
         engine.stop()
         server.stop()
 
-    report(figures, rate)
-    media = subprocess.run(
-        ["cargo", "bench", "--quiet", "--bench", "media_relay"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
-    )
-    print(media.stdout)
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="shorter runs, no search for the highest rate")
+    parser.add_argument("--calls-only", action="store_true", help="leave out held calls and media")
+    parser.add_argument("--binary", default=os.path.join(ROOT, "target/release/callplane"))
+    parser.add_argument("--json", help="write the figures here too")
+    options = parser.parse_args()
+    options.seconds, options.turns = (4, 3) if options.quick else (10, 5)
+    figures = {}
+
+    server, engine = start(options.binary, tempfile.mkdtemp(prefix="callplane-bench-"))
+    reference = uas(REFERENCE)
+    callee = Server(LOAD_CORE, "sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", str(TRUNK), "-nostdin", "-buff_size", "4194304")
+    try:
+        time.sleep(0.5)
+        in_turns(server, engine, reference, options, figures)
+        set_up(options, figures)
+        highest_rates(server, reference, options, figures)
+    finally:
+        for process in (callee, reference, engine, server):
+            process.stop()
+    if not options.calls_only:
+        held_calls(options, figures)
+    report(figures)
+    if not options.calls_only:
+        media = subprocess.run(
+            ["cargo", "bench", "--quiet", "--bench", "media_relay"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
+        )
+        print(media.stdout)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as out:
             json.dump(figures, out, indent=2)
     return 0
 
 
-def report(figures, rate):
-    uas = figures["uas_us"]
+def report(figures):
     machine = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if line.startswith("model name")), "?")
-    print(f"\n{machine}; {rate} calls a second; server on one core\n")
-    print(f"{'':34}{'us CPU/call':>12}{'x UAS':>8}{'failed':>8}{'highest cps':>13}{'us there':>10}")
+    print(f"\n{machine}; {RATE} calls a second; server on one core; medians of {len(figures['uas_us_turns'])} turns\n")
+    print(f"{'':34}{'us CPU/call':>12}{'x UAS':>8}{'failed':>8}{'highest cps':>13}{'us there':>10}   each turn")
     for key, name in (("uas", "SIPp -sn uas (reference)"), ("answered", "answered by the engine, media open"), ("bridged", "bridged, media anchored")):
         print(
-            f"{name:34}{figures[key + '_us']:12.1f}{figures[key + '_us'] / uas:8.2f}{figures[key + '_failed']:8d}"
-            f"{figures[key + '_highest_cps']:13d}{figures[key + '_highest_us']:10.1f}"
+            f"{name:34}{figures[key + '_us']:12.1f}{figures[key + '_times']:8.2f}{figures[key + '_failed']:8d}"
+            f"{figures[key + '_highest_cps']:13d}{figures[key + '_highest_us']:10.1f}   "
+            + " ".join(f"{value:.0f}" for value in figures[key + "_us_turns"])
         )
     print(f"{'(the engine itself)':34}{figures['answered_engine_us']:12.1f}")
     print(f"\nset-up, INVITE to 200: p50 {figures['setup_p50_ms']:.2f} ms, p99 {figures['setup_p99_ms']:.2f} ms "
           f"({figures['setup_calls']} calls under load, {figures['setup_failed']} failed)")
-    print(f"a held call: {figures['held_bytes'] / 1024:.1f} KiB of resident memory\n")
+    if "held_bytes" in figures:
+        print(f"a held call: {figures['held_bytes'] / 1024:.1f} KiB of resident memory\n")
 
 
 if __name__ == "__main__":

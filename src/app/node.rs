@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -107,7 +108,10 @@ fn connection(settings: &Settings, media: Option<&MediaNode>) -> Result<MediaCon
     let bad = |what: String| StartError::Setting { key: "signaling.media_address", what };
     match (&settings.signaling.media_address, media) {
         (Some(address), None) => MediaConnection::remote(address).map_err(|error| bad(error.to_string())),
-        (None, Some(media)) => Ok(MediaConnection::in_process(media.service.server())),
+        (None, Some(media)) => {
+            let service = media.service.clone();
+            Ok(MediaConnection::direct(move |requests| service.attend(requests.map(Ok).boxed()).boxed()))
+        }
         (None, None) => Err(bad("signaling that runs apart needs the address of a media service".into())),
         (Some(_), Some(_)) => {
             Err(bad("is for signaling that runs apart; `serve` has media in the process".into()))

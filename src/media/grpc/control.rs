@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
-use tonic::{Status, Streaming};
+use futures_util::stream::BoxStream;
+use tonic::Status;
 
 use super::{MediaGrpc, convert, no_operation};
 use crate::media::core::Failure;
@@ -41,10 +42,9 @@ impl Drop for Open {
 }
 
 /// What the owner is told on one stream. Polled, it also takes the owner's requests.
-#[derive(Debug)]
 pub struct ControlReplies {
     service: MediaGrpc,
-    requests: Streaming<proto::ControlRequest>,
+    requests: BoxStream<'static, Result<proto::ControlRequest, Status>>,
     requests_ended: bool,
     open: Option<Open>,
     in_flight: usize,
@@ -55,7 +55,10 @@ pub struct ControlReplies {
 }
 
 impl ControlReplies {
-    pub(super) fn new(service: MediaGrpc, requests: Streaming<proto::ControlRequest>) -> Self {
+    pub(super) fn new(
+        service: MediaGrpc,
+        requests: BoxStream<'static, Result<proto::ControlRequest, Status>>,
+    ) -> Self {
         Self {
             service,
             requests,
@@ -77,7 +80,7 @@ impl ControlReplies {
 
     fn queue_requests(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
         while !self.requests_ended && self.in_flight < IN_FLIGHT_MAX {
-            match Pin::new(&mut self.requests).poll_next(cx) {
+            match self.requests.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => {
                     message.requests.into_iter().try_for_each(|request| self.take(request))?;
                 }

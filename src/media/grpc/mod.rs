@@ -10,6 +10,8 @@ pub mod inprocess;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -47,6 +49,15 @@ impl MediaGrpc {
         MediaServiceServer::new(self.clone())
     }
 
+    /// A `Control` stream of somebody in this process: the same messages, neither encoded nor decoded.
+    #[must_use]
+    pub fn attend(
+        &self,
+        requests: BoxStream<'static, Result<proto::ControlRequest, Status>>,
+    ) -> ControlReplies {
+        ControlReplies::new(self.clone(), requests)
+    }
+
     fn node(&self) -> &Node {
         &self.inner.node
     }
@@ -69,7 +80,7 @@ impl MediaService for MediaGrpc {
         &self,
         request: Request<Streaming<proto::ControlRequest>>,
     ) -> Result<Response<ControlReplies>, Status> {
-        Ok(Response::new(ControlReplies::new(self.clone(), request.into_inner())))
+        Ok(Response::new(self.attend(request.into_inner().boxed())))
     }
 
     async fn execute(

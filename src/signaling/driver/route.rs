@@ -116,10 +116,10 @@ impl<C: Core> Driver<C> {
     }
 
     /// Whether somebody waits for what the engine makes of an event: a caller for his call's fate, and whoever had a call
-    /// made for what became of it. The rest may wait for company.
+    /// made for its answer. The rest may wait for company; nobody notices that it rings a few milliseconds later.
     fn urgency(&self, event: &SessionEvent) -> Urgency {
         match &event.payload {
-            EventPayload::IncomingCall(_) | EventPayload::Progress { .. } => Urgency::Now,
+            EventPayload::IncomingCall(_) => Urgency::Now,
             EventPayload::Connected { .. } if self.outlets.directory.is_outbound(&event.session) => {
                 Urgency::Now
             }

@@ -1,13 +1,19 @@
 //! How the media service is reached: as another process, or as the service itself in this one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
+use super::stream::Requests;
 use crate::proto::media::v1::media_service_client::MediaServiceClient;
+use crate::proto::media::v1::{ControlRequest, ControlResponse};
 
 /// A call could not be carried to the service.
 #[derive(Debug, thiserror::Error)]
@@ -38,14 +44,26 @@ pub struct MediaConnection {
     kind: Kind,
 }
 
+/// The requests of a `Control` stream.
+pub type ControlRequests = BoxStream<'static, ControlRequest>;
+
+/// What comes back on it.
+pub type ControlResponses = BoxStream<'static, Result<ControlResponse, Status>>;
+
 #[derive(Clone)]
 enum Kind {
+    Direct(Arc<dyn Fn(ControlRequests) -> ControlResponses + Send + Sync>),
     InProcess(Carrier),
     Remote(Box<Endpoint>),
 }
 
 impl MediaConnection {
-    /// The service itself, in this process: a generated server. What it spawns runs beside signaling's front.
+    /// The service itself, in this process, by what opens its `Control` stream: the messages are handed over as they are.
+    pub fn direct(open: impl Fn(ControlRequests) -> ControlResponses + Send + Sync + 'static) -> Self {
+        Self { kind: Kind::Direct(Arc::new(open)) }
+    }
+
+    /// A generated server in this process. What it spawns runs beside signaling's front.
     pub fn in_process<S>(service: S) -> Self
     where
         S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
@@ -71,15 +89,25 @@ impl MediaConnection {
         Ok(Self { kind: Kind::Remote(Box::new(endpoint)) })
     }
 
-    /// A client; for another process, connected.
-    pub(super) async fn client(&self) -> Result<MediaServiceClient<Carrier>, tonic::transport::Error> {
+    /// Opens the `Control` stream.
+    pub(super) async fn control(&self, requests: Requests) -> Result<ControlResponses, OpenError> {
         let carrier = match &self.kind {
+            Kind::Direct(open) => return Ok(open(requests.boxed())),
             Kind::InProcess(service) => service.clone(),
             Kind::Remote(endpoint) => {
                 let channel: Channel = endpoint.connect().await?;
                 BoxCloneSyncService::new(channel.map_err(CarrierError::new))
             }
         };
-        Ok(MediaServiceClient::new(carrier))
+        Ok(MediaServiceClient::new(carrier).control(requests).await?.into_inner().boxed())
     }
+}
+
+/// The stream could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    #[error("cannot connect: {0}")]
+    Connect(#[from] tonic::transport::Error),
+    #[error("{0}")]
+    Refused(#[from] Status),
 }

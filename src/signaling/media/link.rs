@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::task::AtomicWaker;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -264,10 +265,8 @@ impl MediaLink {
         let hello = proto::Request { id: 0, operation: Some(Operation::Hello(self.owner.clone())) };
         let requests = Requests::new(Arc::clone(self), stream, hello);
         let opening = async {
-            let mut client = connection.client().await.map_err(|error| error.to_string())?;
-            let responses = client.control(requests).await.map_err(|status| status.to_string())?;
-            let mut responses = responses.into_inner();
-            let first = responses.message().await.map_err(|status| status.to_string())?;
+            let mut responses = connection.control(requests).await.map_err(|error| error.to_string())?;
+            let first = responses.next().await.transpose().map_err(|status| status.to_string())?;
             Ok::<_, String>((responses, first))
         };
         let opened = tokio::time::timeout(WELCOME_TIME_MAX, opening).await;
@@ -294,15 +293,15 @@ impl MediaLink {
         self.up(stream, &bridges());
         items.for_each(|item| self.take(item));
         loop {
-            match responses.message().await {
-                Ok(Some(response)) => response.items.into_iter().for_each(|item| self.take(item)),
+            match responses.next().await {
+                Some(Ok(response)) => response.items.into_iter().for_each(|item| self.take(item)),
                 // Ours was the first end.
-                Ok(None) | Err(_) if self.closing.is_cancelled() => return true,
-                Ok(None) => {
+                None | Some(Err(_)) if self.closing.is_cancelled() => return true,
+                None => {
                     tracing::warn!("the media service ended the stream");
                     return true;
                 }
-                Err(status) => {
+                Some(Err(status)) => {
                     tracing::warn!(%status, "the media service's stream broke");
                     return true;
                 }

@@ -20,6 +20,6 @@ mod reply;
 mod request;
 mod stream;
 
-pub use connect::MediaConnection;
+pub use connect::{ControlRequests, ControlResponses, MediaConnection};
 pub use link::{AWAY_TIME_MAX, MediaLink};
 pub use pending::MEDIA_REQUESTS_MAX;
