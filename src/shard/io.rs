@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::ground::{BridgeId, ConnectionId, Flow, SessionId, Transport};
+use crate::ground::{BridgeId, ConnectionId, Flow, ListenerId, SessionId, Transport};
 use crate::session::command::{Command, CommandDone, CommandError, EngineRef};
 use crate::session::event::{SessionEvent, SessionView};
 use crate::session::media::{BridgeMode, MediaError, MediaEvent, MediaReply, MediaRequest, Membership};
@@ -64,6 +64,13 @@ pub enum Input {
     FlowDown {
         /// Which.
         connection: ConnectionId,
+    },
+    /// The network says that datagrams to this peer do not arrive.
+    Unreachable {
+        /// The listener that they were sent from.
+        listener: ListenerId,
+        /// The peer.
+        remote: SocketAddr,
     },
     /// What was given with [`Output::Transmit`] could not be sent.
     SendFailed {

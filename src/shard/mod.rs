@@ -101,6 +101,9 @@ impl Shard {
                 self.legs.resolved(query, &result, &mut self.transactions, now);
             }
             Input::FlowDown { connection } => self.transactions.flow_down(connection, now),
+            Input::Unreachable { listener, remote } => {
+                self.transactions.unreachable(listener, remote, now);
+            }
             Input::SendFailed { tag } => self.transactions.send_failed(tag, now),
             Input::Engines(engines) => self.groups.attach(engines),
             Input::EngineGone(engine) => self.engine_gone(&engine, now),

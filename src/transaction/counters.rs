@@ -27,6 +27,8 @@ pub struct Counters {
     pub unanswered: u64,
     /// Transactions that met a transport error.
     pub transport_errors: u64,
+    /// ICMP errors for which nobody was looked for, because the last look was just before.
+    pub unreachable_passed_over: u64,
     /// CANCELs that matched no INVITE: 481.
     pub cancels_unmatched: u64,
     /// Merged requests: 482.
@@ -63,6 +65,7 @@ impl Counters {
             acks_missing,
             unanswered,
             transport_errors,
+            unreachable_passed_over,
             cancels_unmatched,
             merged,
             refused_at_limit,
@@ -84,6 +87,7 @@ impl Counters {
         self.acks_missing += acks_missing;
         self.unanswered += unanswered;
         self.transport_errors += transport_errors;
+        self.unreachable_passed_over += unreachable_passed_over;
         self.cancels_unmatched += cancels_unmatched;
         self.merged += merged;
         self.refused_at_limit += refused_at_limit;

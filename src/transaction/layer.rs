@@ -17,7 +17,8 @@ use crate::ground::{ConnectionId, Instant, Now, Random};
 /// All transactions of a shard.
 ///
 /// Outputs wait in a queue that whoever drives the layer drains after every call. One call adds at most four, except
-/// that [`Transactions::handle_timeout`] and [`Transactions::flow_down`] add at most three per transaction concerned.
+/// that [`Transactions::handle_timeout`], [`Transactions::flow_down`] and [`Transactions::unreachable`] add at most
+/// three per transaction concerned.
 #[derive(Debug)]
 pub struct Transactions {
     pub(super) settings: TransactionSettings,
@@ -27,6 +28,8 @@ pub struct Transactions {
     pub(super) wheel: Wheel<(u32, Timer)>,
     outputs: VecDeque<Output>,
     pub(super) trying_at_once: bool,
+    /// When it may be looked again for whom an unreachable peer concerns.
+    pub(super) unreachable_from: Instant,
     pub(super) counters: Counters,
 }
 
@@ -42,6 +45,7 @@ impl Transactions {
             wheel: Wheel::new(),
             outputs: VecDeque::new(),
             trying_at_once: false,
+            unreachable_from: Instant::ZERO,
             counters: Counters::default(),
         }
     }

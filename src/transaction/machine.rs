@@ -104,6 +104,15 @@ impl Machine {
         matches!(self, Self::ClientInvite(_) | Self::ClientNonInvite(_))
     }
 
+    /// Whether it is a client that has heard nothing: in `Calling` or `Trying`.
+    pub const fn is_unheard(&self) -> bool {
+        matches!(
+            self,
+            Self::ClientInvite(ClientInvite::Calling { .. })
+                | Self::ClientNonInvite(ClientNonInvite::Trying { .. })
+        )
+    }
+
     pub const fn is_over(&self) -> bool {
         matches!(
             self,

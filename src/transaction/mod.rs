@@ -38,6 +38,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod unreachable;
 mod user;
 
 pub use counters::Counters;

@@ -1,12 +1,14 @@
 //! Where transactions live: a slab with generations, found by match key, by id and by connection.
 
+use std::net::SocketAddr;
+
 use super::TransactionId;
 use super::event::ClientError;
 use super::key::Key;
 use super::machine::Machine;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::timer::TimerHandle;
-use crate::ground::{ConnectionId, Flow};
+use crate::ground::{ConnectionId, Flow, ListenerId};
 use crate::sip::{Method, Request, StatusCode};
 
 /// No slot.
@@ -117,6 +119,24 @@ impl Slots {
             self.link(index, connection);
         }
         index
+    }
+
+    /// How many transactions there is room for now.
+    pub const fn allocated(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Clients that were sent by datagram from this listener to this peer and have heard nothing. Looks at all.
+    pub fn unheard(&self, listener: ListenerId, remote: SocketAddr) -> Vec<u32> {
+        let concerned = |transaction: &Transaction| {
+            let flow = &transaction.flow;
+            !flow.transport.is_reliable()
+                && flow.listener == listener
+                && (flow.remote.ip(), flow.remote.port()) == (remote.ip(), remote.port())
+                && transaction.machine.is_unheard()
+        };
+        let found = |slot: &Slot| slot.transaction.as_ref().is_some_and(concerned);
+        (0..).zip(&self.slots).filter_map(|(index, slot)| found(slot).then_some(index)).collect()
     }
 
     pub fn find(&self, key: Key) -> Option<u32> {

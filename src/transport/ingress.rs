@@ -60,7 +60,8 @@ pub enum Notice {
         listener: ListenerId,
         /// The peer.
         remote: SocketAddr,
-        /// What ICMP said: refused, host or network unreachable.
+        /// What ICMP said: refused, host or network unreachable. A time exceeded on the way, and a datagram too large for
+        /// a link, are no such thing.
         error: io::ErrorKind,
     },
 }

@@ -190,6 +190,28 @@ async fn hang_up(phone: &Phone) {
 }
 
 #[tokio::test]
+async fn a_call_to_a_port_where_nobody_is_fails_at_once() {
+    let node = start(settings()).await;
+    let mut owner = engine(&node, "e").await;
+    let gone =
+        tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("its address");
+    let create = proto::CreateSessionRequest {
+        context: context("create"),
+        session_id: "out".into(),
+        target_uri: format!("sip:nobody@{gone}"),
+        ..Default::default()
+    };
+    owner.command(Verb::CreateSession(create)).await;
+    let ended = |payload: &Payload| match payload {
+        Payload::SessionEnded(ended) => Some(ended.cause()),
+        _ => None,
+    };
+    let (_, cause) = soon("the end", owner.until(ended)).await;
+    assert_eq!(cause, proto::EndCause::NetworkFailure);
+    node.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_caller_that_offers_no_codec_of_the_engine_s_choice_gets_488() {
     let media = MediaSettings { rtp_port_min: 41_000, rtp_port_max: 41_099, ..MediaSettings::default() };
     let media = callplane::media::service::start(&media).unwrap_or_else(|error| panic!("{error}"));
@@ -209,7 +231,9 @@ async fn a_caller_that_offers_no_codec_of_the_engine_s_choice_gets_488() {
         }))
         .await;
     assert_eq!(owner.result().await.status.expect("a status").code, 0);
-    assert_eq!(phone.final_response().await.status(), 488, "the phone speaks PCMU alone");
+    let refusal = phone.final_response().await;
+    assert_eq!(refusal.status(), 488, "the phone speaks PCMU alone");
+    assert!(refusal.text.contains(" \"Incompatible media format\"\r\n"), "{}", refusal.text);
     let ended = |payload: &Payload| match payload {
         Payload::SessionEnded(ended) => Some(ended.cause()),
         _ => None,

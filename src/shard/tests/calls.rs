@@ -133,3 +133,19 @@ fn a_call_that_rings_for_ever_is_refused_in_the_end() {
     assert_eq!(bench.sent().last().map(String::as_str), Some("480"));
     bench.assert_empty();
 }
+
+#[test]
+fn a_call_to_a_port_where_nobody_is_ends_as_soon_as_the_network_says_so() {
+    let mut bench = Bench::new();
+    let verb = Verb::Create(Box::new(create("sip:b@198.51.100.7")));
+    bench.command(&id("o1"), Some(engine("e1")), verb).expect("a call");
+    let unreachable =
+        |listener| Input::Unreachable { listener, remote: "198.51.100.7:5060".parse().unwrap() };
+    bench.handle(unreachable(ListenerId(1)));
+    assert_eq!(bench.query(Query::One(id("o1"))).len(), 1, "another listener's error is not ours");
+    bench.pass(ms(10));
+    bench.handle(unreachable(ListenerId(0)));
+    assert_eq!(bench.end_cause(), EndCause::NetworkFailure);
+    assert_eq!(bench.sent(), ["INVITE"]);
+    bench.assert_empty();
+}

@@ -216,9 +216,9 @@ impl<C: Core> Driver<C> {
                 tracing::debug!(shard = self.shard, %error, "not sent");
                 self.handle(Input::SendFailed { tag: tag.token }, now);
             }
-            // What was sent to the peer is not known here: the transactions' own timers end them.
-            Arrival::Notice(Notice::Unreachable { remote, error, .. }) => {
+            Arrival::Notice(Notice::Unreachable { listener, remote, error }) => {
                 tracing::debug!(shard = self.shard, %remote, %error, "unreachable");
+                self.handle(Input::Unreachable { listener, remote }, now);
             }
         }
     }

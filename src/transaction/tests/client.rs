@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn events_of(out: &Out) -> Vec<String> {
+pub(super) fn events_of(out: &Out) -> Vec<String> {
     let word = |event: &TransactionEvent| match event {
         TransactionEvent::Response { response, .. } => response.status().code().to_string(),
         TransactionEvent::Failed { error, .. } => format!("{error:?}"),

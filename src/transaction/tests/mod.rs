@@ -10,6 +10,7 @@ mod property;
 mod server;
 mod stateless;
 mod torture;
+mod unreachable;
 
 use std::time::Duration;
 

@@ -188,6 +188,18 @@ pub struct IcmpError {
     pub remote: SocketAddr,
     /// What became of it.
     pub error: io::ErrorKind,
+    /// Whether ICMP says that the destination is not to be reached, or that it cannot read the header, as opposed to
+    /// all else that waits in the same queue: a time exceeded, a packet too large (RFC 3261 §18.4).
+    pub is_unreachable: bool,
+}
+
+/// Destination unreachable but for "fragmentation needed", or parameter problem (RFC 792, RFC 4443).
+const fn is_unreachable(error: &libc::sock_extended_err) -> bool {
+    match (error.ee_origin, error.ee_type) {
+        (libc::SO_EE_ORIGIN_ICMP, 3) => error.ee_code != 4,
+        (libc::SO_EE_ORIGIN_ICMP, 12) | (libc::SO_EE_ORIGIN_ICMP6, 1 | 4) => true,
+        _ => false,
+    }
 }
 
 /// Takes the next ICMP error that waits on the socket; `None` when there is none.
@@ -218,8 +230,9 @@ pub fn next_icmp_error(socket: BorrowedFd<'_>) -> Option<IcmpError> {
             // SAFETY: a control message of this kind carries a sock_extended_err.
             let error =
                 unsafe { ptr::read_unaligned(libc::CMSG_DATA(control).cast::<libc::sock_extended_err>()) };
+            let is_unreachable = is_unreachable(&error);
             let error = io::Error::from_raw_os_error(error.ee_errno as i32).kind();
-            return address(&name).map(|remote| IcmpError { remote, error });
+            return address(&name).map(|remote| IcmpError { remote, error, is_unreachable });
         }
         // SAFETY: as for CMSG_FIRSTHDR.
         control = unsafe { libc::CMSG_NXTHDR(&raw const header, control) };

@@ -154,6 +154,9 @@ impl UdpReceiver {
         for _ in 0..ICMP_ERRORS_PER_WAKE {
             let Some(icmp) = kernel::next_icmp_error(self.socket.as_fd()) else { break };
             count(&self.counters.icmp_errors);
+            if !icmp.is_unreachable {
+                continue;
+            }
             ingress.notify(Notice::Unreachable {
                 listener: self.listener,
                 remote: icmp.remote,
