@@ -21,6 +21,9 @@ use crate::proto::session::v1::{
 /// How many requests wait for the stream at most.
 const OUTBOX_REQUESTS_MAX: usize = 16;
 
+/// How long the service may take to end the stream.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// What to call, and how.
 #[derive(Debug, Args)]
 pub struct CallArgs {
@@ -87,9 +90,11 @@ pub fn run(args: &CallArgs) -> ExitCode {
 fn place(args: &CallArgs) -> Result<Report, CallError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let call = Call::attach(args).await?;
+        let mut call = Call::attach(args).await?;
         call.outbox(Message::Command(Command { verb: Some(create(args)) })).await?;
-        call.follow(args).await
+        let outcome = call.follow(args).await;
+        call.close().await;
+        outcome
     })
 }
 
@@ -129,7 +134,7 @@ impl Call {
     }
 
     /// Reports events until the session is over; hangs up when its time has come.
-    async fn follow(mut self, args: &CallArgs) -> Result<Report, CallError> {
+    async fn follow(&mut self, args: &CallArgs) -> Result<Report, CallError> {
         let mut ping = tokio::time::interval(Duration::from_secs(5));
         let mut hang_up = None;
         let mut session = String::new();
@@ -163,7 +168,7 @@ impl Call {
                             }
                             Some(Payload::SessionEnded(ended)) => {
                                 self.report.cause = ended.cause();
-                                return Ok(self.report);
+                                return Ok(std::mem::take(&mut self.report));
                             }
                             _ => {}
                         }
@@ -178,6 +183,14 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// Says that no more comes, and waits for the service to have heard it: so nothing of this engine is left there.
+    async fn close(self) {
+        let Self { requests, mut items, .. } = self;
+        drop(requests);
+        let end = async { while let Ok(Some(_)) = items.message().await {} };
+        let _ = tokio::time::timeout(CLOSE_TIME_MAX, end).await;
     }
 
     async fn command(&self, verb: Verb) -> Result<(), CallError> {

@@ -29,6 +29,10 @@ pub struct EngineLimits {
 /// An engine silent for so many heartbeats is taken for dead.
 pub(super) const SILENT_HEARTBEATS: u32 = 3;
 
+/// How long an engine that leaves and has nothing left here is still known: until shards have heard that it is away, one
+/// of them may give it a call, and then it has the grace like any other.
+pub(super) const LEAVE_TIME: Duration = Duration::from_millis(200);
+
 impl Default for EngineLimits {
     fn default() -> Self {
         Self {

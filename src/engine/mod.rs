@@ -9,6 +9,9 @@
 //!                                                                   Gone
 //! ```
 //!
+//! An engine that closes its half of the stream, has no session and has acknowledged everything, has nothing to come back
+//! to: its grace is over at once.
+//!
 //! - [`Log`] keeps a session's events until they are acknowledged: cursors, cumulative acks, the window of what may be
 //!   under way, retention by count and bytes, and the gap where retention was passed.
 //! - [`Engine`] puts a log and the presence of the figure together. It is driven like every pure part: `handle`,

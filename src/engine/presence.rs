@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::limits::SILENT_HEARTBEATS;
+use super::limits::{LEAVE_TIME, SILENT_HEARTBEATS};
 use super::log::Next;
 use super::{AckError, Cursor, EngineLimits, Log, Logged};
 use crate::ground::Instant;
+use crate::session::event::EventPayload;
 
 /// One attachment of an engine: one stream. Never used twice for one engine; what an ended stream still says is known
 /// by it.
@@ -62,6 +63,8 @@ pub enum Input {
     Said(Attachment),
     /// Its stream ended.
     Detach(Attachment),
+    /// It said that it has no more to say, and its stream ended.
+    Leave(Attachment),
 }
 
 /// What is to be said to an engine.
@@ -127,8 +130,16 @@ struct Attached {
 #[derive(Clone, Copy, Debug)]
 enum Presence {
     Attached(Attached),
-    Away { until: Instant },
+    Away(Away),
     Gone,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Away {
+    /// When it is gone.
+    until: Instant,
+    /// When it would be gone had it something left here; then that becomes true as soon as it has.
+    grace_over: Instant,
 }
 
 /// One engine. See the module.
@@ -138,6 +149,8 @@ pub struct Engine {
     log: Log,
     presence: Presence,
     attachments: u64,
+    /// Sessions of its that have begun and are not over, as its log tells.
+    sessions: u64,
     counters: Counters,
 }
 
@@ -147,8 +160,9 @@ impl Engine {
     #[must_use]
     pub fn new(limits: EngineLimits, epoch: u64, now: Instant) -> Self {
         let log = Log::new(epoch, limits.retention_events, limits.retention_bytes);
-        let presence = Presence::Away { until: now + limits.grace };
-        Self { limits, log, presence, attachments: 0, counters: Counters::default() }
+        let away = Away { until: now + limits.grace, grace_over: now + limits.grace };
+        let presence = Presence::Away(away);
+        Self { limits, log, presence, attachments: 0, sessions: 0, counters: Counters::default() }
     }
 
     /// Attaches it, and returns the terms: the first thing to be said on the stream. What it has not acknowledged is sent
@@ -160,7 +174,7 @@ impl Engine {
         match self.presence {
             Presence::Attached(_) => return Err(AttachError::Attached),
             Presence::Gone => return Err(AttachError::Gone),
-            Presence::Away { .. } => {}
+            Presence::Away(_) => {}
         }
         self.attachments += 1;
         self.log.rewind();
@@ -201,17 +215,36 @@ impl Engine {
             }
             Input::Detach(stream) => {
                 if self.attached(stream).is_some() {
-                    self.presence = Presence::Away { until: now + self.limits.grace };
+                    self.go_away(self.limits.grace, now);
+                }
+            }
+            Input::Leave(stream) => {
+                if self.attached(stream).is_some() {
+                    let nothing_left = self.sessions == 0 && self.log.acked() == self.log.newest();
+                    let grace = self.limits.grace;
+                    self.go_away(if nothing_left { LEAVE_TIME.min(grace) } else { grace }, now);
                 }
             }
         }
         Ok(())
     }
 
+    fn go_away(&mut self, time: Duration, now: Instant) {
+        self.presence = Presence::Away(Away { until: now + time, grace_over: now + self.limits.grace });
+    }
+
     fn append(&mut self, logged: Logged) {
         if matches!(self.presence, Presence::Gone) {
             self.counters.events_late += 1;
             return;
+        }
+        match logged.event.payload {
+            EventPayload::IncomingCall(_) | EventPayload::Created(_) => self.sessions += 1,
+            EventPayload::Ended(_) => self.sessions = self.sessions.saturating_sub(1),
+            _ => {}
+        }
+        if let Presence::Away(away) = &mut self.presence {
+            away.until = away.grace_over;
         }
         self.counters.events += 1;
         self.counters.events_dropped += self.log.append(logged);
@@ -263,7 +296,7 @@ impl Engine {
         match &self.presence {
             Presence::Attached(attached) if attached.heartbeat_due => Some(attached.silent_at()),
             Presence::Attached(attached) => Some(attached.silent_at().min(attached.heartbeat_at())),
-            Presence::Away { until } => Some(*until),
+            Presence::Away(away) => Some(away.until),
             Presence::Gone => None,
         }
     }
@@ -273,20 +306,20 @@ impl Engine {
         match &mut self.presence {
             Presence::Attached(attached) if now >= attached.silent_at() => {
                 let lapse = Lapse::Silent(attached.opened.attachment);
-                self.presence = Presence::Away { until: now + self.limits.grace };
+                self.go_away(self.limits.grace, now);
                 Some(lapse)
             }
             Presence::Attached(attached) if !attached.heartbeat_due && now >= attached.heartbeat_at() => {
                 attached.heartbeat_due = true;
                 Some(Lapse::Heartbeat)
             }
-            Presence::Away { until } if now >= *until => {
+            Presence::Away(away) if now >= away.until => {
                 self.presence = Presence::Gone;
                 let epoch = self.log.acked().epoch;
                 self.log = Log::new(epoch, 1, 0);
                 Some(Lapse::Gone)
             }
-            Presence::Attached(_) | Presence::Away { .. } | Presence::Gone => None,
+            Presence::Attached(_) | Presence::Away(_) | Presence::Gone => None,
         }
     }
 

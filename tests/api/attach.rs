@@ -3,6 +3,7 @@
 use callplane::proto::session::v1 as proto;
 use callplane::proto::session::v1::attach_item::Item;
 use callplane::proto::session::v1::attach_request::Message;
+use callplane::proto::session::v1::event_service_client::EventServiceClient;
 use callplane::session::command::EngineRef;
 use callplane::shard::io::Input;
 use prost_types::Duration;
@@ -284,4 +285,55 @@ async fn an_engine_has_to_take_a_session_of_each_shard() {
         let engine = Engine::open(scripted.events(), open).await.expect("attached");
         assert_eq!(engine.opened.sessions_max, sessions_max);
     }
+}
+
+#[tokio::test]
+async fn an_engine_that_closes_in_good_order_leaves_nothing_behind() {
+    let scripted = Scripted::start().await;
+    let mut idle = Engine::attach(scripted.events(), "a").await;
+    idle.half_close();
+    idle.end().await.expect("a good end");
+    until("its name is free", || scripted.node.counters().held.engines_away == 0).await;
+    assert_eq!(scripted.node.counters().held.engines_attached, 0);
+
+    let mut busy = Engine::attach(scripted.events(), "b").await;
+    scripted.script.call(&engine("default", "b"), "s");
+    let event = busy.event().await;
+    busy.ack(event.cursor).await;
+    busy.half_close();
+    busy.end().await.expect("a good end");
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert_eq!(scripted.node.counters().held.engines_away, 1, "it has a call");
+}
+
+#[tokio::test]
+async fn results_come_before_the_end_of_an_engine_that_says_no_more() {
+    let scripted = Scripted::start().await;
+    let mut owner = Engine::attach(scripted.events(), "e").await;
+    scripted.script.call(&engine("default", "e"), "s");
+    owner.event().await;
+    owner.command(crate::commands::ring("s", "last")).await;
+    owner.half_close();
+    assert_eq!(owner.result().await.command_id, "last");
+    owner.end().await.expect("a good end");
+}
+
+#[tokio::test]
+async fn an_engine_that_reads_nothing_loses_its_connection() {
+    let scripted = Scripted::start().await;
+    let node = &scripted.node;
+    let address = format!("http://{}", node.grpc_address());
+    let endpoint = tonic::transport::Endpoint::from_shared(address).expect("an address");
+    let connected = endpoint.initial_stream_window_size(65_535).connect().await;
+    let mut client = EventServiceClient::new(connected.expect("connected"));
+    let first = proto::Open { heartbeat: Some(Duration { seconds: 0, nanos: 20_000_000 }), ..open("deaf") };
+    let (requests, responses) =
+        stream(&mut client, vec![message(Message::Open(first))]).await.expect("attached");
+    let connections = node.counters().held.api_connections;
+    // More than the window of the stream holds.
+    let deaf = engine("default", "deaf");
+    scripted.script.tell((1..=5_000).map(|revision| small(&deaf, revision)));
+    until("it is taken for dead", || node.counters().held.engines_attached == 0).await;
+    until("its connection ends", || node.counters().held.api_connections == connections - 1).await;
+    drop((requests, responses));
 }

@@ -3,10 +3,13 @@ use std::time::Duration;
 use rstest::rstest;
 
 use super::event;
+use crate::engine::limits::LEAVE_TIME;
 use crate::engine::{
-    AckError, AttachError, Attachment, Cursor, Engine, EngineLimits, Input, Item, Lapse, Open, Opened,
+    AckError, AttachError, Attachment, Cursor, Engine, EngineLimits, Input, Item, Lapse, Logged, Open, Opened,
 };
-use crate::ground::Instant;
+use crate::ground::leg::Party;
+use crate::ground::{Instant, SessionId, WallTime};
+use crate::session::event::{CallDirection, EndCause, Ended, EventPayload, Hold, SessionState, SessionView};
 
 const EPOCH: u64 = 3;
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -182,4 +185,69 @@ fn terms_are_clamped(#[case] open: Open, #[case] window: u32, #[case] heartbeat_
         heartbeat: Duration::from_millis(heartbeat_ms),
     };
     assert_eq!(opened, expected);
+}
+
+fn of(payload: EventPayload) -> Logged {
+    let mut logged = event(1);
+    logged.event.payload = payload;
+    logged
+}
+
+fn begun() -> Logged {
+    of(EventPayload::Created(Box::new(SessionView {
+        id: SessionId::parse("s").unwrap(),
+        revision: 1,
+        state: SessionState::Dialing,
+        direction: CallDirection::Outbound,
+        group: "g".into(),
+        engine: "e".into(),
+        from: Party::default(),
+        to: Party::default(),
+        request_uri: String::new(),
+        call_id: String::new(),
+        hold: Hold::default(),
+        muted: false,
+        bridge: None,
+        media: None,
+        created_at: WallTime::default(),
+        connected_at: None,
+        running: None,
+        end_cause: None,
+        parent: None,
+    })))
+}
+
+fn ended() -> Logged {
+    of(EventPayload::Ended(Box::new(Ended::with_cause(EndCause::LocalHangup))))
+}
+
+/// What an engine was told of when it left, how much of that it acknowledged, what came then, and when it is gone.
+#[rstest]
+#[case::nothing_ever(vec![], 0, vec![], 0)]
+#[case::a_session_that_is_over(vec![begun(), ended()], 2, vec![], 0)]
+#[case::a_session_whose_end_it_has_not_acknowledged(vec![begun(), ended()], 1, vec![], 60)]
+#[case::a_session_that_lives(vec![begun()], 1, vec![], 60)]
+#[case::one_of_two(vec![begun(), begun(), ended()], 3, vec![], 60)]
+#[case::a_session_that_was_on_its_way(vec![], 0, vec![begun()], 60)]
+fn an_engine_that_leaves_is_gone_at_once_when_nothing_is_left_of_it(
+    #[case] before: Vec<Logged>,
+    #[case] acked: u64,
+    #[case] behind: Vec<Logged>,
+    #[case] gone_at: u64,
+) {
+    let (mut engine, stream) = attached();
+    for logged in before {
+        engine.handle(Input::Append(logged), seconds(0)).unwrap();
+    }
+    while engine.poll_item(stream, seconds(0)).is_some() {}
+    engine.handle(Input::Ack(stream, at(acked)), seconds(0)).unwrap();
+    engine.handle(Input::Leave(stream), seconds(0)).unwrap();
+    assert!(!engine.is_attached());
+    for logged in behind {
+        engine.handle(Input::Append(logged), seconds(0)).unwrap();
+    }
+    // Shards may be about to give it a call.
+    let gone = if gone_at == 0 { seconds(0) + LEAVE_TIME } else { seconds(gone_at) };
+    assert_eq!(engine.poll_timeout(), Some(gone));
+    assert_eq!(engine.handle_timeout(gone), Some(Lapse::Gone));
 }

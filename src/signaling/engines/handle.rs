@@ -1,6 +1,7 @@
 //! One engine at run time: its log, the words that go beside it, and the waker of its stream.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -56,7 +57,26 @@ struct State {
     pending: usize,
     end: Option<StreamEnd>,
     linger: Linger,
+    carrier: Option<Carrier>,
 }
+
+/// What carries the newest stream.
+struct Carrier {
+    stream: Attachment,
+    /// Closes the connection.
+    close: Box<dyn FnOnce() + Send>,
+    /// When that is to be done, if the stream has not ended till then.
+    at: Option<Instant>,
+}
+
+impl fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Carrier").field("stream", &self.stream).field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// How long a stream may take to end that has to. It cannot be told so while its client reads nothing.
+const END_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// One engine. See the module.
 #[derive(Debug)]
@@ -75,6 +95,7 @@ impl EngineHandle {
             pending: 0,
             end: None,
             linger: Linger::default(),
+            carrier: None,
         };
         Self { identity, state: Mutex::new(state), waker: AtomicWaker::new() }
     }
@@ -99,16 +120,20 @@ impl EngineHandle {
         Ok(opened)
     }
 
-    /// Whether this stream was the present one; it is not any more.
-    pub(super) fn detach(&self, stream: Attachment, now: Instant) -> bool {
+    /// Whether this stream was the present one; it is not any more. `leaves`: the engine closed it in good order.
+    pub(super) fn detach(&self, stream: Attachment, leaves: bool, now: Instant) -> bool {
         let mut state = self.state();
+        if state.carrier.as_ref().is_some_and(|carrier| carrier.stream == stream) {
+            state.carrier = None;
+        }
         if state.attachment != Some(stream) {
             return false;
         }
         state.attachment = None;
         state.words.clear();
         // A detachment cannot be refused.
-        let _ = state.engine.handle(Input::Detach(stream), now);
+        let input = if leaves { Input::Leave(stream) } else { Input::Detach(stream) };
+        let _ = state.engine.handle(input, now);
         true
     }
 
@@ -140,17 +165,34 @@ impl EngineHandle {
         }
     }
 
+    /// Says how the connection is closed that carries this stream. An earlier stream that has not ended yet loses its own.
+    pub fn carried_by(&self, stream: Attachment, close: impl FnOnce() + Send + 'static) {
+        let carrier = Carrier { stream, close: Box::new(close), at: None };
+        let before = self.state().carrier.replace(carrier);
+        if let Some(before) = before {
+            (before.close)();
+        }
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.state().engine.poll_timeout()
+        let state = self.state();
+        let close = state.carrier.as_ref().and_then(|carrier| carrier.at);
+        state.engine.poll_timeout().into_iter().chain(close).min()
     }
 
     /// Does what is due, wakes the stream when it concerns it.
     pub(super) fn handle_timeout(&self, now: Instant) -> Option<Lapse> {
         let mut state = self.state();
+        if let Some(deaf) = state.carrier.take_if(|carrier| carrier.at.is_some_and(|at| at <= now)) {
+            (deaf.close)();
+        }
         let lapse = state.engine.handle_timeout(now)?;
         if matches!(lapse, Lapse::Silent(_)) {
             state.attachment = None;
             state.end = Some(StreamEnd::Silent);
+            if let Some(carrier) = &mut state.carrier {
+                carrier.at = Some(now + END_TIME_MAX);
+            }
         }
         drop(state);
         self.waker.wake();

@@ -142,10 +142,10 @@ impl Engines {
         Ok(fresh)
     }
 
-    /// A stream ended.
-    pub fn detach(&self, handle: &EngineHandle, stream: Attachment) {
+    /// A stream ended. `leaves`: its engine closed it in good order.
+    pub fn detach(&self, handle: &EngineHandle, stream: Attachment, leaves: bool) {
         let mut roster = lock(&self.roster);
-        if !handle.detach(stream, self.clock.mono()) {
+        if !handle.detach(stream, leaves, self.clock.mono()) {
             return;
         }
         let engine = handle.identity();
@@ -153,7 +153,7 @@ impl Engines {
         self.publish(&roster);
         drop(roster);
         self.changed.notify_one();
-        tracing::info!(group = %engine.group, engine = %engine.id, "engine detached");
+        tracing::info!(group = %engine.group, engine = %engine.id, leaves, "engine detached");
     }
 
     /// Puts an event into its engine's log. Whose stream is to be woken when, if it was not. An engine that is gone leaves

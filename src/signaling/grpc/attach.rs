@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::check::checked;
 use super::orders::{DEFAULT_GROUP, Order, of_command};
+use super::server::ConnectionEnd;
 use super::status::status;
 use super::unary::{Api, COMMAND_TIME_MAX};
 use super::{events, words};
@@ -48,6 +49,7 @@ impl EventService for Api {
         &self,
         request: Request<Streaming<proto::AttachRequest>>,
     ) -> Result<Response<AttachStream>, Status> {
+        let connection = request.extensions().get::<ConnectionEnd>().cloned();
         let mut requests = request.into_inner();
         let first = tokio::time::timeout(OPEN_TIME_MAX, requests.message()).await;
         let first = first.map_err(|_| status(&Refusal::BadStream("no open in time".into())))??;
@@ -57,6 +59,9 @@ impl EventService for Api {
         let (engine, open) = terms(open).map_err(|refusal| status(&refusal))?;
         let attached = self.board.engines.attach(&engine, open).map_err(|refusal| status(&refusal))?;
         let (engine, opened) = attached;
+        if let Some(connection) = connection {
+            engine.carried_by(opened.attachment, move || connection.close());
+        }
         let told = self.told(opened);
         let stream = AttachStream {
             api: self.clone(),
@@ -116,7 +121,7 @@ pub struct AttachStream {
 
 impl Drop for AttachStream {
     fn drop(&mut self) {
-        self.api.board.engines.detach(&self.engine, self.stream);
+        self.api.board.engines.detach(&self.engine, self.stream, self.half_closed);
     }
 }
 
@@ -144,7 +149,8 @@ impl Stream for AttachStream {
             }
             return Poll::Ready(Some(Ok(proto::AttachResponse { items })));
         }
-        if end.is_ok() && !this.half_closed {
+        // Who says no more may wait for results all the same.
+        if end.is_ok() && (!this.half_closed || this.engine.commands_pending() > 0) {
             return Poll::Pending;
         }
         this.over = true;

@@ -3,15 +3,16 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
+use futures_util::task::AtomicWaker;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
@@ -160,7 +161,8 @@ impl Stream for Incoming {
             }
             self.connections.fetch_add(1, Ordering::Relaxed);
             let counted = Counted(Arc::clone(&self.connections));
-            return Poll::Ready(Some(Ok(Connection { stream, _counted: counted })));
+            let end = ConnectionEnd::default();
+            return Poll::Ready(Some(Ok(Connection { stream, end, _counted: counted })));
         }
     }
 }
@@ -173,17 +175,35 @@ impl Drop for Counted {
     }
 }
 
+/// The end of a connection from within: for a client that reads nothing, because HTTP/2 can tell it nothing then. Every
+/// request that comes by the connection brings it in its extensions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ConnectionEnd(Arc<(AtomicBool, AtomicWaker)>);
+
+impl ConnectionEnd {
+    /// Closes the connection.
+    pub fn close(&self) {
+        self.0.0.store(true, Ordering::Release);
+        self.0.1.wake();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.0.load(Ordering::Acquire)
+    }
+}
+
 /// A connection that is counted while it is open.
 struct Connection {
     stream: TcpStream,
+    end: ConnectionEnd,
     _counted: Counted,
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = ConnectionEnd;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+    fn connect_info(&self) -> ConnectionEnd {
+        self.end.clone()
     }
 }
 
@@ -193,7 +213,14 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if read.is_pending() {
+            self.end.0.1.register(cx.waker());
+            if self.end.is_closed() {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+        }
+        read
     }
 }
 
