@@ -1,0 +1,70 @@
+"""How processes and clients end: in good order without a trace, and never half alive."""
+import resource
+import subprocess
+import unittest
+
+from harness import ServiceTest, binary, free_port, wait_until
+
+DIED = "a thread of signaling has died"
+
+
+class Ends(ServiceTest):
+    def test_an_end_in_good_order_warns_of_nothing(self):
+        for apart in (False, True):
+            callplane = self.callplane(apart=apart)
+            self.completes(self.sipp(callplane, "basic_call", "echo", 3, 3, 200))
+            for name in ("engine", "signaling", "media"):
+                if name in callplane.processes:
+                    callplane.processes[name].stop()
+                    self.assertEqual(callplane.processes[name].process.returncode, 0, name)
+            # In order: who ends later may well wonder where the others are.
+            words = callplane.processes["signaling"].text()
+            self.assertNotRegex(words, "ended the stream|stream broke", f"apart: {apart}")
+
+    def test_a_call_from_the_command_line_leaves_no_engine_behind(self):
+        callplane = self.callplane()
+        attached = callplane.counters()["engines_attached"]
+        command = [binary(), "call", f"sip:echo@127.0.0.1:{callplane.sip}", "--api", f"http://127.0.0.1:{callplane.api}"]
+        for more, status in ((["--seconds", "0.3"], 0), (["--expect", "busy", "--seconds", "0.3"], 1)):
+            done = subprocess.run(command + more, capture_output=True, text=True, timeout=30, check=False)
+            self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        wait_until(lambda: callplane.counters()["engines_away"] == 0, 5, "its names are forgotten")
+        self.assertEqual(callplane.counters()["engines_attached"], attached)
+
+    def test_a_process_ends_with_a_thread_of_signaling(self):
+        """A shard's thread needs one descriptor of its own when it begins; when that is the one too many, it dies."""
+        died = []
+        for descriptors in range(8, 64):
+            status, words = self.start_with(descriptors)
+            if status is None:
+                break
+            self.assertEqual(status, 1, words)
+            if DIED in words:
+                died.append(descriptors)
+                self.assertIn("the shard's driver ended", words)
+        self.assertTrue(died, "no number of descriptors let everything begin but the driver")
+
+    def start_with(self, descriptors):
+        """Signaling with so many descriptors: how it ended and what it said; no status when it stayed."""
+        flags = {
+            "signaling.listeners": f'[{{transport="udp",bind="127.0.0.1:{free_port()}"}}]',
+            "signaling.grpc_listen": f'"127.0.0.1:{free_port()}"',
+            "signaling.media_address": '"127.0.0.1:9"',
+        }
+        command = [binary(), "signaling", *(part for key, value in flags.items() for part in ("--set", f"{key}={value}"))]
+        limit = (descriptors, descriptors)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit),
+        )
+        try:
+            words, _ = process.communicate(timeout=3)
+            return process.returncode, words
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.communicate(timeout=20)
+            return None, ""
+
+
+if __name__ == "__main__":
+    unittest.main()
