@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::Shard;
 use super::io::Output;
+use super::target::{self, Target};
 use crate::dialog;
 use crate::ground::leg::Party;
 use crate::ground::{HeaderField, Now, SessionId};
 use crate::session::command::{Command, CommandDone, CommandError, Create, EngineRef, Verb};
 use crate::session::{Context, Outgoing, Session};
-use crate::sip::Uri;
 
 impl Shard {
     /// The reply comes first, then what the command leads to.
@@ -96,13 +96,20 @@ impl Shard {
         if self.slots.len() >= self.settings.sessions_max {
             return Err(CommandError::LimitReached("sessions"));
         }
-        let routes = create.outbound_proxy.as_deref().map(route).transpose()?;
-        let target = uri(&create.target)?;
-        if routes.is_none() && !target.is_sip() {
+        let routes = create.outbound_proxy.as_deref().map(target::route).transpose()?;
+        if routes.is_none() && !target::parse(&create.target)?.is_sip() {
             return Err(CommandError::BadTarget(
                 "only a sip or sips URI can be reached without a proxy".into(),
             ));
         }
+        let Target { uri, fields } = Target::read(&create.target)?;
+        create.target = uri;
+        // What the engine gives itself is what it means.
+        let given = |field: &HeaderField, given: &[HeaderField]| {
+            given.iter().any(|given| given.name.eq_ignore_ascii_case(&field.name))
+        };
+        let asked: Vec<_> = fields.into_iter().filter(|field| !given(field, &create.fields)).collect();
+        create.fields.extend(asked);
         if create.from.uri.is_empty() {
             let display_name = std::mem::take(&mut create.from.display_name);
             let identity = self.settings.identity.clone();
@@ -137,20 +144,6 @@ impl Shard {
             }
         }
     }
-}
-
-fn uri(text: &str) -> Result<Uri<'_>, CommandError> {
-    Uri::parse(text).map_err(|error| CommandError::BadTarget(error.to_string()))
-}
-
-/// A proxy's URI as a Route. Without `lr` it would be taken for a strict router of RFC 2543, which nobody means who
-/// names his proxy.
-fn route(proxy: &str) -> Result<String, CommandError> {
-    let parsed = uri(proxy)?;
-    if !parsed.is_sip() {
-        return Err(CommandError::BadTarget("the proxy's URI must be sip or sips".into()));
-    }
-    Ok(if parsed.is_loose_router() { proxy.to_owned() } else { format!("{proxy};lr") })
 }
 
 fn fields_of(verb: &Verb) -> &[HeaderField] {

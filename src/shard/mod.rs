@@ -27,6 +27,7 @@ mod queries;
 mod recorded;
 mod settings;
 mod slots;
+mod target;
 
 #[cfg(test)]
 mod tests;

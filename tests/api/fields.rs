@@ -111,9 +111,10 @@ async fn each_bad_field_is_named() {
                 group: "a b".into(),
                 target_uri: "sip:a b".into(),
                 from: Some(proto::Party { uri: String::new(), display_name: "a\r\nb".into() }),
+                to: Some(proto::Party { uri: "sip:b@x?Subject=hi".into(), display_name: String::new() }),
                 ..Default::default()
             }),
-            vec!["session_id", "group", "target_uri", "from.display_name"],
+            vec!["session_id", "group", "target_uri", "from.display_name", "to.uri"],
         ),
         (
             Verb::StartPlayback(proto::StartPlaybackRequest { session_id: s(), ..Default::default() }),

@@ -61,6 +61,46 @@ fn targets_that_cannot_be_called_are_refused() {
     );
 }
 
+/// RFC 3261 §19.1.5: a URI may ask for header fields; they are fields then, and no part of the URI.
+#[test]
+fn what_a_target_asks_for_besides_goes_where_it_belongs() {
+    let mut bench = Bench::new();
+    let fields = vec![HeaderField { name: "priority".into(), value: "urgent".into() }];
+    let target = "sip:b@198.51.100.7;method=INVITE;user=phone?Subject=hi%20there&X-A=1&Priority=normal";
+    made(&mut bench, "o1", Create { fields, ..create(target) }).expect("a call");
+    let invite = bench.last_sent();
+    assert!(invite.starts_with("INVITE sip:b@198.51.100.7;user=phone SIP/2.0\r\n"), "{invite}");
+    assert!(invite.contains("\r\nTo: <sip:b@198.51.100.7;user=phone>\r\n"), "{invite}");
+    assert!(invite.contains("\r\nSubject: hi there\r\n") && invite.contains("\r\nX-A: 1\r\n"), "{invite}");
+    assert!(invite.contains("\r\npriority: urgent\r\n") && !invite.contains("normal"), "{invite}");
+    let Some((_, SessionEvent { payload: EventPayload::Created(view), .. })) = bench.events.first() else {
+        panic!("{:?}", bench.events)
+    };
+    assert_eq!(view.request_uri, "sip:b@198.51.100.7;user=phone");
+}
+
+#[test]
+fn a_target_that_asks_for_what_is_not_to_be_had_is_refused() {
+    let mut bench = Bench::new();
+    for asked in [
+        "?Replaces=x",
+        "?Route=%3Csip:x%3E",
+        "?Call-ID=1",
+        "?body=x",
+        "?X-A=b%0D%0AVia:%20c",
+        ";method=REFER",
+    ] {
+        let target = format!("sip:b@198.51.100.7{asked}");
+        assert!(
+            matches!(made(&mut bench, "o1", create(&target)), Err(CommandError::BadTarget(_))),
+            "{asked}"
+        );
+    }
+    let by_proxy = Create { outbound_proxy: Some("sip:198.51.100.7?X-A=1".into()), ..create("sip:b@x") };
+    assert!(matches!(made(&mut bench, "o1", by_proxy), Err(CommandError::BadTarget(_))));
+    assert!(bench.sent.is_empty());
+}
+
 #[test]
 fn header_fields_that_the_floors_own_are_refused() {
     let mut bench = Bench::new();

@@ -9,6 +9,7 @@ use crate::proto::session::v1 as proto;
 use crate::session::command::CallLimits;
 use crate::session::media::MediaPreferences;
 use crate::signaling::refusal::{BadField, Refusal};
+use crate::sip::Uri;
 
 /// Header fields that a command takes.
 const HEADERS_MAX: usize = 64;
@@ -133,7 +134,12 @@ impl Check {
     pub fn party(&mut self, field: &str, party: Option<proto::Party>) -> Party {
         let party = party.unwrap_or_default();
         self.text(&format!("{field}.display_name"), &party.display_name);
-        let uri = self.uri_or_none(&format!("{field}.uri"), party.uri).unwrap_or_default();
+        let field = format!("{field}.uri");
+        let uri = self.uri_or_none(&field, party.uri).unwrap_or_default();
+        // RFC 3261 §19.1.1, table 1.
+        if Uri::parse(&uri).is_ok_and(|uri| !uri.headers().is_empty()) {
+            self.bad(&field, "may not have header fields in From and To");
+        }
         Party { uri, display_name: party.display_name }
     }
 
