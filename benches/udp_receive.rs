@@ -109,7 +109,8 @@ fn open(receiver: Receiver) -> (Socket, SocketAddr) {
         id: ListenerId(0),
         transport: Transport::Udp,
         bind: "127.0.0.1:0".parse().unwrap(),
-        advertised: None,
+        advertised_host: None,
+        advertised_port: None,
     };
     let bound = bind(Settings { listeners: vec![listener], ..Settings::default() }).unwrap();
     if !matches!(receiver, Receiver::Plain) {
