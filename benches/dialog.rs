@@ -125,7 +125,7 @@ impl Agent {
         self.receive(request("INVITE", call, "", 1));
         let leg = self.invited.take().expect("a call");
         self.intent(leg, LegIntent::Provisional { status: 180, description: None, fields: Vec::new() });
-        self.intent(leg, LegIntent::Accept { description: sdp(), fields: Vec::new() });
+        self.intent(leg, LegIntent::Accept { description: sdp(), fields: Vec::new(), body: None });
         let accepted = self.sent();
         let tag = format!(";tag={}", accepted.headers().to().expect("To").tag().expect("a tag"));
         self.receive(request("ACK", call, &tag, 1));
@@ -150,7 +150,7 @@ impl Agent {
         let invite = self.sent();
         self.answer(&invite, StatusCode::RINGING);
         self.answer(&invite, StatusCode::OK);
-        self.intent(leg, LegIntent::HangUp { fields: Vec::new() });
+        self.intent(leg, LegIntent::HangUp { fields: Vec::new(), body: None });
         let bye = self.sent();
         self.answer(&bye, StatusCode::OK);
         self.pass();

@@ -92,7 +92,7 @@ impl Caller {
         self.receive(message("INVITE", 1, call, "", OFFER));
         let session = self.session.take().expect("an incoming call");
         let (media, limits) = (MediaPreferences::default(), CallLimits::default());
-        let verb = Verb::Answer { media, fields: Vec::new(), limits };
+        let verb = Verb::Answer { media, fields: Vec::new(), body: None, limits };
         let command = Command { command_id: "a1".into(), engine: Some(self.engine.clone()), verb };
         self.give(Input::Command { ticket: call, session, command: Box::new(command) });
         let ok = self.response.take().expect("a 200");

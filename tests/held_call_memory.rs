@@ -113,7 +113,7 @@ impl Server {
         self.receive(message("INVITE", call, "", 1));
         let leg = self.invited.take().expect("a call");
         let description = Some(Description(Bytes::from_static(SDP.as_bytes())));
-        let accept = LegIntent::Accept { description, fields: Vec::new() };
+        let accept = LegIntent::Accept { description, fields: Vec::new(), body: None };
         self.legs.intent(leg, accept, &mut self.transactions, self.now).expect("legal");
         self.drain();
         let accepted =

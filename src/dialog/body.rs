@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::ground::{Body, Description};
-use crate::sip::{HeaderName, Headers, Request, StatusCode, Token};
+use crate::sip::{HeaderName, Headers, Request, Response, StatusCode, Token};
 
 use super::parts::{Reader, Reading};
 use super::refusal::{Refusal, accepted_types};
@@ -80,7 +80,27 @@ pub(super) fn of_invite(request: &Request, settings: &DialogSettings) -> Result<
     }
 }
 
-/// The description in a response or an ACK, which nobody can refuse: what cannot be read is not there.
+/// What a response to an INVITE carries. Nobody can refuse it: what cannot be read as a description comes up as it is.
+pub(super) fn of_response(response: &Response) -> Content {
+    let (headers, body) = (response.headers(), response.body_bytes());
+    if body.is_empty() {
+        return Content::default();
+    }
+    let Some(media_type) = headers.content_type().ok().flatten().filter(|_| !is_encoded(headers)) else {
+        return Content { description: None, body: whole(headers, &body) };
+    };
+    let disposition = headers.content_disposition().ok().flatten();
+    let (description, more) = match Reader::lenient().read(&media_type, disposition, &body) {
+        Ok(Reading::Understood { description, more }) => (description, more),
+        Ok(Reading::Not) | Err(_) => (None, true),
+    };
+    Content {
+        description: description.map(|sdp| Description(own(&sdp))),
+        body: if more { whole(headers, &body) } else { None },
+    }
+}
+
+/// The description in an ACK or in a response to a re-INVITE, which nobody can refuse: what cannot be read is not there.
 pub(super) fn description(headers: Headers<'_>, body: &Bytes) -> Option<Description> {
     if body.is_empty() || is_encoded(headers) {
         return None;

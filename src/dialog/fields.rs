@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::ground::HeaderField;
 use crate::ground::leg::{Farewell, Party};
+use crate::ground::{Body, HeaderField};
 use crate::sip::{HeaderName, Headers, NameAddr, Request, Response};
 
+use super::body;
 use super::counters::Counters;
 use super::error::LegIntentError;
 use super::settings::{FIELDS_BYTES_MAX, FIELDS_MAX};
@@ -87,6 +88,19 @@ pub fn check(fields: &[HeaderField]) -> Result<(), LegIntentError> {
     Ok(())
 }
 
+/// Checks what a session gives along with a message that has a body.
+///
+/// # Errors
+/// As [`check`], and when the body's type would begin another field.
+pub(super) fn check_all(fields: &[HeaderField], body: Option<&Body>) -> Result<(), LegIntentError> {
+    match body {
+        Some(body) if body.content_type.is_empty() || body.content_type.contains(['\r', '\n', '\0']) => {
+            Err(LegIntentError::BadField("Content-Type".to_owned()))
+        }
+        _ => check(fields),
+    }
+}
+
 const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
@@ -128,7 +142,7 @@ pub(super) fn party(address: &NameAddr<'_>) -> Party {
     }
 }
 
-fn farewell(headers: Headers<'_>, counters: &mut Counters) -> Farewell {
+fn farewell(headers: Headers<'_>, content: &[u8], counters: &mut Counters) -> Farewell {
     Farewell {
         status: 0,
         phrase: String::new(),
@@ -139,17 +153,18 @@ fn farewell(headers: Headers<'_>, counters: &mut Counters) -> Farewell {
             Ok(None) | Err(_) => None,
         },
         fields: passing(headers, counters, |name| name != HeaderName::Reason),
+        body: body::any(headers, content),
     }
 }
 
 /// What a CANCEL or a BYE brings.
 pub(super) fn farewell_of_request(request: &Request, counters: &mut Counters) -> Box<Farewell> {
-    Box::new(farewell(request.headers(), counters))
+    Box::new(farewell(request.headers(), request.body(), counters))
 }
 
 /// What a final response brings.
 pub(super) fn farewell_of_response(response: &Response, counters: &mut Counters) -> Box<Farewell> {
-    let mut farewell = farewell(response.headers(), counters);
+    let mut farewell = farewell(response.headers(), response.body(), counters);
     farewell.status = response.status().code();
     response.reason().clone_into(&mut farewell.phrase);
     if response.status().is_redirection() {

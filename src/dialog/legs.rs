@@ -131,7 +131,7 @@ impl Legs {
         transactions: &mut Transactions,
         now: Now,
     ) -> Result<(), LegIntentError> {
-        self.intent(leg, LegIntent::HangUp { fields: Vec::new() }, transactions, now)
+        self.intent(leg, LegIntent::HangUp { fields: Vec::new(), body: None }, transactions, now)
     }
 
     /// Ends all legs, oldest first. Returns how many there were.

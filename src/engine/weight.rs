@@ -20,12 +20,14 @@ fn payload(payload: &EventPayload) -> usize {
                 + fields(&call.fields)
         }
         EventPayload::Created(session) => size_of_val(&**session) + view(session),
-        EventPayload::Progress { phrase, remote_tag, fields: extra, .. } => {
-            phrase.len() + remote_tag.len() + fields(extra)
+        EventPayload::Progress { phrase, remote_tag, fields: extra, body: content, .. } => {
+            phrase.len() + remote_tag.len() + fields(extra) + boxed(content)
         }
-        EventPayload::Connected { fields: extra, .. } => MEDIA_FACTS_BYTES + fields(extra),
+        EventPayload::Connected { fields: extra, body: content, .. } => {
+            MEDIA_FACTS_BYTES + fields(extra) + boxed(content)
+        }
         EventPayload::MediaChanged { .. } => MEDIA_FACTS_BYTES,
-        EventPayload::OperationCompleted { phrase, .. } => phrase.len(),
+        EventPayload::OperationCompleted { phrase, body: content, .. } => phrase.len() + boxed(content),
         EventPayload::InfoReceived { body: content, fields: extra }
         | EventPayload::MessageReceived { body: content, fields: extra } => {
             content.as_ref().map_or(0, body) + fields(extra)
@@ -37,6 +39,7 @@ fn payload(payload: &EventPayload) -> usize {
                 + ended.reason.as_ref().map_or(0, String::len)
                 + ended.contacts.iter().map(String::len).sum::<usize>()
                 + fields(&ended.fields)
+                + ended.body.as_ref().map_or(0, body)
         }
         EventPayload::Ringing { .. }
         | EventPayload::DtmfReceived { .. }
@@ -64,6 +67,10 @@ fn party(party: &Party) -> usize {
 
 fn body(body: &Body) -> usize {
     body.content_type.len() + body.content.len()
+}
+
+fn boxed(content: &Option<Box<Body>>) -> usize {
+    content.as_ref().map_or(0, |content| size_of::<Body>() + body(content))
 }
 
 fn fields(fields: &[HeaderField]) -> usize {

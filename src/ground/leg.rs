@@ -74,6 +74,8 @@ pub enum LegIntent {
         description: Option<Description>,
         /// More header fields.
         fields: Vec<HeaderField>,
+        /// A body. Beside a description both are parts of a multipart body.
+        body: Option<Body>,
     },
     /// UAS: a final response of 300 to 699.
     Reject {
@@ -133,6 +135,8 @@ pub enum LegIntent {
     HangUp {
         /// More header fields, for example Reason.
         fields: Vec<HeaderField>,
+        /// A body of the BYE or the final response. A CANCEL has none (RFC 3261 §20, table 2).
+        body: Option<Body>,
     },
 }
 
@@ -185,6 +189,8 @@ pub struct Farewell {
     pub retry_after: Option<Duration>,
     /// Header fields that the floor does not own.
     pub fields: Vec<HeaderField>,
+    /// Its body.
+    pub body: Option<Body>,
 }
 
 /// Why no final response came, or why the leg could not go on.
@@ -230,6 +236,8 @@ pub enum LegEvent {
         answer: Option<Description>,
         /// Header fields that the floor does not own.
         fields: Vec<HeaderField>,
+        /// A body that is no session description, or holds more than it.
+        body: Option<Box<Body>>,
     },
     /// Outgoing: the first 2xx. The ACK is sent, unless `offer` is set: then the leg waits for
     /// [`LegIntent::Acknowledge`].
@@ -242,6 +250,8 @@ pub enum LegEvent {
         offer: Option<Description>,
         /// Header fields that the floor does not own.
         fields: Vec<HeaderField>,
+        /// A body that is no session description, or holds more than it.
+        body: Option<Box<Body>>,
     },
     /// Outgoing: a final response of 300 to 699.
     Rejected(Box<Farewell>),

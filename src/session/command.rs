@@ -64,6 +64,8 @@ pub enum Verb {
         media: MediaPreferences,
         /// More header fields.
         fields: Vec<HeaderField>,
+        /// A body beside the description.
+        body: Option<Body>,
         /// Time limits.
         limits: CallLimits,
     },
@@ -130,6 +132,8 @@ pub enum Verb {
     Terminate {
         /// More header fields.
         fields: Vec<HeaderField>,
+        /// A body of the BYE or the final response.
+        body: Option<Body>,
     },
     /// Join a bridge.
     JoinBridge {

@@ -44,20 +44,26 @@ impl Session {
     }
 
     /// The engine's Terminate. A call of ours that was not answered is cancelled, any other hung up.
-    pub(super) fn terminate(&mut self, fields: Vec<HeaderField>, by: Arc<str>, cx: &mut Context<'_>) {
+    pub(super) fn terminate(
+        &mut self,
+        fields: Vec<HeaderField>,
+        body: Option<Body>,
+        by: Arc<str>,
+        cx: &mut Context<'_>,
+    ) {
         let cause = match self.state {
             State::Outbound(Outbound::AwaitingOfferMedia { .. } | Outbound::Calling(_)) => {
                 EndCause::Cancelled
             }
             _ => EndCause::LocalHangup,
         };
-        self.end(Ended::with_cause(cause), by, Some(LegIntent::HangUp { fields }), cx);
+        self.end(Ended::with_cause(cause), by, Some(LegIntent::HangUp { fields, body }), cx);
     }
 
     /// Ends the session for a reason of ours; no command led to it.
     pub(super) fn hang_up(&mut self, ended: Ended, cx: &mut Context<'_>) {
         let by = Arc::clone(cx.out.unmarked());
-        self.end(ended, by, Some(LegIntent::HangUp { fields: Vec::new() }), cx);
+        self.end(ended, by, Some(LegIntent::HangUp { fields: Vec::new(), body: None }), cx);
     }
 
     /// Refuses an incoming call that is not answered.
@@ -291,8 +297,10 @@ impl Session {
         by: &Arc<str>,
         cx: &mut Context<'_>,
     ) {
-        let Farewell { status, phrase, retry_after, .. } = farewell;
-        let payload = EventPayload::OperationCompleted { operation, outcome, status, phrase, retry_after };
+        let Farewell { status, phrase, retry_after, body, .. } = farewell;
+        let body = body.map(Box::new);
+        let payload =
+            EventPayload::OperationCompleted { operation, outcome, status, phrase, retry_after, body };
         self.emit(by, payload, cx);
     }
 }

@@ -228,6 +228,8 @@ pub enum EventPayload {
         remote_tag: String,
         /// Header fields that Callplane does not own.
         fields: Vec<HeaderField>,
+        /// A body that is no session description, or holds more than it.
+        body: Option<Box<Body>>,
     },
     /// Answered and acknowledged.
     Connected {
@@ -235,6 +237,8 @@ pub enum EventPayload {
         media: Option<Box<MediaFacts>>,
         /// Outbound: the 2xx's header fields.
         fields: Vec<HeaderField>,
+        /// Outbound: a body of the 2xx that is no session description, or holds more than it.
+        body: Option<Box<Body>>,
     },
     /// An operation is over.
     OperationCompleted {
@@ -248,6 +252,8 @@ pub enum EventPayload {
         phrase: String,
         /// How long the peer asks to wait.
         retry_after: Option<Duration>,
+        /// The body of the peer's response.
+        body: Option<Box<Body>>,
     },
     /// Media changed.
     MediaChanged {
@@ -350,6 +356,8 @@ pub struct Ended {
     pub contacts: Vec<String>,
     /// Header fields of what ended it.
     pub fields: Vec<HeaderField>,
+    /// Its body.
+    pub body: Option<Body>,
     /// From answer to end.
     pub duration: Option<Duration>,
     /// How long the peer asks to wait.

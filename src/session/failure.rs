@@ -97,6 +97,7 @@ impl Ended {
             reason: None,
             contacts: Vec::new(),
             fields: Vec::new(),
+            body: None,
             duration: None,
             retry_after: None,
             statistics: None,
@@ -111,6 +112,7 @@ impl Ended {
             reason: farewell.reason,
             contacts: farewell.contacts,
             fields: farewell.fields,
+            body: farewell.body,
             retry_after: farewell.retry_after,
             ..Self::with_cause(cause)
         }

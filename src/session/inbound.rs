@@ -8,7 +8,7 @@ use super::ending::Rejection;
 use super::event::{CallDirection, EndCause, Ended, EventPayload, Hold, IncomingCall, Operation, Outcome};
 use super::media::{MediaPreferences, NegotiationStep};
 use super::negotiation::{Reply, kept};
-use super::state::{Answering, EarlyMedia, Inbound, State, Up};
+use super::state::{Answering, EarlyMedia, Extras, Inbound, State, Up};
 use super::{Call, Refusal, Session, failure, view};
 use crate::ground::leg::{Invited, LegEvent, LegIntent};
 use crate::ground::{Description, HeaderField, SessionId};
@@ -124,7 +124,7 @@ impl Session {
     pub(super) fn answer(
         &mut self,
         preferences: MediaPreferences,
-        fields: Vec<HeaderField>,
+        extras: Extras,
         limits: CallLimits,
         by: Arc<str>,
         cx: &mut Context<'_>,
@@ -137,7 +137,7 @@ impl Session {
                 self.preferences = kept(preferences);
                 let generation = self.next_generation();
                 let makes_offer = offer.is_none();
-                let answering = Answering { generation, makes_offer, fields };
+                let answering = Answering { generation, makes_offer, extras };
                 self.state = State::Inbound(Inbound::AwaitingAnswerMedia(Box::new(answering)));
                 match offer {
                     // The 200 goes out with the reply: nothing but the call's end can come between.
@@ -151,7 +151,8 @@ impl Session {
             // The answer has gone with the 183; the leg repeats it.
             _ => {
                 self.state = State::Inbound(Inbound::AwaitingAck { offered: None });
-                cx.out.push(Action::Leg(LegIntent::Accept { description: None, fields }));
+                let Extras { fields, body } = extras;
+                cx.out.push(Action::Leg(LegIntent::Accept { description: None, fields, body }));
             }
         }
     }
@@ -202,7 +203,7 @@ impl Session {
                     Ok(facts) => {
                         self.settle(facts, false);
                         self.commit(generation, None, cx);
-                        self.connect(Vec::new(), cx);
+                        self.connect(Extras::default(), cx);
                     }
                     Err(fault) => self.hang_up(Ended::by_media(&fault), cx),
                 }
@@ -240,7 +241,7 @@ impl Session {
     }
 
     fn answer_negotiated(&mut self, answering: Answering, reply: Reply, cx: &mut Context<'_>) {
-        let Answering { generation, makes_offer, fields } = answering;
+        let Answering { generation, makes_offer, extras: Extras { fields, body } } = answering;
         let described = reply.result.and_then(|negotiated| {
             if makes_offer {
                 Ok((negotiated.offer()?, None))
@@ -257,7 +258,7 @@ impl Session {
         };
         let offered = makes_offer.then_some(generation);
         self.state = State::Inbound(Inbound::AwaitingAck { offered });
-        cx.out.push(Action::Leg(LegIntent::Accept { description: Some(description), fields }));
+        cx.out.push(Action::Leg(LegIntent::Accept { description: Some(description), fields, body }));
         if let Some(facts) = facts {
             self.settle(facts, false);
         }
@@ -266,7 +267,7 @@ impl Session {
     pub(super) fn inbound_leg(&mut self, state: Inbound, event: LegEvent, cx: &mut Context<'_>) {
         match (state, event) {
             (Inbound::AwaitingAck { offered: None }, LegEvent::Confirmed { answer: None }) => {
-                self.connect(Vec::new(), cx);
+                self.connect(Extras::default(), cx);
             }
             (
                 Inbound::AwaitingAck { offered: Some(generation) },
@@ -283,7 +284,7 @@ impl Session {
             }
             // An answer where ours stood already is not one (RFC 3261 §13.2.1): the call is up without it.
             (Inbound::AwaitingAck { offered: None }, LegEvent::Confirmed { answer: Some(_) }) => {
-                self.connect(Vec::new(), cx);
+                self.connect(Extras::default(), cx);
                 self.absorb("an answer in the ACK to an answer", cx);
             }
             (state, LegEvent::Reoffered { .. }) => {
@@ -303,12 +304,14 @@ impl Session {
     }
 
     /// The call is up.
-    pub(super) fn connect(&mut self, fields: Vec<HeaderField>, cx: &mut Context<'_>) {
+    pub(super) fn connect(&mut self, extras: Extras, cx: &mut Context<'_>) {
         self.state = State::Up(Up::Idle);
         self.connected = Some(cx.now);
         let end_at = self.max_duration.map(|max| (SessionTimer::Duration, cx.now.mono + max));
         cx.out.push(Action::Timer(end_at));
         let by = std::mem::replace(&mut self.initiated_by, Arc::clone(cx.out.unmarked()));
-        self.emit(&by, EventPayload::Connected { media: self.media.clone(), fields }, cx);
+        let Extras { fields, body } = extras;
+        let (media, body) = (self.media.clone(), body.map(Box::new));
+        self.emit(&by, EventPayload::Connected { media, fields, body }, cx);
     }
 }

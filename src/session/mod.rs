@@ -67,7 +67,7 @@ use command::{Command, CommandDone, CommandError, EngineRef, Verb};
 use event::{CallDirection, Ended, EventPayload, Hold, SessionEvent};
 use matrix::Legality;
 use media::{BridgeMode, MediaEvent, MediaFacts, MediaPreferences, MediaReply};
-use state::{Running, State};
+use state::{Extras, Running, State};
 
 use crate::ground::leg::{LegEvent, Party};
 use crate::ground::{BridgeId, Now, SessionId, WallTime};
@@ -129,7 +129,9 @@ impl Session {
             Verb::Create(_) => return Err(CommandError::SessionExists(self.id.clone())),
             Verb::Ring { status, fields } => self.ring(status, fields, &by, cx),
             Verb::EarlyMedia { media, fields } => self.early_media(media, fields, by, cx)?,
-            Verb::Answer { media, fields, limits } => self.answer(media, fields, limits, by, cx),
+            Verb::Answer { media, fields, body, limits } => {
+                self.answer(media, Extras { fields, body }, limits, by, cx)
+            }
             Verb::Reject { status, phrase, retry_after, fields, body } => {
                 let mismatch = None;
                 let rejection = ending::Rejection { status, phrase, retry_after, mismatch, fields, body };
@@ -141,7 +143,7 @@ impl Session {
             Verb::UpdateMedia { media } => self.reoffer(event::Operation::UpdateMedia, Some(media), by, cx),
             Verb::SendInfo { body, fields } => self.send_info(body, fields, by, cx)?,
             Verb::SendMessage { body, fields } => self.send_message(body, fields, by, cx)?,
-            Verb::Terminate { fields } => self.terminate(fields, by, cx),
+            Verb::Terminate { fields, body } => self.terminate(fields, body, by, cx),
             Verb::Mute { muted } => self.mute(muted, cx),
             Verb::SendDtmf { digits, tone, gap } => self.send_dtmf(digits, tone, gap, by, cx)?,
             Verb::JoinBridge { bridge, mode } => self.join_bridge(bridge, mode, by, cx)?,

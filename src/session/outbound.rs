@@ -10,10 +10,10 @@ use super::event::{CallDirection, EndCause, Ended, EventPayload};
 use super::media::{MediaFacts, MediaPreferences, MediaRequest, NegotiationStep};
 use super::negotiation::{Negotiated, Reply, direction, kept};
 use super::settings::EARLY_FORKS_MAX;
-use super::state::{Calling, Fork, ForkMedia, HeldProgress, Outbound, State, Winner};
+use super::state::{Calling, Extras, Fork, ForkMedia, HeldProgress, Outbound, State, Winner};
 use super::{Call, Session, view};
 use crate::ground::leg::{Invite, LegEvent, LegIntent, RemoteTag};
-use crate::ground::{Description, HeaderField, SessionId};
+use crate::ground::{Description, SessionId};
 
 /// What makes an outbound session, its addresses checked and completed.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,13 +114,13 @@ impl Session {
                     Err(fault) => self.hang_up(Ended::by_media(&fault), cx),
                 }
             }
-            Outbound::AnsweringOffer { generation, fields } if generation == reply.generation => {
+            Outbound::AnsweringOffer { generation, extras } if generation == reply.generation => {
                 match reply.result.and_then(Negotiated::answer) {
                     Ok((answer, facts)) => {
                         cx.out.push(Action::Leg(LegIntent::Acknowledge { answer: Some(answer) }));
                         self.settle(facts, false);
                         self.commit(generation, None, cx);
-                        self.connect(fields, cx);
+                        self.connect(extras, cx);
                     }
                     Err(fault) => {
                         // The leg acknowledges without an answer and says BYE.
@@ -163,23 +163,27 @@ impl Session {
     }
 
     fn progress(&mut self, held: HeldProgress, remote: &RemoteTag, early_media: bool, cx: &mut Context<'_>) {
-        let HeldProgress { status, phrase, fields } = held;
+        let HeldProgress { status, phrase, extras: Extras { fields, body } } = held;
         let by = Arc::clone(&self.initiated_by);
         let remote_tag = remote.0.to_string();
-        self.emit(&by, EventPayload::Progress { status, phrase, early_media, remote_tag, fields }, cx);
+        let body = body.map(Box::new);
+        let progress = EventPayload::Progress { status, phrase, early_media, remote_tag, fields, body };
+        self.emit(&by, progress, cx);
     }
 
     pub(super) fn outbound_leg(&mut self, state: Outbound, event: LegEvent, cx: &mut Context<'_>) {
         match (state, event) {
             (
                 Outbound::Calling(calling),
-                LegEvent::Provisional { remote, status, phrase, answer, fields },
+                LegEvent::Provisional { remote, status, phrase, answer, fields, body },
             ) => {
                 self.alerted = true;
-                self.provisional(calling, remote, HeldProgress { status, phrase, fields }, answer, cx);
+                let extras = Extras { fields, body: body.map(|body| *body) };
+                self.provisional(calling, remote, HeldProgress { status, phrase, extras }, answer, cx);
             }
-            (Outbound::Calling(calling), LegEvent::Accepted { remote, answer, offer, fields }) => {
-                self.accepted(*calling, Accepted { remote, answer, offer, fields }, cx);
+            (Outbound::Calling(calling), LegEvent::Accepted { remote, answer, offer, fields, body }) => {
+                let extras = Extras { fields, body: body.map(|body| *body) };
+                self.accepted(*calling, Accepted { remote, answer, offer, extras }, cx);
             }
             (state, LegEvent::Reoffered { .. }) => {
                 self.state = State::Outbound(state);
@@ -231,16 +235,16 @@ impl Session {
 
     /// The first 2xx.
     fn accepted(&mut self, calling: Calling, accepted: Accepted, cx: &mut Context<'_>) {
-        let Accepted { remote, answer, offer, fields } = accepted;
+        let Accepted { remote, answer, offer, extras } = accepted;
         cx.out.push(Action::Timer(None));
         let generation = calling.generation;
         let alone = calling.forks.iter().all(|fork| fork.remote == remote);
         let known = self.tell_forks(calling, &remote, cx);
-        let winner = Winner { generation, remote: remote.clone(), fields, committed: true, alone };
+        let winner = Winner { generation, remote: remote.clone(), extras, committed: true, alone };
         match (offer, answer, known) {
             (Some(offer), ..) => {
                 let generation = self.next_generation();
-                self.state = State::Outbound(Outbound::AnsweringOffer { generation, fields: winner.fields });
+                self.state = State::Outbound(Outbound::AnsweringOffer { generation, extras: winner.extras });
                 self.negotiate(generation, NegotiationStep::AnswerOffer(offer), cx);
             }
             (None, Some(answer), _) if generation > 0 => {
@@ -291,7 +295,7 @@ impl Session {
             self.ask(Asked::Settlement, MediaRequest::SelectRemote { remote }, cx);
         }
         self.settle(facts, false);
-        self.connect(winner.fields, cx);
+        self.connect(winner.extras, cx);
     }
 }
 
@@ -300,5 +304,5 @@ struct Accepted {
     remote: RemoteTag,
     answer: Option<Description>,
     offer: Option<Description>,
-    fields: Vec<HeaderField>,
+    extras: Extras,
 }

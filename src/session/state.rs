@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::event::{Ended, Operation};
 use super::media::{BridgeMode, MediaFacts, MediaPreferences};
 use crate::ground::leg::{Invite, RemoteTag};
-use crate::ground::{BridgeId, Description, HeaderField, PlaybackId};
+use crate::ground::{Body, BridgeId, Description, HeaderField, PlaybackId};
 
 /// Where a session stands, and what it needs there.
 #[derive(Debug)]
@@ -48,7 +48,14 @@ pub(super) struct Answering {
     pub generation: u64,
     /// Whether media makes an offer instead of answering one.
     pub makes_offer: bool,
+    pub extras: Extras,
+}
+
+/// What a response carries besides a description.
+#[derive(Debug, Default)]
+pub(super) struct Extras {
     pub fields: Vec<HeaderField>,
+    pub body: Option<Body>,
 }
 
 /// An outbound call before its ACK.
@@ -61,7 +68,7 @@ pub(super) enum Outbound {
     /// The call is answered: media applies the answer of the fork that won.
     ApplyingAnswer(Box<Winner>),
     /// The call is answered with an offer: media answers it.
-    AnsweringOffer { generation: u64, fields: Vec<HeaderField> },
+    AnsweringOffer { generation: u64, extras: Extras },
 }
 
 #[derive(Debug, Default)]
@@ -93,14 +100,14 @@ pub(super) enum ForkMedia {
 pub(super) struct HeldProgress {
     pub status: u16,
     pub phrase: String,
-    pub fields: Vec<HeaderField>,
+    pub extras: Extras,
 }
 
 #[derive(Debug)]
 pub(super) struct Winner {
     pub generation: u64,
     pub remote: RemoteTag,
-    pub fields: Vec<HeaderField>,
+    pub extras: Extras,
     /// Whether its answer is in force once it is applied, or still wants a Commit.
     pub committed: bool,
     /// Whether media knows no other fork, so that none has to be selected.

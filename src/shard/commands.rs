@@ -156,7 +156,7 @@ fn fields_of(verb: &Verb) -> &[HeaderField] {
         | Verb::Redirect { fields, .. }
         | Verb::SendInfo { fields, .. }
         | Verb::SendMessage { fields, .. }
-        | Verb::Terminate { fields } => fields,
+        | Verb::Terminate { fields, .. } => fields,
         Verb::Hold
         | Verb::Resume
         | Verb::Mute { .. }

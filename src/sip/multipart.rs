@@ -88,6 +88,33 @@ impl Part {
     }
 }
 
+/// A part to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct PartSpec<'a> {
+    /// Its Content-Type.
+    pub content_type: &'a str,
+    /// Its Content-Disposition.
+    pub disposition: &'a str,
+    /// Its content.
+    pub content: &'a [u8],
+}
+
+/// Writes a multipart body. The boundary must not stand in any part, and neither text may hold a line end.
+#[must_use]
+pub fn write(parts: &[PartSpec<'_>], boundary: &str) -> Bytes {
+    let mut body = Vec::new();
+    for PartSpec { content_type, disposition, content } in parts {
+        let head = format!(
+            "--{boundary}\r\nContent-Type: {content_type}\r\nContent-Disposition: {disposition}\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    Bytes::from(body)
+}
+
 /// The parts of a multipart body with this boundary.
 ///
 /// # Errors

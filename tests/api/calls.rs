@@ -80,6 +80,46 @@ async fn a_call_is_decided_by_its_engine_answered_and_hung_up_by_the_phone() {
     soon("the end", node.shutdown()).await;
 }
 
+fn text(content: &str) -> Option<proto::Body> {
+    let content = content.to_owned().into();
+    Some(proto::Body { content_type: "text/plain".into(), content })
+}
+
+#[tokio::test]
+async fn bodies_go_with_an_answer_and_with_the_end_and_come_with_the_peer_s() {
+    let node = start(settings()).await;
+    let mut owner = engine(&node, "e").await;
+    let phone = Phone::new(node.sip_address(0).expect("a listener"), "bodies@test").await;
+    phone.invite("echo").await;
+    let (event, ()) = owner.until(|payload| matches!(payload, Payload::IncomingCall(_)).then_some(())).await;
+    let Verb::AnswerSession(answer) = answer(&event.session_id) else { panic!() };
+    owner.command(Verb::AnswerSession(proto::AnswerSessionRequest { body: text("welcome"), ..answer })).await;
+    let ok = phone.final_response().await;
+    assert!(ok.field("Content-Type").is_some_and(|kind| kind.starts_with("multipart/mixed;")), "{}", ok.text);
+    assert!(ok.text.contains("\r\n\r\nv=0\r\n") && ok.text.contains("\r\n\r\nwelcome\r\n"), "{}", ok.text);
+    phone.request("ACK", 1, &ok).await;
+    owner.until(|payload| matches!(payload, Payload::Connected(_)).then_some(())).await;
+    phone.request_with("BYE", 2, &ok, "thanks").await;
+    let ended = |payload: &Payload| match payload {
+        Payload::SessionEnded(ended) => Some(ended.body.clone()),
+        _ => None,
+    };
+    assert_eq!(owner.until(ended).await.1, text("thanks"));
+
+    let (phone, _, session) = call_up(&node, &mut owner, "bodies-2@test").await;
+    let end = proto::TerminateSessionRequest {
+        context: context("end"),
+        session_id: session,
+        body: text("bye"),
+        ..Default::default()
+    };
+    owner.command(Verb::TerminateSession(end)).await;
+    let bye = phone.receive().await;
+    assert!(bye.is("BYE") && bye.text.ends_with("\r\n\r\nbye"), "{}", bye.text);
+    phone.ok(&bye).await;
+    node.shutdown().await;
+}
+
 #[tokio::test]
 async fn the_same_works_with_several_shards() {
     let mut with = settings();

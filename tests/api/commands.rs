@@ -278,7 +278,7 @@ async fn an_operator_s_tool_commands_without_an_engine() {
     let request = proto::TerminateSessionRequest { session_id: "s".into(), ..Default::default() };
     scripted.sessions().terminate_session(request).await.expect("taken");
     let (_, _, command) = scripted.script.verbs().remove(0);
-    assert_eq!((command.engine, command.verb), (None, Verb::Terminate { fields: Vec::new() }));
+    assert_eq!((command.engine, command.verb), (None, Verb::Terminate { fields: Vec::new(), body: None }));
 }
 
 #[tokio::test]

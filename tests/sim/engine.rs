@@ -31,11 +31,11 @@ fn ring() -> Verb {
 
 fn answer() -> Verb {
     let (media, limits) = (MediaPreferences::default(), CallLimits::default());
-    Verb::Answer { media, fields: Vec::new(), limits }
+    Verb::Answer { media, fields: Vec::new(), body: None, limits }
 }
 
 fn terminate() -> Verb {
-    Verb::Terminate { fields: Vec::new() }
+    Verb::Terminate { fields: Vec::new(), body: None }
 }
 
 impl Engine {

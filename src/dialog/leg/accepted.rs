@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use crate::ground::Description;
 use crate::ground::leg::{LegEvent, LegFailure, LegIntent};
 use crate::ground::timer::TICK;
-use crate::ground::{Description, HeaderField};
 use crate::sip::{Request, Response, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -85,7 +85,7 @@ pub(in crate::dialog) struct Accepted {
     pub dialog: Dialog,
     wait: AckWait,
     /// The session has hung up. BYE may not go before the ACK came or its time is up (RFC 3261 §15).
-    hung_up: Option<Vec<HeaderField>>,
+    hung_up: Option<closing::Parting>,
 }
 
 impl Accepted {
@@ -95,14 +95,14 @@ impl Accepted {
 
     pub fn intent(mut self: Box<Self>, ctx: &mut Context<'_>, intent: LegIntent) -> Stepped {
         match intent {
-            LegIntent::HangUp { fields } => {
-                if let Err(error) = fields::check(&fields) {
-                    return (State::Accepted(self), Err(error));
+            LegIntent::HangUp { fields, body } => match closing::Parting::checked(fields, body) {
+                Ok(parting) => {
+                    self.hung_up = Some(parting);
+                    ctx.end();
+                    (State::Accepted(self), Ok(()))
                 }
-                self.hung_up = Some(fields);
-                ctx.end();
-                (State::Accepted(self), Ok(()))
-            }
+                Err(error) => (State::Accepted(self), Err(error)),
+            },
             other => State::Accepted(self).refuse(ctx, &other),
         }
     }
@@ -114,8 +114,8 @@ impl Accepted {
         }
         AckWait::stop(ctx);
         self.dialog.active = ctx.now.wall;
-        if let Some(fields) = self.hung_up.take() {
-            return closing::bye(ctx, self.dialog, fields);
+        if let Some(parting) = self.hung_up.take() {
+            return closing::bye(ctx, self.dialog, parting);
         }
         match self.wait.answer(ctx, ack) {
             Ok(answer) => {
@@ -125,7 +125,7 @@ impl Accepted {
             Err(_) => {
                 ctx.shared.counters.breaches += 1;
                 ctx.fail(LegFailure::Protocol);
-                closing::bye(ctx, self.dialog, Vec::new())
+                closing::bye(ctx, self.dialog, closing::Parting::default())
             }
         }
     }

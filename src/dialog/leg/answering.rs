@@ -1,7 +1,6 @@
 //! An outgoing leg whose 2xx brought the offer: the ACK, which carries the answer, waits for the session
 //! (RFC 3261 §13.2.2.4).
 
-use crate::ground::HeaderField;
 use crate::ground::leg::{LegEvent, LegFailure, LegIntent};
 use crate::sip::{Request, StatusCode};
 use crate::transaction::TransactionId;
@@ -30,9 +29,11 @@ impl Answering {
                 ctx.fail(LegFailure::Unlocated);
                 (State::Over, Ok(()))
             }
-            LegIntent::Acknowledge { answer: None } => (self.give_up(ctx, Vec::new()), Ok(())),
-            LegIntent::HangUp { fields } => match fields::check(&fields) {
-                Ok(()) => (self.give_up(ctx, fields), Ok(())),
+            LegIntent::Acknowledge { answer: None } => {
+                (self.give_up(ctx, closing::Parting::default()), Ok(()))
+            }
+            LegIntent::HangUp { fields, body } => match closing::Parting::checked(fields, body) {
+                Ok(parting) => (self.give_up(ctx, parting), Ok(())),
                 Err(error) => (State::Answering(self), Err(error)),
             },
             other => State::Answering(self).refuse(ctx, &other),
@@ -40,10 +41,10 @@ impl Answering {
     }
 
     /// ACK without the answer that it owes, then BYE: the peer must not go on repeating its 2xx.
-    fn give_up(mut self, ctx: &mut Context<'_>, fields: Vec<HeaderField>) -> State {
+    fn give_up(mut self, ctx: &mut Context<'_>, parting: closing::Parting) -> State {
         late::acknowledge(ctx, &mut self.dialog, self.transaction, None);
         ctx.end();
-        closing::bye(ctx, self.dialog, fields)
+        closing::bye(ctx, self.dialog, parting)
     }
 
     pub fn request(

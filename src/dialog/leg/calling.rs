@@ -4,11 +4,11 @@
 use smallvec::SmallVec;
 
 use crate::ground::leg::{LegEvent, LegFailure, LegIntent, RemoteTag};
-use crate::ground::{Description, Flow, HeaderField};
+use crate::ground::{Flow, HeaderField};
 use crate::sip::{Request, Response, StatusCode};
 use crate::transaction::{CancelError, TransactionId};
 
-use super::super::body;
+use super::super::body::{self, Content};
 use super::super::error::LegIntentError;
 use super::super::fields;
 use super::super::index::DialogKey;
@@ -46,7 +46,7 @@ impl Calling {
 
     pub fn intent(mut self: Box<Self>, ctx: &mut Context<'_>, intent: LegIntent) -> Stepped {
         match intent {
-            LegIntent::HangUp { fields } => match self.cancel(ctx, &fields) {
+            LegIntent::HangUp { fields, .. } => match self.cancel(ctx, &fields) {
                 Ok(()) => (State::Calling(self), Ok(())),
                 Err(error) => (State::Calling(self), Err(error)),
             },
@@ -89,7 +89,7 @@ impl Calling {
         let Some(at) = self.fork(ctx, response, flow) else { return State::Calling(self) };
         let fork = &mut self.forks[at];
         fork.dialog.active = ctx.now.wall;
-        let described = body::description(response.headers(), &response.body_bytes());
+        let Content { description: described, body } = body::of_response(response);
         let answer = match fork.exchange.step(Carrier::Provisional, described.is_some()) {
             Ok((exchange, meaning)) => {
                 fork.exchange = exchange;
@@ -107,7 +107,8 @@ impl Calling {
         }
         let fields = fields::handed_up(response.headers(), &mut ctx.shared.counters);
         let (status, phrase) = (response.status().code(), response.reason().to_owned());
-        ctx.tell(LegEvent::Provisional { remote, status, phrase, answer, fields });
+        let body = body.map(Box::new);
+        ctx.tell(LegEvent::Provisional { remote, status, phrase, answer, fields, body });
         State::Calling(self)
     }
 
@@ -150,14 +151,14 @@ impl Calling {
             ctx.shared.counters.forks_ended += 1;
             late::acknowledge(ctx, &mut dialog, self.transaction, None);
             ctx.end();
-            return closing::bye(ctx, dialog, Vec::new());
+            return closing::bye(ctx, dialog, closing::Parting::default());
         }
-        let description = body::description(response.headers(), &response.body_bytes());
-        match exchange.step(Carrier::Success, description.is_some()) {
-            Ok((Exchange::Turned, _)) => self.turned(ctx, dialog, response, description),
+        let mut content = body::of_response(response);
+        match exchange.step(Carrier::Success, content.description.is_some()) {
+            Ok((Exchange::Turned, _)) => self.turned(ctx, dialog, response, content),
             Ok((_, meaning)) => {
-                let answer = description.filter(|_| meaning == Meaning::Answer);
-                self.settled(ctx, dialog, response, answer)
+                content.description = content.description.filter(|_| meaning == Meaning::Answer);
+                self.settled(ctx, dialog, response, content)
             }
             Err(breach) => self.breach(ctx, dialog, breach),
         }
@@ -174,11 +175,12 @@ impl Calling {
         ctx: &mut Context<'_>,
         mut dialog: Dialog,
         response: &Response,
-        answer: Option<Description>,
+        content: Content,
     ) -> State {
         let remote = RemoteTag(dialog.remote_tag().into());
         let fields = fields::handed_up(response.headers(), &mut ctx.shared.counters);
-        ctx.tell(LegEvent::Accepted { remote, answer, offer: None, fields });
+        let (answer, body) = (content.description, content.body.map(Box::new));
+        ctx.tell(LegEvent::Accepted { remote, answer, offer: None, fields, body });
         if late::acknowledge(ctx, &mut dialog, self.transaction, None) {
             return State::Confirmed(Box::new(Confirmed::new(dialog)));
         }
@@ -193,11 +195,12 @@ impl Calling {
         ctx: &mut Context<'_>,
         dialog: Dialog,
         response: &Response,
-        offer: Option<Description>,
+        content: Content,
     ) -> State {
         let remote = RemoteTag(dialog.remote_tag().into());
         let fields = fields::handed_up(response.headers(), &mut ctx.shared.counters);
-        ctx.tell(LegEvent::Accepted { remote, answer: None, offer, fields });
+        let (offer, body) = (content.description, content.body.map(Box::new));
+        ctx.tell(LegEvent::Accepted { remote, answer: None, offer, fields, body });
         State::Answering(Box::new(Answering { dialog, transaction: self.transaction }))
     }
 
@@ -205,7 +208,7 @@ impl Calling {
         ctx.shared.counters.breaches += 1;
         late::acknowledge(ctx, &mut dialog, self.transaction, None);
         ctx.fail(LegFailure::Protocol);
-        closing::bye(ctx, dialog, Vec::new())
+        closing::bye(ctx, dialog, closing::Parting::default())
     }
 
     fn refused(mut self: Box<Self>, ctx: &mut Context<'_>, response: &Response) -> State {

@@ -1,10 +1,12 @@
 //! BYE of ours (RFC 3261 §15.1.1). The session is over for us with the BYE; the dialog stays until it is answered, so
 //! that a BYE of the peer's that crosses it is answered 200.
 
-use crate::ground::HeaderField;
+use crate::ground::{Body, HeaderField};
 use crate::sip::{Method, Request, StatusCode};
 use crate::transaction::TransactionId;
 
+use super::super::error::LegIntentError;
+use super::super::fields;
 use super::super::refusal::Refusal;
 use super::super::request::{Draft, Purpose};
 use super::super::state::Dialog;
@@ -12,10 +14,25 @@ use super::State;
 use super::context::Context;
 use super::inside;
 
+/// What goes with a BYE.
+#[derive(Debug, Default)]
+pub(in crate::dialog) struct Parting {
+    pub fields: Vec<HeaderField>,
+    pub body: Option<Body>,
+}
+
+impl Parting {
+    /// What a session gives along, if it may.
+    pub fn checked(fields: Vec<HeaderField>, body: Option<Body>) -> Result<Self, LegIntentError> {
+        fields::check_all(&fields, body.as_ref())?;
+        Ok(Self { fields, body })
+    }
+}
+
 /// Sends BYE. The caller has told the session, or does so in the same step.
-pub(super) fn bye(ctx: &mut Context<'_>, mut dialog: Dialog, fields: Vec<HeaderField>) -> State {
+pub(super) fn bye(ctx: &mut Context<'_>, mut dialog: Dialog, parting: Parting) -> State {
     let mut draft = Draft::bare(Purpose::Bye, Method::Bye, dialog.next_sequence());
-    draft.fields = fields;
+    (draft.fields, draft.content) = (parting.fields, parting.body.into());
     match ctx.send(&mut dialog, draft) {
         Ok(_) => State::Closing(Box::new(dialog)),
         Err(_) => {

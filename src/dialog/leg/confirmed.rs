@@ -35,8 +35,8 @@ impl Confirmed {
                 let result = self.send(ctx, key, method, fields, body);
                 (State::Confirmed(self), result)
             }
-            LegIntent::HangUp { fields } => match fields::check(&fields) {
-                Ok(()) => (self.hang_up(ctx, fields), Ok(())),
+            LegIntent::HangUp { fields, body } => match closing::Parting::checked(fields, body) {
+                Ok(parting) => (self.hang_up(ctx, parting), Ok(())),
                 Err(error) => (State::Confirmed(self), Err(error)),
             },
             LegIntent::Reoffer { offer } => {
@@ -89,17 +89,17 @@ impl Confirmed {
     }
 
     /// Ends the call: whatever is pending is settled first, then BYE (RFC 3261 §15.1.1).
-    fn hang_up(mut self: Box<Self>, ctx: &mut Context<'_>, fields: Vec<HeaderField>) -> State {
+    fn hang_up(mut self: Box<Self>, ctx: &mut Context<'_>, parting: closing::Parting) -> State {
         self.settle_pending(ctx);
         ctx.end();
-        closing::bye(ctx, self.dialog, fields)
+        closing::bye(ctx, self.dialog, parting)
     }
 
     /// As [`Confirmed::hang_up`], because the leg cannot go on.
     pub(super) fn give_up(mut self: Box<Self>, ctx: &mut Context<'_>, failure: LegFailure) -> State {
         self.settle_pending(ctx);
         ctx.fail(failure);
-        closing::bye(ctx, self.dialog, Vec::new())
+        closing::bye(ctx, self.dialog, closing::Parting::default())
     }
 
     /// A request of the peer's.

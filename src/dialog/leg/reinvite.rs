@@ -79,7 +79,7 @@ impl Confirmed {
                 self.settle_pending(ctx);
                 ctx.tell(LegEvent::AckTimeout);
                 ctx.end();
-                return closing::bye(ctx, self.dialog, Vec::new());
+                return closing::bye(ctx, self.dialog, closing::Parting::default());
             }
             (Timer::Glare, Reinvite::BackingOff { .. }) => self.retry(ctx),
             (Timer::Reinvite, Reinvite::Inviting(Inviting { proceeding: Some(transaction), .. })) => {

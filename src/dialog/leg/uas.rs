@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::ground::leg::{LegEvent, LegFailure, LegIntent};
 use crate::ground::{Body, Description, Flow, HeaderField, Mismatch};
+use crate::sip::multipart::{self, PartSpec};
 use crate::sip::{BuildError, HeaderName, NameAddrSpec, Request, Response, ResponseBuilder, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -11,7 +12,7 @@ use super::super::error::LegIntentError;
 use super::super::fields;
 use super::super::offer_answer::{Breach, Carrier, Exchange, Meaning};
 use super::super::refusal::{self, ALLOW, Refusal, SUPPORTED};
-use super::super::request::{ContactOf, SDP};
+use super::super::request::{ContactOf, Content, SDP};
 use super::super::settings::PROVISIONAL_INTERVAL;
 use super::super::state::Dialog;
 use super::accepted::{Accepted, AckWait};
@@ -56,7 +57,7 @@ pub(super) fn dialog_response(
     request: &Request,
     status: StatusCode,
     given: &[HeaderField],
-    description: Option<&Description>,
+    content: Content,
 ) -> Result<Response, BuildError> {
     let mut builder = refusal::head(request, status, dialog.local_tag()).record_route();
     if let Some(listener) = ctx.listener_of(dialog) {
@@ -68,11 +69,34 @@ pub(super) fn dialog_response(
         builder = builder.header(HeaderName::Supported, SUPPORTED.join(", "));
     }
     let builder = refusal::signed(builder, &ctx.shared.settings, given);
-    match description {
-        Some(Description(sdp)) => builder.body(SDP, sdp.clone()),
-        None => builder,
+    match content {
+        Content::Nothing => builder,
+        Content::Description(Description(sdp)) => builder.body(SDP, sdp),
+        Content::Body(Body { content_type, content }) => builder.body(&content_type, content),
     }
     .build()
+}
+
+/// A description and a body of the session's together. Whoever does not know the body's type may pass it over: a
+/// response cannot be refused.
+fn content(description: Option<&Description>, body: Option<&Body>, token: &str) -> Content {
+    let (Some(Description(sdp)), Some(body)) = (description, body) else {
+        return description.cloned().map_or_else(|| body.cloned().into(), Content::Description);
+    };
+    let mut boundary = format!("part-{token}");
+    while memchr::memmem::find(&body.content, boundary.as_bytes()).is_some() {
+        boundary.push('x');
+    }
+    let parts = [
+        PartSpec { content_type: SDP, disposition: "session;handling=required", content: sdp },
+        PartSpec {
+            content_type: &body.content_type,
+            disposition: "render;handling=optional",
+            content: &body.content,
+        },
+    ];
+    let content_type = format!("multipart/mixed;boundary=\"{boundary}\"");
+    Content::Body(Body { content_type, content: multipart::write(&parts, &boundary) })
 }
 
 impl Proceeding {
@@ -106,15 +130,17 @@ impl Proceeding {
                 let result = self.ring(ctx, status, description, &fields);
                 (State::Proceeding(self), result)
             }
-            LegIntent::Accept { description, fields } => match self.accepted(ctx, description, &fields) {
-                Ok((response, exchange)) => (self.accept(ctx, response, exchange), Ok(())),
-                Err(error) => (State::Proceeding(self), Err(error)),
-            },
+            LegIntent::Accept { description, fields, body } => {
+                match self.accepted(ctx, description, &fields, body.as_ref()) {
+                    Ok((response, exchange)) => (self.accept(ctx, response, exchange), Ok(())),
+                    Err(error) => (State::Proceeding(self), Err(error)),
+                }
+            }
             LegIntent::Reject { status, phrase, contacts, retry_after, mismatch, fields, body } => {
                 let reject = Reject { status, phrase, contacts, retry_after, mismatch, fields, body };
                 self.reject(ctx, &reject)
             }
-            LegIntent::HangUp { fields } => self.hang_up(ctx, fields),
+            LegIntent::HangUp { fields, body } => self.hang_up(ctx, fields, body),
             other => State::Proceeding(self).refuse(ctx, &other),
         }
     }
@@ -131,7 +157,7 @@ impl Proceeding {
         let (exchange, meaning) = self.exchange.step(Carrier::Provisional, description.is_some())?;
         self.same_answer(meaning, description.as_ref())?;
         let response =
-            dialog_response(ctx, &self.dialog, &self.request, status, given, description.as_ref())?;
+            dialog_response(ctx, &self.dialog, &self.request, status, given, description.clone().into())?;
         ctx.respond(self.transaction, Ok(response.clone()));
         if meaning == Meaning::Answer {
             self.answer = description;
@@ -156,12 +182,14 @@ impl Proceeding {
         ctx: &mut Context<'_>,
         description: Option<Description>,
         given: &[HeaderField],
+        body: Option<&Body>,
     ) -> Result<(Response, Exchange), LegIntentError> {
-        fields::check(given)?;
+        fields::check_all(given, body)?;
         let (exchange, meaning) = self.exchange.step(Carrier::Success, description.is_some())?;
         self.same_answer(meaning, description.as_ref())?;
         let description = description.as_ref().or(self.answer.as_ref());
-        let response = dialog_response(ctx, &self.dialog, &self.request, StatusCode::OK, given, description)?;
+        let content = content(description, body, self.dialog.local_tag());
+        let response = dialog_response(ctx, &self.dialog, &self.request, StatusCode::OK, given, content)?;
         Ok((response, exchange))
     }
 
@@ -182,7 +210,7 @@ impl Proceeding {
 
     fn rejection(&self, ctx: &Context<'_>, reject: &Reject) -> Result<Response, LegIntentError> {
         let status = status_within(reject.status, 300..=699)?;
-        fields::check(&reject.fields)?;
+        fields::check_all(&reject.fields, reject.body.as_ref())?;
         if !reject.contacts.is_empty() && !status.is_redirection() {
             return Err(LegIntentError::OwnedField("Contact".to_owned()));
         }
@@ -225,10 +253,14 @@ impl Proceeding {
         ctx.stop(Timer::Expires);
     }
 
-    fn hang_up(self: Box<Self>, ctx: &mut Context<'_>, fields: Vec<HeaderField>) -> Stepped {
+    fn hang_up(
+        self: Box<Self>,
+        ctx: &mut Context<'_>,
+        fields: Vec<HeaderField>,
+        body: Option<Body>,
+    ) -> Stepped {
         let status = StatusCode::TEMPORARILY_UNAVAILABLE.code();
         let (contacts, phrase, retry_after, mismatch) = (Vec::new(), None, None, None);
-        let body = None;
         self.reject(ctx, &Reject { status, phrase, contacts, retry_after, mismatch, fields, body })
     }
 

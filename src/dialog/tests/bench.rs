@@ -122,7 +122,7 @@ impl Bench {
     }
 
     pub fn hang_up(&mut self, leg: LegId) {
-        assert_eq!(self.intent(leg, LegIntent::HangUp { fields: Vec::new() }), Ok(()));
+        assert_eq!(self.intent(leg, LegIntent::HangUp { fields: Vec::new(), body: None }), Ok(()));
     }
 
     /// A message of the peer's, parsed as if it came from the wire.
@@ -252,7 +252,7 @@ impl Bench {
     /// An INVITE comes in and is answered and acknowledged. Returns the leg and our tag.
     pub fn incoming_call(&mut self) -> (LegId, String) {
         let (leg, _) = self.invited(Some(&sdp("offer")));
-        let accept = LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new() };
+        let accept = LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new(), body: None };
         assert_eq!(self.intent(leg, accept), Ok(()));
         let accepted = self.response(200, &Method::Invite);
         let tag = tag_of(&accepted);

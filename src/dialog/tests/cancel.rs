@@ -12,7 +12,7 @@ fn cancel_of(invite: &Request) -> Request {
 }
 
 fn accept(bench: &mut Bench, leg: LegId) {
-    let accept = LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new() };
+    let accept = LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new(), body: None };
     assert_eq!(bench.intent(leg, accept), Ok(()));
 }
 
@@ -86,7 +86,7 @@ fn an_intent_after_the_cancel_finds_no_leg() {
     let mut bench = Bench::new();
     let (leg, invite) = bench.invited(Some(&sdp("offer")));
     cancelled(&mut bench, &invite);
-    let accept = LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new() };
+    let accept = LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new(), body: None };
     assert_eq!(bench.intent(leg, accept), Err(crate::dialog::LegIntentError::Unknown(leg)));
     bench.silent();
     bench.assert_empty();
@@ -97,7 +97,7 @@ fn our_cancel_waits_for_a_provisional_response() {
     let mut bench = Bench::new();
     let (leg, invite) = bench.calling(Some(sdp("offer")));
     let fields = vec![field("Reason", "SIP;cause=200")];
-    assert_eq!(bench.intent(leg, LegIntent::HangUp { fields }), Ok(()));
+    assert_eq!(bench.intent(leg, LegIntent::HangUp { fields, body: None }), Ok(()));
     bench.silent();
     bench.nothing_told();
     bench.answer(&invite, 180, "bob-1", None);

@@ -265,7 +265,7 @@ fn a_peer_behind_nat_is_reached_where_it_came_from() {
     bench.receive(&invite.into());
     bench.told();
     let leg = bench.legs.ids()[0];
-    let accept = LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new() };
+    let accept = LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new(), body: None };
     assert_eq!(bench.intent(leg, accept), Ok(()));
     let accepted = bench.response(200, &Method::Invite);
     bench.ack(1, &super::bench::tag_of(&accepted), None);

@@ -14,7 +14,7 @@ struct Placed {
 }
 
 fn accept(bench: &mut Bench, leg: LegId) -> String {
-    let accept = LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new() };
+    let accept = LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new(), body: None };
     assert_eq!(bench.intent(leg, accept), Ok(()));
     tag_of(&bench.response(200, &Method::Invite))
 }
@@ -81,7 +81,7 @@ fn intents() -> [(&'static str, LegIntent); 10] {
             })),
         ),
         ("Provisional", LegIntent::Provisional { status: 182, description: None, fields: fields() }),
-        ("Accept", LegIntent::Accept { description: Some(sdp("answer")), fields: fields() }),
+        ("Accept", LegIntent::Accept { description: Some(sdp("answer")), fields: fields(), body: None }),
         (
             "Reject",
             LegIntent::Reject {
@@ -102,7 +102,7 @@ fn intents() -> [(&'static str, LegIntent); 10] {
             "Request",
             LegIntent::Request { key: 1, method: InDialogMethod::Info, fields: fields(), body: None },
         ),
-        ("HangUp", LegIntent::HangUp { fields: fields() }),
+        ("HangUp", LegIntent::HangUp { fields: fields(), body: None }),
     ]
 }
 

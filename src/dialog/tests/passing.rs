@@ -1,11 +1,13 @@
 //! What passes through: header fields and bodies, both ways (RFC 5621 for multipart bodies).
 
-use super::bench::{Bench, TYPES_TAKEN, body_of, field, header, invite_to, sdp, settings};
+use bytes::Bytes;
+
+use super::bench::{Bench, TYPES_TAKEN, answer_to, body_of, field, header, invite_to, sdp, settings};
 use crate::dialog::settings::{FIELDS_BYTES_MAX, FIELDS_MAX};
 use crate::dialog::{DialogSettings, is_owned_field};
 use crate::ground::Body;
 use crate::ground::leg::{Invite, Invited, LegEvent, LegIntent};
-use crate::sip::{HeaderName, Method, Request, RequestBuilder};
+use crate::sip::{HeaderName, Message, Method, Request, RequestBuilder};
 
 fn invited_by(bench: &mut Bench, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Invited {
     let head = bench.head(&Method::Invite, 1, None);
@@ -229,6 +231,86 @@ fn a_bye_brings_its_reason_and_its_fields() {
     let LegEvent::HungUp(farewell) = bench.told() else { panic!() };
     assert_eq!(farewell.reason.as_deref(), Some("Q.850;cause=16;text=\"x\""));
     assert_eq!((farewell.status, farewell.fields), (0, vec![field("X-Mos", "4.1")]));
+}
+
+fn text(content: &str) -> Option<Body> {
+    Some(Body { content_type: "text/plain".into(), content: content.to_owned().into() })
+}
+
+fn with_body(invite: &Request, status: u16, content_type: &str, content: Bytes) -> Message {
+    answer_to(invite, status, "bob-1", None).edit().body(content_type, content).build().unwrap().into()
+}
+
+#[test]
+fn a_bye_and_a_refusal_bring_their_bodies() {
+    let mut bench = Bench::new();
+    let (_, tag) = bench.incoming_call();
+    let bye = bench.head(&Method::Bye, 2, Some(&tag)).body("text/plain", "the end".into());
+    bench.receive(&bye.build().unwrap().into());
+    let LegEvent::HungUp(farewell) = bench.told() else { panic!() };
+    assert_eq!(farewell.body, text("the end"));
+
+    let mut bench = Bench::new();
+    let (_, invite) = bench.calling(Some(sdp("offer")));
+    bench.receive(&with_body(&invite, 403, "text/plain", "no".into()));
+    let LegEvent::Rejected(farewell) = bench.told() else { panic!() };
+    assert_eq!((farewell.status, farewell.body), (403, text("no")));
+}
+
+#[test]
+fn what_a_response_has_beside_its_answer_comes_up() {
+    let mut bench = Bench::new();
+    let (_, invite) = bench.calling(Some(sdp("offer")));
+    bench.receive(&with_body(&invite, 180, "text/plain", "soon".into()));
+    let LegEvent::Provisional { answer: None, body, .. } = bench.told() else { panic!() };
+    assert_eq!(body.map(|body| *body), text("soon"));
+    let content = parts(&[SDP_PART, &isup("")]);
+    bench.receive(&with_body(&invite, 200, MIXED, content.clone().into()));
+    let LegEvent::Accepted { answer, body, .. } = bench.told() else { panic!() };
+    assert_eq!(answer, Some(sdp("part")), "nobody can refuse a response");
+    assert_eq!(body.map(|body| *body), Some(Body { content_type: MIXED.into(), content: content.into() }));
+}
+
+#[test]
+fn a_bye_takes_a_body_along_a_refusal_too_and_a_cancel_none() {
+    let hang_up = || LegIntent::HangUp { fields: vec![field("Reason", "x")], body: text("so be it") };
+    let mut bench = Bench::new();
+    let (leg, _) = bench.incoming_call();
+    assert_eq!(bench.intent(leg, hang_up()), Ok(()));
+    let bye = bench.request(&Method::Bye);
+    assert_eq!(bye.body(), b"so be it");
+    assert_eq!(header(&bye.into(), HeaderName::ContentType).as_deref(), Some("text/plain"));
+
+    let mut bench = Bench::new();
+    let (leg, _) = bench.invited(Some(&sdp("offer")));
+    assert_eq!(bench.intent(leg, hang_up()), Ok(()));
+    assert_eq!(bench.response(480, &Method::Invite).body(), b"so be it");
+
+    let mut bench = Bench::new();
+    let (leg, invite) = bench.calling(Some(sdp("offer")));
+    bench.answer(&invite, 180, "bob-1", None);
+    bench.told();
+    assert_eq!(bench.intent(leg, hang_up()), Ok(()));
+    let cancel = bench.request(&Method::Cancel);
+    assert_eq!(cancel.body(), b"");
+    assert_eq!(header(&cancel.into(), HeaderName::Reason).as_deref(), Some("x"));
+}
+
+#[test]
+fn an_answer_with_a_body_beside_it_is_a_multipart_body() {
+    let mut bench = Bench::new();
+    let (leg, _) = bench.invited(Some(&sdp("offer")));
+    let accept = |body| LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new(), body };
+    let bad = Some(Body { content_type: "text/plain\r\nVia: x".into(), content: "".into() });
+    assert!(bench.intent(leg, accept(bad)).is_err());
+    assert_eq!(bench.intent(leg, accept(text("hello"))), Ok(()));
+    let ok = bench.response(200, &Method::Invite);
+    let (headers, body) = (ok.headers(), ok.body_bytes());
+    let find = |kind, subtype| {
+        crate::sip::multipart::find(headers, &body, kind, subtype, &Default::default()).unwrap()
+    };
+    assert_eq!(find("application", "sdp"), Some(sdp("answer").0));
+    assert_eq!(find("text", "plain").as_deref(), Some(&b"hello"[..]));
 }
 
 #[test]

@@ -148,7 +148,7 @@ impl Game {
         let (ringing, connected, owes_ack) = (player.ringing, player.connected, player.owes_ack);
         let (to_answer, asked) = (player.to_answer.clone(), player.asked);
         if roll < 8 {
-            self.act(agent, leg, LegIntent::HangUp { fields: Vec::new() });
+            self.act(agent, leg, LegIntent::HangUp { fields: Vec::new(), body: None });
         } else if ringing {
             self.ring(agent, leg, roll, to_answer);
         } else if owes_ack {
@@ -191,7 +191,7 @@ impl Game {
             );
         } else if roll < 85 {
             let offered = to_answer.is_none().then(|| description.clone());
-            let accept = LegIntent::Accept { description: Some(description), fields: Vec::new() };
+            let accept = LegIntent::Accept { description: Some(description), fields: Vec::new(), body: None };
             if self.act(agent, leg, accept) {
                 let player = self.players[agent].entry(leg).or_default();
                 (player.ringing, player.asked, player.to_answer, player.offered) =

@@ -14,7 +14,7 @@ fn call(world: &mut World, target: &str) -> LegId {
 }
 
 fn accept(answer: &str) -> LegIntent {
-    LegIntent::Accept { description: Some(sdp(answer)), fields: Vec::new() }
+    LegIntent::Accept { description: Some(sdp(answer)), fields: Vec::new(), body: None }
 }
 
 /// A call from the first agent to the second, up on both sides.
@@ -121,7 +121,7 @@ fn a_call_survives_a_network_that_loses_a_third() {
             matches!(received[..], [(_, LegEvent::Received { .. })]),
             "once, whatever was doubled: {received:?}"
         );
-        assert_eq!(world.intent(1, theirs, LegIntent::HangUp { fields: Vec::new() }), Ok(()));
+        assert_eq!(world.intent(1, theirs, LegIntent::HangUp { fields: Vec::new(), body: None }), Ok(()));
         world.advance(Duration::from_secs(33));
         carried += usize::from(matches!(world.told(0)[..], [(_, LegEvent::HungUp(_)), (_, LegEvent::Ended)]));
         assert!(matches!(world.told(1)[..], [(_, LegEvent::Ended)]));
@@ -171,7 +171,7 @@ fn a_cancelled_fork_is_cancelled_everywhere() {
     }
     world.advance(Duration::from_millis(100));
     assert_eq!(world.told(0).len(), 2);
-    assert_eq!(world.intent(0, leg, LegIntent::HangUp { fields: Vec::new() }), Ok(()));
+    assert_eq!(world.intent(0, leg, LegIntent::HangUp { fields: Vec::new(), body: None }), Ok(()));
     world.advance(Duration::from_millis(100));
     assert!(matches!(world.told(0)[..], [(_, LegEvent::Rejected(_)), (_, LegEvent::Ended)]));
     for agent in [1, 2] {

@@ -12,7 +12,13 @@ fn remote(tag: &str) -> RemoteTag {
 }
 
 fn accepted(tag: &str, answer: Option<&str>) -> LegEvent {
-    LegEvent::Accepted { remote: remote(tag), answer: answer.map(sdp), offer: None, fields: Vec::new() }
+    LegEvent::Accepted {
+        remote: remote(tag),
+        answer: answer.map(sdp),
+        offer: None,
+        fields: Vec::new(),
+        body: None,
+    }
 }
 
 fn provisional(tag: &str, status: u16, phrase: &str, answer: Option<&str>) -> LegEvent {
@@ -22,6 +28,7 @@ fn provisional(tag: &str, status: u16, phrase: &str, answer: Option<&str>) -> Le
         phrase: phrase.to_owned(),
         answer: answer.map(sdp),
         fields: Vec::new(),
+        body: None,
     }
 }
 
@@ -183,7 +190,7 @@ fn a_delayed_offer_is_answered_in_the_ack() {
     let offer = Some(sdp("their offer"));
     assert_eq!(
         bench.told(),
-        LegEvent::Accepted { remote: remote("bob-1"), answer: None, offer, fields: Vec::new() }
+        LegEvent::Accepted { remote: remote("bob-1"), answer: None, offer, fields: Vec::new(), body: None }
     );
     // It comes again while media thinks.
     bench.answer(&invite, 200, "bob-1", Some(&sdp("their offer")));
@@ -207,7 +214,7 @@ fn a_delayed_offer_that_media_cannot_answer_is_acknowledged_and_ended() {
         bench.answer(&invite, 200, "bob-1", Some(&sdp("their offer")));
         bench.told();
         let intent = match hang_up {
-            true => LegIntent::HangUp { fields: Vec::new() },
+            true => LegIntent::HangUp { fields: Vec::new(), body: None },
             false => LegIntent::Acknowledge { answer: None },
         };
         assert_eq!(bench.intent(leg, intent), Ok(()));

@@ -9,7 +9,7 @@ use crate::ground::leg::{LegEvent, LegFailure, LegIntent};
 use crate::sip::{HeaderName, Message, Method};
 
 fn accept(answer: &str) -> LegIntent {
-    LegIntent::Accept { description: Some(sdp(answer)), fields: Vec::new() }
+    LegIntent::Accept { description: Some(sdp(answer)), fields: Vec::new(), body: None }
 }
 
 fn ring(status: u16) -> LegIntent {
@@ -58,7 +58,7 @@ fn a_call_is_hung_up_by_us() {
     let mut bench = Bench::new();
     let (leg, tag) = bench.incoming_call();
     let fields = vec![field("Reason", "Q.850;cause=16")];
-    assert_eq!(bench.intent(leg, LegIntent::HangUp { fields }), Ok(()));
+    assert_eq!(bench.intent(leg, LegIntent::HangUp { fields, body: None }), Ok(()));
     bench.ended();
     let bye = bench.request(&Method::Bye);
     assert_eq!(bye.request_uri(), "sip:alice@198.51.100.7");
@@ -116,7 +116,10 @@ fn early_media_gives_the_answer_and_the_2xx_repeats_it() {
     assert_eq!(bench.intent(leg, early(Some("other"))), breach);
     assert_eq!(bench.intent(leg, accept("other")), breach);
     bench.silent();
-    assert_eq!(bench.intent(leg, LegIntent::Accept { description: None, fields: Vec::new() }), Ok(()));
+    assert_eq!(
+        bench.intent(leg, LegIntent::Accept { description: None, fields: Vec::new(), body: None }),
+        Ok(())
+    );
     let accepted = bench.response(200, &Method::Invite);
     assert_eq!(body_of(&accepted.clone().into()), Some(sdp("answer")));
     bench.ack(1, &tag_of(&accepted), None);
@@ -129,7 +132,7 @@ fn an_invite_without_offer_gets_one_in_the_2xx_and_its_answer_in_the_ack() {
     let (leg, _) = bench.invited(None);
     let early = LegIntent::Provisional { status: 183, description: Some(sdp("x")), fields: Vec::new() };
     assert_eq!(bench.intent(leg, early), Err(LegIntentError::OfferAnswer(Breach::Misplaced)));
-    let bare = LegIntent::Accept { description: None, fields: Vec::new() };
+    let bare = LegIntent::Accept { description: None, fields: Vec::new(), body: None };
     assert_eq!(bench.intent(leg, bare), Err(LegIntentError::OfferAnswer(Breach::Missing)));
     assert_eq!(bench.intent(leg, accept("our offer")), Ok(()));
     let tag = tag_of(&bench.response(200, &Method::Invite));
@@ -289,7 +292,7 @@ fn every_kind_of_refusal_goes_out_as_it_was_asked_for() {
             HeaderName::Contact,
             "<sip:a@example.com>",
         ),
-        (LegIntent::HangUp { fields: Vec::new() }, 480, HeaderName::Server, "Callplane"),
+        (LegIntent::HangUp { fields: Vec::new(), body: None }, 480, HeaderName::Server, "Callplane"),
     ] {
         let mut bench = Bench::new();
         let (leg, invite) = bench.invited(Some(&sdp("offer")));
@@ -323,9 +326,13 @@ fn what_is_not_legal_is_refused_and_changes_nothing() {
     assert_eq!(bench.intent(leg, ring(100)), Err(LegIntentError::Status(100)));
     assert_eq!(bench.intent(leg, reject(200)), Err(LegIntentError::Status(200)));
     assert_eq!(bench.intent(leg, reject(700)), Err(LegIntentError::Status(700)));
-    let owned = LegIntent::Accept { description: Some(sdp("a")), fields: vec![field("v", "SIP/2.0/UDP x")] };
+    let owned = LegIntent::Accept {
+        description: Some(sdp("a")),
+        fields: vec![field("v", "SIP/2.0/UDP x")],
+        body: None,
+    };
     assert_eq!(bench.intent(leg, owned), Err(LegIntentError::OwnedField("v".into())));
-    let bad = LegIntent::HangUp { fields: vec![field("X-Bad", "a\r\nVia: b")] };
+    let bad = LegIntent::HangUp { fields: vec![field("X-Bad", "a\r\nVia: b")], body: None };
     assert_eq!(bench.intent(leg, bad), Err(LegIntentError::BadField("X-Bad".into())));
     bench.silent();
     assert_eq!(bench.intent(leg, accept("answer")), Ok(()));

@@ -277,7 +277,7 @@ fn a_call_lasts_no_longer_than_its_engine_allows() {
     let mut bench = Bench::incoming(true);
     let limits = CallLimits { max_duration: Some(Duration::from_secs(60)), ring_timeout: None };
     let media = MediaPreferences::default();
-    bench.command(Verb::Answer { media, fields: Vec::new(), limits }).expect("legal");
+    bench.command(Verb::Answer { media, fields: Vec::new(), body: None, limits }).expect("legal");
     bench.media_does_all();
     bench.said.clear();
     bench.leg(LegEvent::Confirmed { answer: None });

@@ -299,12 +299,12 @@ impl Bench {
 
 pub(super) fn accepted(remote: &str, answer: Option<&str>, offer: Option<&str>) -> LegEvent {
     let (answer, offer) = (answer.map(sdp), offer.map(sdp));
-    LegEvent::Accepted { remote: tag(remote), answer, offer, fields: Vec::new() }
+    LegEvent::Accepted { remote: tag(remote), answer, offer, fields: Vec::new(), body: None }
 }
 
 pub(super) fn provisional(remote: &str, status: u16, answer: Option<&str>) -> LegEvent {
     let (phrase, fields) = (String::new(), Vec::new());
-    LegEvent::Provisional { remote: tag(remote), status, phrase, answer: answer.map(sdp), fields }
+    LegEvent::Provisional { remote: tag(remote), status, phrase, answer: answer.map(sdp), fields, body: None }
 }
 
 /// What a media service in good health says to this.
@@ -331,9 +331,12 @@ pub(super) fn verb(name: &str) -> Verb {
     match name {
         "Ring" => Verb::Ring { status: 180, fields },
         "EarlyMedia" => Verb::EarlyMedia { media: MediaPreferences::default(), fields },
-        "Answer" => {
-            Verb::Answer { media: MediaPreferences::default(), fields, limits: CallLimits::default() }
-        }
+        "Answer" => Verb::Answer {
+            media: MediaPreferences::default(),
+            fields,
+            body: None,
+            limits: CallLimits::default(),
+        },
         "Reject" => Verb::Reject { status: 486, phrase: None, retry_after: None, fields, body: None },
         "Redirect" => Verb::Redirect { status: 302, contacts: vec!["sip:c@example.com".into()], fields },
         "Hold" => Verb::Hold,
@@ -344,7 +347,7 @@ pub(super) fn verb(name: &str) -> Verb {
         }
         "SendInfo" => Verb::SendInfo { body: None, fields },
         "SendMessage" => Verb::SendMessage { body, fields },
-        "Terminate" => Verb::Terminate { fields },
+        "Terminate" => Verb::Terminate { fields, body: None },
         "Mute" => Verb::Mute { muted: true },
         "SendDtmf" => {
             let (tone, gap) = (Duration::from_millis(100), Duration::from_millis(50));

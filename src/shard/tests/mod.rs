@@ -265,11 +265,16 @@ impl Bench {
 }
 
 pub(super) fn answer() -> Verb {
-    Verb::Answer { media: MediaPreferences::default(), fields: Vec::new(), limits: CallLimits::default() }
+    Verb::Answer {
+        media: MediaPreferences::default(),
+        fields: Vec::new(),
+        body: None,
+        limits: CallLimits::default(),
+    }
 }
 
 pub(super) fn terminate() -> Verb {
-    Verb::Terminate { fields: Vec::new() }
+    Verb::Terminate { fields: Vec::new(), body: None }
 }
 
 pub(super) fn create(target: &str) -> Create {

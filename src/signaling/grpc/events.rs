@@ -68,26 +68,29 @@ fn payload(payload: &EventPayload) -> Payload {
         EventPayload::Ringing { status } => {
             Payload::Ringing(proto::Ringing { sip_status: u32::from(*status) })
         }
-        EventPayload::Progress { status, phrase, early_media, remote_tag, fields } => {
+        EventPayload::Progress { status, phrase, early_media, remote_tag, fields, body } => {
             Payload::Progress(proto::Progress {
                 sip_status: u32::from(*status),
                 reason_phrase: phrase.clone(),
                 early_media: *early_media,
                 remote_tag: remote_tag.clone(),
                 headers: words::headers(fields),
+                body: body.as_deref().map(words::body),
             })
         }
-        EventPayload::Connected { media, fields } => Payload::Connected(proto::Connected {
+        EventPayload::Connected { media, fields, body } => Payload::Connected(proto::Connected {
             media: media.as_deref().map(words::media),
             headers: words::headers(fields),
+            body: body.as_deref().map(words::body),
         }),
-        EventPayload::OperationCompleted { operation, outcome, status, phrase, retry_after } => {
+        EventPayload::OperationCompleted { operation, outcome, status, phrase, retry_after, body } => {
             Payload::OperationCompleted(proto::OperationCompleted {
                 operation: words::operation(*operation).into(),
                 outcome: words::outcome(*outcome).into(),
                 sip_status: u32::from(*status),
                 reason_phrase: phrase.clone(),
                 retry_after: retry_after.map(words::duration),
+                body: body.as_deref().map(words::body),
             })
         }
         EventPayload::MediaChanged { media, hold, by_peer } => Payload::MediaChanged(proto::MediaChanged {
@@ -155,5 +158,6 @@ fn session_ended(ended: &Ended) -> proto::SessionEnded {
         duration: ended.duration.map(words::duration),
         retry_after: ended.retry_after.map(words::duration),
         statistics: ended.statistics.as_ref().map(words::statistics),
+        body: ended.body.as_ref().map(words::body),
     }
 }

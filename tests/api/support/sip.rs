@@ -89,6 +89,11 @@ impl Phone {
 
     /// A request within the dialog that `response` to our INVITE made, or the ACK to it.
     pub async fn request(&self, method: &str, cseq: u32, response: &Message) {
+        self.request_with(method, cseq, response, "").await;
+    }
+
+    /// The same with a body of plain text.
+    pub async fn request_with(&self, method: &str, cseq: u32, response: &Message, body: &str) {
         let (from, service) = (self.local(), self.service);
         let to = response.field("To").expect("To");
         let target = response.field("Contact").map_or_else(
@@ -104,8 +109,10 @@ impl Phone {
         self.send(format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK-{}-{branch}\r\n\
              Max-Forwards: 70\r\nFrom: <sip:phone@{from}>;tag=p1\r\nTo: {to}\r\nCall-ID: {}\r\n\
-             CSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n",
-            self.call_id, self.call_id,
+             CSeq: {cseq} {method}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+            self.call_id,
+            self.call_id,
+            body.len(),
         ))
         .await;
     }

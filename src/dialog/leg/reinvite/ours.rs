@@ -220,7 +220,7 @@ impl Confirmed {
             return (State::Confirmed(self), Ok(()));
         }
         ctx.end();
-        (closing::bye(ctx, self.dialog, Vec::new()), Ok(()))
+        (closing::bye(ctx, self.dialog, closing::Parting::default()), Ok(()))
     }
 }
 

@@ -61,8 +61,8 @@ impl Confirmed {
         let (exchange, _) = asked.exchange.step(Carrier::Success, true)?;
         let request = asked.request.clone();
         let (transaction, flow) = (asked.transaction, asked.flow);
-        let response =
-            uas::dialog_response(ctx, &self.dialog, &request, StatusCode::OK, &[], Some(description))?;
+        let content = Some(description.clone()).into();
+        let response = uas::dialog_response(ctx, &self.dialog, &request, StatusCode::OK, &[], content)?;
         let sequence = request.headers().cseq().map_or(0, |cseq| cseq.sequence);
         self.reinvite = Reinvite::Accepted(AckWait::begin(ctx, transaction, response, sequence, exchange));
         if let Ok(Some(contact)) = request.headers().first_contact() {

@@ -89,8 +89,9 @@ asks!(StartEarlyMediaRequest, |self, check| {
 asks!(AnswerSessionRequest, |self, check| {
     let media = check.media(self.media);
     let fields = check.headers(self.headers);
+    let body = check.body(self.body);
     let limits = check.limits(self.limits);
-    to_session(check, &self.session_id, Verb::Answer { media, fields, limits })
+    to_session(check, &self.session_id, Verb::Answer { media, fields, body, limits })
 });
 
 asks!(RejectSessionRequest, |self, check| {
@@ -163,5 +164,6 @@ asks!(SendMessageRequest, |self, check| {
 
 asks!(TerminateSessionRequest, |self, check| {
     let fields = check.headers(self.headers);
-    to_session(check, &self.session_id, Verb::Terminate { fields })
+    let body = check.body(self.body);
+    to_session(check, &self.session_id, Verb::Terminate { fields, body })
 });
