@@ -78,9 +78,10 @@ impl Linger {
         may
     }
 
-    /// All that waited goes out, for whatever reason.
-    pub const fn gone(&mut self) {
-        self.waits = false;
+    /// Whether something waits, and all else with it.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        self.waits
     }
 
     /// The time is over: whether something still waits, and goes out now.
@@ -137,8 +138,9 @@ mod tests {
         assert_eq!(linger.go(Urgency::Now, millis(2)), Go::Now);
         assert!(!linger.due());
         linger.go(Urgency::Soon, millis(3));
-        linger.gone();
-        assert!(!linger.due());
+        assert!(linger.waits());
+        linger.go(Urgency::Now, millis(3));
+        assert!(!linger.waits());
     }
 
     #[test]

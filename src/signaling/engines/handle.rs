@@ -263,12 +263,15 @@ impl EngineHandle {
 
     /// Tells `say` what there is to be said on this stream, results first, while it answers that it takes more.
     ///
+    /// What [waits for company](crate::signaling::linger) is left to its time, unless this is the `last` chance.
+    ///
     /// # Errors
     /// When the stream has to end. At a shutdown it ends when there is nothing more to say.
     pub fn take(
         &self,
         stream: Attachment,
         now: Instant,
+        last: bool,
         mut say: impl FnMut(Saying<'_>) -> bool,
     ) -> Result<(), StreamEnd> {
         let mut state = self.state();
@@ -278,7 +281,10 @@ impl EngineHandle {
         if state.attachment != Some(stream) {
             return Err(StreamEnd::Detached);
         }
-        state.linger.gone();
+        // Polled for another reason, such as a command that came: what waits for company goes on waiting for it.
+        if state.linger.waits() && !last && state.end.is_none() {
+            return Ok(());
+        }
         let (mut more, mut said) = (true, false);
         let mut items = false;
         while more && let Some(word) = state.words.pop_front() {

@@ -65,6 +65,19 @@ impl StreamReply {
         Some((at, engine))
     }
 
+    /// Sends what came of another command, within `urgency`. As [`send_done`](Self::send_done).
+    pub fn send_within(
+        mut self,
+        result: Result<Outcome, Refusal>,
+        urgency: Urgency,
+        now: Instant,
+    ) -> Option<(Instant, Arc<EngineHandle>)> {
+        let open = self.open.take()?;
+        let engine = Arc::clone(&open.engine);
+        let at = open.send(result, urgency, now)?;
+        Some((at, engine))
+    }
+
     /// Sends what came of another command, now.
     pub fn send(mut self, result: Result<Outcome, Refusal>) {
         if let Some(open) = self.open.take() {

@@ -28,6 +28,7 @@ use crate::session::command::EngineRef;
 use crate::signaling::bridges::NewBridge;
 use crate::signaling::driver::Reply;
 use crate::signaling::engines::{EngineHandle, Outcome, StreamEnd, StreamReply};
+use crate::signaling::linger::Urgency;
 use crate::signaling::refusal::Refusal;
 use crate::signaling::switchboard::{Caller, Deadline};
 
@@ -281,7 +282,11 @@ impl AttachStream {
         let board = Arc::clone(&self.api.board);
         self.api.board.tasks.spawn_on(&self.api.board.front, async move {
             let made = board.finish_bridge(operation).await;
-            reply.send(made.map(|view| Outcome { session: None, created: Some(view.id.to_string()) }));
+            let made = made.map(|view| Outcome { session: None, created: Some(view.id.to_string()) });
+            if let Some((at, engine)) = reply.send_within(made, Urgency::Soon, board.clock.mono()) {
+                tokio::time::sleep_until(board.clock.to_tokio(at)).await;
+                engine.wake_lingering();
+            }
         });
     }
 
@@ -291,7 +296,7 @@ impl AttachStream {
             items.push(proto::AttachItem { item: Some(Item::Opened(opened)) });
         }
         let mut bytes = 0;
-        self.engine.take(self.stream, self.api.board.clock.mono(), |saying| {
+        self.engine.take(self.stream, self.api.board.clock.mono(), self.half_closed, |saying| {
             let item = events::item(saying);
             bytes += item.encoded_len();
             items.push(item);
