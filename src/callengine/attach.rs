@@ -28,6 +28,9 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 /// nobody waits for it.
 const ACK_WITHIN: Duration = Duration::from_millis(100);
 
+/// How long the service may take to end a stream that the engine has closed.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
 /// Why the engine could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -45,6 +48,8 @@ enum StreamEnd {
     Status(#[from] tonic::Status),
     #[error("the service closed the stream")]
     Closed,
+    #[error("the engine was told to stop")]
+    Stopped,
 }
 
 /// Attaches and serves calls until told to stop; attaches again when the stream breaks.
@@ -59,10 +64,10 @@ pub async fn run(settings: CallEngineSettings, stop: CancellationToken) -> Resul
     let mut pause = BACKOFF.0;
     loop {
         let mut opened = false;
-        let end = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            end = attend(&endpoint, &settings, &name, &mut opened) => end,
-        };
+        let end = attend(&endpoint, &settings, &name, &mut opened, &stop).await;
+        if stop.is_cancelled() {
+            return Ok(());
+        }
         pause = if opened { BACKOFF.0 } else { (pause * 2).min(BACKOFF.1) };
         tracing::warn!(
             engine = name,
@@ -82,10 +87,12 @@ async fn attend(
     settings: &CallEngineSettings,
     name: &str,
     opened: &mut bool,
+    stop: &CancellationToken,
 ) -> StreamEnd {
-    let channel = match endpoint.connect().await {
-        Ok(channel) => channel,
-        Err(error) => return error.into(),
+    let channel = match stop.run_until_cancelled(endpoint.connect()).await {
+        Some(Ok(channel)) => channel,
+        Some(Err(error)) => return error.into(),
+        None => return StreamEnd::Stopped,
     };
     let (outbox, requests) = mpsc::channel(OUTBOX_REQUESTS_MAX);
     let open = Open {
@@ -95,14 +102,15 @@ async fn attend(
         ..Default::default()
     };
     let requests = tokio_stream::once(Message::Open(open)).chain(ReceiverStream::new(requests));
-    let items = match attach(channel, requests).await {
-        Ok(items) => items,
-        Err(status) => return status.into(),
+    let items = match stop.run_until_cancelled(attach(channel, requests)).await {
+        Some(Ok(items)) => items,
+        Some(Err(status)) => return status.into(),
+        None => return StreamEnd::Stopped,
     };
     let trunk = (!settings.trunk.is_empty()).then(|| settings.trunk.clone());
     let attachment =
         Attachment { calls: Calls::new(trunk), outbox, timers: DelayQueue::new(), unacknowledged: None };
-    attachment.serve(items, opened).await
+    attachment.serve(items, opened, stop).await
 }
 
 async fn attach(
@@ -122,7 +130,12 @@ struct Attachment {
 }
 
 impl Attachment {
-    async fn serve(mut self, mut items: tonic::Streaming<AttachResponse>, opened: &mut bool) -> StreamEnd {
+    async fn serve(
+        mut self,
+        mut items: tonic::Streaming<AttachResponse>,
+        opened: &mut bool,
+        stop: &CancellationToken,
+    ) -> StreamEnd {
         let mut ping = tokio::time::interval(PING_EVERY);
         ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -138,6 +151,7 @@ impl Attachment {
                     }
                     continue;
                 }
+                () = stop.cancelled() => return self.leave(items).await,
                 Some(expired) = self.timers.next() => self.calls.on_timer(expired.get_ref()),
                 _ = ping.tick() => {
                     if self.outbox.send(Message::Ping(Ping {})).await.is_err() {
@@ -150,6 +164,20 @@ impl Attachment {
                 return StreamEnd::Closed;
             }
         }
+    }
+
+    /// Acknowledges what is dealt with and closes the engine's half: it leaves in good order, and its name is free at once
+    /// if no call is left.
+    async fn leave(mut self, mut items: tonic::Streaming<AttachResponse>) -> StreamEnd {
+        let leaving = async {
+            // The service may have closed its half already.
+            let _ = self.acknowledge().await;
+            drop(self.outbox);
+            while let Ok(Some(_)) = items.message().await {}
+        };
+        // Then its end is noticed by the connection's.
+        let _ = tokio::time::timeout(LEAVE_WITHIN, leaving).await;
+        StreamEnd::Stopped
     }
 
     fn on_response(&mut self, response: AttachResponse, opened: &mut bool) -> Vec<Step> {

@@ -31,6 +31,16 @@ class Ends(ServiceTest):
         wait_until(lambda: callplane.counters()["engines_away"] == 0, 5, "its names are forgotten")
         self.assertEqual(callplane.counters()["engines_attached"], attached)
 
+    def test_an_engine_that_is_told_to_stop_leaves_no_name_behind(self):
+        callplane = self.callplane()
+        self.completes(self.sipp(callplane, "basic_call", "echo", 3, 3, 200))
+        wait_until(lambda: callplane.counters()["sessions"] == 0, 10, "its calls are over")
+        callplane.processes["engine"].stop()
+        self.assertEqual(callplane.processes["engine"].process.returncode, 0)
+        wait_until(
+            lambda: (callplane.counters()["engines_attached"], callplane.counters()["engines_away"]) == (0, 0), 5, "its name is forgotten"
+        )
+
     def test_a_process_ends_with_a_thread_of_signaling(self):
         """A shard's thread needs one descriptor of its own when it begins; when that is the one too many, it dies."""
         died = []
