@@ -17,7 +17,7 @@ pub enum Mismatch {
     MediaFormat,
     /// The address is of another network than the Internet.
     NetworkProtocol,
-    /// The address is no IP address, or of an IP version that this endpoint does not have.
+    /// The address is neither an IP address nor a host name, or of an IP version that this endpoint does not have.
     AddressFormat,
     /// The address is a multicast one.
     Multicast,

@@ -119,7 +119,7 @@ impl<'a> Accepted<'a> {
         let formats = common_formats(&line, local, intent.order);
         let Some(&(chosen, _)) = formats.first() else { return Ok(Err(Mismatch::MediaFormat)) };
         let remote = match line.place()? {
-            Ok(RemotePlace::At(peer)) if peer.is_ipv4() != local.address.is_ipv4() => {
+            Ok(remote) if !line.is_of_version(&remote, local.address) => {
                 return Ok(Err(Mismatch::AddressFormat));
             }
             Ok(remote) => remote,

@@ -1,8 +1,8 @@
 //! An m-line of audio as its speaker means it: formats, direction, place, packet time.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 
-use sdp_types::{Attribute, Connection, Media, NetType, Session};
+use sdp_types::{AddrType, Attribute, Connection, Media, NetType, Session};
 
 use super::{Direction, RemotePlace, SdpError};
 use crate::codec::{Codec, Encoding};
@@ -10,6 +10,10 @@ use crate::ground::Mismatch;
 
 /// The payload types of an RTP profile: 0–127.
 const PAYLOAD_TYPES: usize = 128;
+/// The longest host name, in bytes (RFC 1035 §2.3.4).
+const HOST_BYTES_MAX: usize = 255;
+/// The longest label of one, in bytes (RFC 1035 §2.3.4).
+const LABEL_BYTES_MAX: usize = 63;
 
 /// What a payload type is said to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,19 +110,34 @@ impl<'a> AudioLine<'a> {
         let said = self.said_direction();
         match place {
             RemotePlace::Nowhere => Direction::new(said.sends(), false),
-            RemotePlace::At(_) => said,
+            RemotePlace::At(_) | RemotePlace::Named { .. } => said,
         }
     }
 
-    /// Where the speaker wants packets, or why none can be sent there. A host name is not looked up: who answered
-    /// it would promise to send to a place that it may never find.
+    /// Where the speaker wants packets, or why none can be sent there. A host name stays one.
     ///
     /// # Errors
     /// When neither the line nor the session has a c-line.
     pub(super) fn place(&self) -> Result<Result<RemotePlace, Mismatch>, SdpError> {
-        let connection = self.media.connections.first().or(self.session.connection.as_ref());
-        let connection = connection.ok_or_else(|| SdpError::Malformed("no c-line".into()))?;
+        let connection = self.connection().ok_or_else(|| SdpError::Malformed("no c-line".into()))?;
         Ok(place(connection, self.media.port))
+    }
+
+    fn connection(&self) -> Option<&Connection> {
+        self.media.connections.first().or(self.session.connection.as_ref())
+    }
+
+    /// Whether a [place](Self::place) of this line is of the IP version of an address here. A host name has the version
+    /// that its c-line says.
+    pub(super) fn is_of_version(&self, place: &RemotePlace, local: IpAddr) -> bool {
+        match place {
+            RemotePlace::At(address) => address.is_ipv4() == local.is_ipv4(),
+            RemotePlace::Named { .. } => {
+                let version = if local.is_ipv4() { AddrType::Ip4 } else { AddrType::Ip6 };
+                self.connection().is_some_and(|connection| connection.addrtype == version)
+            }
+            RemotePlace::Nowhere => true,
+        }
     }
 
     /// The packet time to send to the speaker: what it asks for if that can be made, else `local_ms`, and never more
@@ -155,9 +174,24 @@ fn place(connection: &Connection, port: u16) -> Result<RemotePlace, Mismatch> {
     }
     let host = connection.connection_address.split('/').next().unwrap_or_default();
     match host.parse::<IpAddr>() {
-        Ok(ip) if ip.is_unspecified() => Ok(RemotePlace::Nowhere),
-        Ok(ip) if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) => Err(Mismatch::Multicast),
-        Ok(ip) => Ok(RemotePlace::At(SocketAddr::new(ip, port))),
+        Ok(ip) => RemotePlace::of(ip, port),
+        Err(_) if is_host_name(host) => Ok(RemotePlace::Named { host: host.into(), port }),
         Err(_) => Err(Mismatch::AddressFormat),
     }
+}
+
+/// Whether this is a domain name of a host: labels of letters, digits and inner hyphens (RFC 1123 §2.1), the last one
+/// no number, so that a broken address is not taken for a name.
+fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=LABEL_BYTES_MAX).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let top = name.rsplit('.').next().unwrap_or_default();
+    text.len() <= HOST_BYTES_MAX
+        && name.split('.').all(is_label)
+        && !top.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,11 +1,12 @@
 //! What an exchange has settled, for those who move the packets.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
 use super::Direction;
 use crate::codec::Codec;
+use crate::ground::Mismatch;
 
 /// What an offer and its answer have settled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +53,31 @@ impl Facts {
 pub enum RemotePlace {
     /// To this address.
     At(SocketAddr),
+    /// To this host (RFC 8866 §5.7), which has to be looked up or learned from what it sends.
+    Named {
+        /// A domain name.
+        host: String,
+        /// The RTP port.
+        port: u16,
+    },
     /// Nowhere: the address is 0.0.0.0 or `::` (the hold of RFC 2543).
     Nowhere,
+}
+
+impl RemotePlace {
+    /// The place of an address, or why nothing can be sent there.
+    ///
+    /// # Errors
+    /// [`Mismatch::Multicast`] for a multicast address and the broadcast one.
+    pub fn of(ip: IpAddr, port: u16) -> Result<Self, Mismatch> {
+        if ip.is_unspecified() {
+            return Ok(Self::Nowhere);
+        }
+        if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return Err(Mismatch::Multicast);
+        }
+        Ok(Self::At(SocketAddr::new(ip, port)))
+    }
 }
 
 /// A codec with its payload types.

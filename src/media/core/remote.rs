@@ -76,7 +76,7 @@ impl Payloads {
 fn announced(facts: &Facts) -> Option<SocketAddr> {
     match facts.stream.as_ref()?.remote {
         RemotePlace::At(address) => Some(address),
-        RemotePlace::Nowhere => None,
+        RemotePlace::Named { .. } | RemotePlace::Nowhere => None,
     }
 }
 

@@ -260,6 +260,7 @@ fn facts(agreed: Agreed) -> proto::Facts {
     };
     let remote = match agreed.remote {
         Some(RemotePlace::At(address)) => address.to_string(),
+        Some(RemotePlace::Named { host, port }) => format!("{host}:{port}"),
         Some(RemotePlace::Nowhere) | None => String::new(),
     };
     let codec = agreed.codec.map(|codec| format!("{}/{}", codec.name(), codec.clock_rate_hz()));

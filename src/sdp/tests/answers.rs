@@ -6,7 +6,7 @@ use super::{answer, described, described_at, lines_of, local, stream};
 use crate::codec::Codec::{self, Pcma, Pcmu};
 use crate::ground::Mismatch;
 use crate::sdp::Direction::{self, Inactive, RecvOnly, SendOnly, SendRecv};
-use crate::sdp::{CodecOrder, EventPayloadTypes, Intent, RemotePlace, SdpError, make_answer};
+use crate::sdp::{CodecOrder, EventPayloadTypes, Intent, LocalMedia, RemotePlace, SdpError, make_answer};
 
 #[test]
 fn a_plain_offer_is_answered_with_our_port_and_the_common_codecs() {
@@ -68,7 +68,6 @@ fn a_direction_of_the_line_goes_before_that_of_the_session(#[case] lines: &str, 
 #[case::broadcast("m=audio 4000 RTP/AVP 0\nc=IN IP4 255.255.255.255", Err(Mismatch::Multicast))]
 #[case::another_network("m=audio 4000 RTP/AVP 0\nc=ATM NSAP 47.0091", Err(Mismatch::NetworkProtocol))]
 #[case::another_version("m=audio 4000 RTP/AVP 0\nc=IN IP6 2001:db8::9", Err(Mismatch::AddressFormat))]
-#[case::a_host_name("m=audio 4000 RTP/AVP 0\nc=IN IP4 phone.example.com", Err(Mismatch::AddressFormat))]
 #[case::no_address("m=audio 4000 RTP/AVP 0\nc=IN IP4 198.51.100", Err(Mismatch::AddressFormat))]
 fn the_address_is_that_of_the_line_or_else_of_the_session(
     #[case] lines: &str,
@@ -90,12 +89,62 @@ fn a_missing_address_is_an_error_and_one_for_holding_is_of_any_version() {
     assert_eq!(stream(&held).remote, RemotePlace::Nowhere);
 }
 
+#[rstest]
+#[case("phone.example.com", true)]
+#[case("phone.example.com.", true)]
+#[case("localhost", true)]
+#[case("3com.example", true)]
+#[case("192-0-2-1.example", true)]
+#[case("5f3ab2", true)]
+#[case("a..b", false)]
+#[case(".example", false)]
+#[case(".", false)]
+#[case("-a.example", false)]
+#[case("a-.example", false)]
+#[case("a_b.example", false)]
+#[case("198.51.100", false)]
+#[case("198.51.100.7.8", false)]
+#[case("198.51.100.256", false)]
+#[case("4711", false)]
+#[case("[2001:db8::1]", false)]
+#[case("host:4000", false)]
+#[case(&"a".repeat(63), true)]
+#[case(&"a".repeat(64), false)]
+#[case(&format!("{}a", "a.".repeat(127)), true)]
+#[case(&format!("{}a", "a.".repeat(128)), false)]
+fn a_host_name_is_handed_on_and_what_is_neither_name_nor_address_is_refused(
+    #[case] host: &str,
+    #[case] is_name: bool,
+) {
+    let offer =
+        described("m=audio 4000 RTP/AVP 0").replace("c=IN IP4 198.51.100.7", &format!("c=IN IP4 {host}"));
+    if is_name {
+        assert_eq!(stream(&offer).remote, RemotePlace::Named { host: host.into(), port: 4000 });
+    } else {
+        assert_eq!(answer(&offer), Err(SdpError::NothingAcceptable(Mismatch::AddressFormat)));
+    }
+}
+
 #[test]
-fn an_answer_with_a_host_name_does_not_fit() {
+fn a_host_name_is_of_the_version_that_its_line_says() {
+    let six = described_at("IN IP6 phone.example.com", "m=audio 4000 RTP/AVP 0");
+    assert_eq!(answer(&six), Err(SdpError::NothingAcceptable(Mismatch::AddressFormat)));
+    let local = LocalMedia { address: "2001:db8::2".parse().unwrap(), ..local() };
+    let answered = make_answer(six.as_bytes(), &local, Intent::default(), None).unwrap();
+    let named = RemotePlace::Named { host: "phone.example.com".into(), port: 4000 };
+    assert_eq!(answered.negotiated.facts.stream.unwrap().remote, named);
+    let unknown = six.replace("c=IN IP6", "c=IN IP7");
+    let refused = make_answer(unknown.as_bytes(), &local, Intent::default(), None);
+    assert_eq!(refused, Err(SdpError::NothingAcceptable(Mismatch::AddressFormat)));
+}
+
+#[test]
+fn an_answer_may_name_a_host() {
     let offer = super::super::make_offer(&local(), Intent::default(), None).unwrap();
     let answer = described_at("IN IP4 phone.example.com", "m=audio 4000 RTP/AVP 0");
-    let applied = super::super::apply_answer(&offer, answer.as_bytes());
-    assert_eq!(applied, Err(SdpError::AnswerUnfit("Incompatible network address formats")));
+    let applied = super::super::apply_answer(&offer, answer.as_bytes()).unwrap();
+    let named = RemotePlace::Named { host: "phone.example.com".into(), port: 4000 };
+    assert_eq!(applied.facts.stream.unwrap().remote, named);
 }
 
 /// Lines of the offer and of the answer.

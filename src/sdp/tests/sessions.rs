@@ -178,6 +178,7 @@ fn the_settled_state_moves_to_another_process_and_goes_on() {
 fn a_settled_state_stays_small_whatever_the_peer_offers() {
     let wide = format!("m={0} 4000 {0} {0}{0}", "w".repeat(crate::sdp::WORD_BYTES_MAX));
     let lines = format!("m=audio 4000 RTP/AVP 0\n{}", vec![wide; crate::sdp::MEDIA_LINES_MAX - 1].join("\n"));
-    let settled = answered(&described(&lines), None);
+    let offer = described_at(&format!("IN IP4 {}h", "h.".repeat(127)), &lines);
+    let settled = answered(&offer, None);
     assert!(settled.local.len() < 2048, "{}", settled.local.len());
 }
