@@ -2,6 +2,7 @@
 //!
 //! Everything here is pure and serialisable. No module below this one.
 
+mod chunks;
 mod flow;
 pub mod hash;
 mod id;
@@ -14,6 +15,7 @@ mod text;
 mod time;
 pub mod timer;
 
+pub use chunks::Chunks;
 pub use flow::{ConnectionId, Flow, ListenerId, Transport};
 pub use id::{BridgeId, ID_BYTES_MAX, IdError, PlaybackId, SessionId};
 pub use mismatch::Mismatch;

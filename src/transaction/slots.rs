@@ -8,7 +8,7 @@ use super::key::Key;
 use super::machine::Machine;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::timer::TimerHandle;
-use crate::ground::{ConnectionId, Flow, ListenerId};
+use crate::ground::{Chunks, ConnectionId, Flow, ListenerId};
 use crate::sip::{Method, Request, StatusCode};
 
 /// No slot.
@@ -72,7 +72,7 @@ struct Slot {
 /// All transactions of a layer.
 #[derive(Debug)]
 pub(super) struct Slots {
-    slots: Vec<Slot>,
+    slots: Chunks<Slot>,
     free: u32,
     /// Transactions that have not terminated.
     live: usize,
@@ -84,7 +84,7 @@ pub(super) struct Slots {
 impl Slots {
     pub fn new() -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Chunks::new(),
             free: NONE,
             live: 0,
             by_key: OwnKeyMap::default(),
@@ -136,7 +136,7 @@ impl Slots {
                 && transaction.machine.is_unheard()
         };
         let found = |slot: &Slot| slot.transaction.as_ref().is_some_and(concerned);
-        (0..).zip(&self.slots).filter_map(|(index, slot)| found(slot).then_some(index)).collect()
+        (0..).zip(self.slots.iter()).filter_map(|(index, slot)| found(slot).then_some(index)).collect()
     }
 
     pub fn find(&self, key: Key) -> Option<u32> {

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::ground::Instant;
+use crate::ground::{Chunks, Instant};
 
 /// The wheel's resolution.
 pub const TICK: Duration = Duration::from_millis(1);
@@ -55,7 +55,7 @@ const EMPTY: List = List { first: NONE, last: NONE, earliest: u64::MAX };
 /// Deadlines that carry a `K`. See [`super::TimerWheel`] for what it promises.
 #[derive(Clone, Debug)]
 pub struct Wheel<K> {
-    entries: Vec<Entry<K>>,
+    entries: Chunks<Entry<K>>,
     /// First of the free entries, linked by `next`.
     free: u32,
     len: usize,
@@ -86,7 +86,7 @@ impl<K> Wheel<K> {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            entries: Vec::new(),
+            entries: Chunks::new(),
             free: NONE,
             len: 0,
             lists: vec![EMPTY; LEVELS * SLOTS + 1].into_boxed_slice(),
