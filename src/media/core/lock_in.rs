@@ -78,6 +78,22 @@ impl LockIn {
         self.announced = announced;
     }
 
+    /// The address that the description announced, or that its host name was found to have.
+    #[must_use]
+    pub const fn announced(&self) -> Option<SocketAddr> {
+        self.announced
+    }
+
+    /// The host that the description names has this address: from now on it counts as announced, unless packets have
+    /// shown already where the remote is. Returns whether it does.
+    pub fn located(&mut self, address: SocketAddr) -> bool {
+        let open = matches!(self.state, State::Open);
+        if open {
+            self.announced = Some(address);
+        }
+        open
+    }
+
     /// Where packets to this remote go: where its packets come from, else where it asked for them.
     #[must_use]
     pub const fn destination(&self) -> Option<SocketAddr> {
@@ -229,6 +245,19 @@ mod tests {
         lock.renegotiated(Some(at(7)), START);
         assert_eq!(lock.destination(), Some(at(7)));
         assert_eq!(run(&mut lock, &[(1, 2, 20), (7, 1, 21)]), [Probation, Accept]);
+    }
+
+    #[test]
+    fn an_address_found_later_is_as_good_as_an_announced_one_while_nothing_is_heard() {
+        let mut lock = LockIn::new(None);
+        run(&mut lock, &[(2, 1, 0), (2, 2, 20)]);
+        assert!(lock.located(at(1)));
+        assert_eq!((lock.destination(), lock.announced()), (Some(at(1)), Some(at(1))));
+        assert_eq!(run(&mut lock, &[(1, 9, 30)]), [Accept]);
+        let mut lock = LockIn::new(None);
+        run(&mut lock, &[(2, 1, 0), (2, 2, 20), (2, 3, 40)]);
+        assert!(!lock.located(at(1)));
+        assert_eq!((lock.destination(), lock.announced()), (Some(at(2)), None));
     }
 
     #[test]

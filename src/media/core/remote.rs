@@ -72,12 +72,31 @@ impl Payloads {
     }
 }
 
-/// Where a description asks packets to be sent, if it names an address.
+/// Where a description asks packets to be sent, if it says an address.
 fn announced(facts: &Facts) -> Option<SocketAddr> {
     match facts.stream.as_ref()?.remote {
         RemotePlace::At(address) => Some(address),
         RemotePlace::Named { .. } | RemotePlace::Nowhere => None,
     }
+}
+
+/// The host name and port that a description says in place of an address.
+fn named(facts: &Facts) -> Option<(&str, u16)> {
+    match &facts.stream.as_ref()?.remote {
+        RemotePlace::Named { host, port } => Some((host, *port)),
+        RemotePlace::At(_) | RemotePlace::Nowhere => None,
+    }
+}
+
+/// How far the look-up of the host that a description names is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lookup {
+    /// It is to be asked for.
+    Due,
+    /// It was asked for.
+    UnderWay,
+    /// Nothing more is to be found out: it was answered, packets have shown where the remote is, or no host is named.
+    Over,
 }
 
 /// The accounting of the source that a remote sends now.
@@ -98,6 +117,7 @@ pub struct Remote {
     pub payloads: Payloads,
     /// Where its packets come from.
     pub lock: LockIn,
+    lookup: Lookup,
     /// Its telephone events.
     pub digits: DigitDetector,
     source: Option<Source>,
@@ -112,6 +132,7 @@ impl Remote {
             tag,
             payloads: Payloads::new(settled.facts()),
             lock: LockIn::new(announced(settled.facts())),
+            lookup: if named(settled.facts()).is_some() { Lookup::Due } else { Lookup::Over },
             settled,
             digits: DigitDetector::new(),
             source: None,
@@ -122,8 +143,46 @@ impl Remote {
     /// A further negotiation is in force.
     pub fn renegotiated(&mut self, settled: Settled, now: Instant) {
         self.payloads = Payloads::new(settled.facts());
-        self.lock.renegotiated(announced(settled.facts()), now);
+        match (named(settled.facts()), named(self.settled.facts())) {
+            (None, _) => {
+                self.lock.renegotiated(announced(settled.facts()), now);
+                self.lookup = Lookup::Over;
+            }
+            (Some(name), before) if before == Some(name) => {
+                // The same name keeps the address that it was found to have. One that was not is looked up again.
+                self.lock.renegotiated(self.lock.announced(), now);
+                if self.lookup == Lookup::Over && self.lock.destination().is_none() {
+                    self.lookup = Lookup::Due;
+                }
+            }
+            (Some(_), _) => {
+                self.lock = LockIn::new(None);
+                self.lookup = Lookup::Due;
+            }
+        }
         self.settled = settled;
+    }
+
+    /// The host that has to be looked up, with the RTP port. It is given once; [`Remote::located`] is to follow.
+    pub fn take_name(&mut self) -> Option<(String, u16)> {
+        if self.lookup != Lookup::Due {
+            return None;
+        }
+        self.lookup = Lookup::UnderWay;
+        named(self.settled.facts()).map(|(host, port)| (host.to_owned(), port))
+    }
+
+    /// A host was looked up. Returns whether that was still waited for: not when another place is in force, nor when
+    /// packets have shown meanwhile where the remote is.
+    pub fn located(&mut self, host: &str, port: u16, found: Option<SocketAddr>) -> bool {
+        if self.lookup != Lookup::UnderWay || named(self.settled.facts()) != Some((host, port)) {
+            return false;
+        }
+        self.lookup = Lookup::Over;
+        match found {
+            Some(address) => self.lock.located(address),
+            None => self.lock.destination().is_none(),
+        }
     }
 
     /// Counts a plausible packet of this remote. Returns whether it is to be passed on: not when it came twice, nor

@@ -1,6 +1,9 @@
 //! Negotiation: descriptions made and read, brought into force and dropped (RFC 3264 over [`crate::sdp`]).
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::{Endpoint, Remote, Statistics};
 use crate::codec::{Codec, Encoder};
@@ -152,6 +155,20 @@ impl Endpoint {
         self.restart_rtp_timeout(now);
         self.follow_remote();
         Ok(())
+    }
+
+    /// The hosts that its remotes' descriptions name and that are to be looked up, with their ports; each once.
+    pub fn take_names(&mut self) -> SmallVec<[(String, u16); 1]> {
+        self.remotes.iter_mut().filter_map(Remote::take_name).collect()
+    }
+
+    /// A host was looked up. Returns whether a remote still waited for that.
+    pub fn located(&mut self, host: &str, port: u16, found: Option<SocketAddr>) -> bool {
+        let mut waited = false;
+        for remote in &mut self.remotes {
+            waited |= remote.located(host, port, found);
+        }
+        waited
     }
 
     /// What is made here takes the form that the selected remote wants.

@@ -1,5 +1,9 @@
 //! Endpoints opened, described, moved and closed.
 
+use std::net::SocketAddr;
+
+use smallvec::SmallVec;
+
 use super::{Fabric, Output};
 use crate::codec::Codec;
 use crate::ground::Instant;
@@ -85,6 +89,17 @@ impl Fabric {
         self.endpoint_mut(key)?.select_remote(remote, now)?;
         self.watch(key);
         Ok(())
+    }
+
+    /// The hosts that an endpoint's remotes are at and that are to be looked up, with their ports; each once.
+    /// [`Fabric::located`] is to follow.
+    pub fn take_names(&mut self, key: EndpointKey) -> SmallVec<[(String, u16); 1]> {
+        self.endpoints.get_mut(key).map(Endpoint::take_names).unwrap_or_default()
+    }
+
+    /// A host was looked up, and has this address or none. Returns whether that was still waited for.
+    pub fn located(&mut self, key: EndpointKey, host: &str, port: u16, found: Option<SocketAddr>) -> bool {
+        self.endpoints.get_mut(key).is_some_and(|endpoint| endpoint.located(host, port, found))
     }
 
     /// Mutes or unmutes what an endpoint's peer says.

@@ -3,6 +3,7 @@
 mod bridging;
 mod describing;
 mod digits;
+mod naming;
 mod playing;
 mod timeouts;
 mod walk;
