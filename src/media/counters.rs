@@ -1,7 +1,7 @@
 //! What a media node carries at one moment: for tests that look for leaks, for operators.
 
-use crate::media::worker::WorkerSnapshot;
 use crate::media::worker::net::PortCounts;
+use crate::media::worker::{LookupCounts, WorkerSnapshot};
 
 /// One node at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -18,6 +18,30 @@ pub struct MediaSnapshot {
     pub ports: PortCounts,
     /// Owners that are known.
     pub owners: usize,
+    /// Host names of peers' descriptions.
+    pub lookups: LookupCounts,
     /// Each worker.
     pub workers: Vec<WorkerSnapshot>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_table_of_bounds_says_is_counted_is_counted() {
+        const TABLE: &str = include_str!("../../docs/bounds.md");
+        let counters = serde_json::to_value(MediaSnapshot::default()).unwrap();
+        let mut seen = 0;
+        for word in TABLE.split('`') {
+            let Some((part, name)) = word.strip_prefix("media.").and_then(|path| path.split_once('.')) else {
+                continue;
+            };
+            if part != "workers[n]" {
+                assert!(counters[part][name].is_u64(), "{word} is not in /counters");
+                seen += 1;
+            }
+        }
+        assert!(seen >= 6, "{seen} names");
+    }
 }

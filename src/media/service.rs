@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::grpc::MediaGrpc;
 use super::worker::net::{Epoll, PortPool};
-use super::worker::{Clips, Command, Gauges, Inbox, Node, WorkerHandle, clock};
+use super::worker::{Clips, Command, Gauges, Inbox, Lookups, Node, WorkerHandle, clock};
 use super::{MediaSettings, MediaSettingsError, MediaSnapshot};
 use crate::ground::Random;
 
@@ -54,7 +54,9 @@ pub fn start(settings: &MediaSettings) -> Result<MediaNode, MediaStartError> {
     let workers = (0..settings.worker_count()).map(handle).collect::<Result<Vec<_>, _>>();
     let ports =
         PortPool::new(settings.rtp_port_min, settings.rtp_port_max, settings.port_rest(), &mut random);
-    let node = Arc::new(Node::new(node_settings, workers.map_err(system("a doorbell"))?, clips, ports));
+    let lookups = Lookups::new().map_err(system("a thread for host names"))?;
+    let workers = workers.map_err(system("a doorbell"))?;
+    let node = Arc::new(Node::new(node_settings, workers, clips, lookups, ports));
     let service = MediaGrpc::new(Arc::clone(&node), name_of(settings), incarnation());
     let started = MediaNode { service, node, threads: Mutex::default() };
     started.spawn_workers(settings.nice, &mut random).map_err(system("a media worker"))?;
@@ -134,6 +136,7 @@ impl MediaNode {
             sockets: workers.iter().map(|worker| worker.sockets).sum(),
             ports: self.node.ports().counts(clock::now()),
             owners: self.node.owners.all().len(),
+            lookups: self.node.lookups.counts(),
             workers,
         }
     }

@@ -3,6 +3,7 @@
 mod audio;
 mod harness;
 mod moving;
+mod naming;
 mod owners;
 mod phone;
 mod ports;

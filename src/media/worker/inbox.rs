@@ -64,7 +64,7 @@ impl Inbox {
     }
 
     /// Puts a command in that must not be lost: what a worker itself has begun. There are few of these: one for each
-    /// endpoint that moves and each file that is read. A worker that has ended drops it. It is rung at once.
+    /// endpoint that moves, each file that is read and each host that is looked up. A worker that has ended drops it. It is rung at once.
     pub fn push_always(&self, command: Command) {
         let mut queue = self.queue();
         if !queue.closed {

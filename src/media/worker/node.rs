@@ -9,6 +9,7 @@ use super::clips::Clips;
 use super::directory::{BridgePlace, Directory};
 use super::gauges::Gauges;
 use super::inbox::{COMMANDS_MAX, Inbox};
+use super::lookups::Lookups;
 use super::net::{Addresses, PortPool, SocketSettings};
 use super::operation::{Barrier, Kept, Operation, Outcome, Reply, ReplyTo};
 use super::owner::{Item, Owner, Owners};
@@ -55,6 +56,8 @@ pub struct Node {
     pub owners: Owners,
     /// Audio files.
     pub clips: Clips,
+    /// Host names of peers.
+    pub lookups: Lookups,
     /// Endpoints on all workers.
     pub endpoints: AtomicUsize,
     /// Bridges on all workers, and those that have none yet.
@@ -82,12 +85,19 @@ pub(super) fn release(count: &AtomicUsize) {
 impl Node {
     /// A node whose workers are still to be started.
     #[must_use]
-    pub fn new(settings: NodeSettings, workers: Vec<WorkerHandle>, clips: Clips, ports: PortPool) -> Self {
+    pub fn new(
+        settings: NodeSettings,
+        workers: Vec<WorkerHandle>,
+        clips: Clips,
+        lookups: Lookups,
+        ports: PortPool,
+    ) -> Self {
         Self {
             settings,
             workers,
             owners: Owners::default(),
             clips,
+            lookups,
             endpoints: AtomicUsize::new(0),
             bridges: AtomicUsize::new(0),
             ports: Mutex::new(ports),

@@ -10,6 +10,7 @@
 //! `serving`, endpoints that change workers in `moving`.
 
 mod closing;
+mod locating;
 mod moving;
 mod opening;
 mod playing;
@@ -32,6 +33,7 @@ use super::owner::{Item, Owner};
 use crate::ground::{Instant, Random};
 use crate::media::core::{BridgeMode, Fabric, FabricSettings};
 
+pub use locating::Located;
 pub use moving::{Arrival, Departure};
 pub use playing::Loaded;
 
@@ -79,6 +81,8 @@ pub enum Command {
     Arrive(Box<Arrival>),
     /// A file is there, or not.
     Loaded(Box<Loaded>),
+    /// A host was looked up.
+    Located(Box<Located>),
     /// Close everything and end.
     Stop,
 }
@@ -179,6 +183,7 @@ impl<B: Backend> Worker<B> {
             Command::Depart(departure) => self.depart(*departure),
             Command::Arrive(arrival) => self.arrive(*arrival),
             Command::Loaded(loaded) => self.loaded(*loaded),
+            Command::Located(located) => self.located(*located),
             Command::Stop => self.stopping = true,
         }
     }

@@ -90,14 +90,20 @@ fn ask_route(bind: IpAddr, peer: IpAddr) -> Option<IpAddr> {
     (!local.is_unspecified()).then_some(local)
 }
 
-/// The address that a description's first connection line names, if it names one: enough to choose a family and a
-/// route. What the description really says is for [`crate::sdp`].
+/// The address that a description's first connection line says, or the unspecified one of its IP version where it names
+/// a host: enough to choose a family and a route. What the description really says is for [`crate::sdp`].
 #[must_use]
 pub fn peer_address(description: &[u8]) -> Option<IpAddr> {
     description.split(|&byte| byte == b'\n').find_map(|line| {
         let line = line.strip_prefix(b"c=IN IP")?;
-        let address = line.get(1..)?.trim_ascii().split(|&byte| byte == b'/').next()?;
-        std::str::from_utf8(address).ok()?.parse().ok()
+        let (version, address) = line.split_first()?;
+        let address = address.trim_ascii().split(|&byte| byte == b'/').next()?;
+        match (std::str::from_utf8(address).ok()?.parse(), version) {
+            (Ok(address), _) => Some(address),
+            (Err(_), b'4') => Some(Ipv4Addr::UNSPECIFIED.into()),
+            (Err(_), b'6') => Some(Ipv6Addr::UNSPECIFIED.into()),
+            (Err(_), _) => None,
+        }
     })
 }
 
@@ -133,11 +139,13 @@ mod tests {
 
     #[test]
     fn the_first_connection_line_is_found() {
-        let rows: [(&[u8], Option<&str>); 5] = [
+        let rows: [(&[u8], Option<&str>); 7] = [
             (b"v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio", Some("192.0.2.1")),
             (b"v=0\nc=IN IP6 2001:db8::7\n", Some("2001:db8::7")),
             (b"v=0\nc=IN IP4 224.2.1.1/127\n", Some("224.2.1.1")),
-            (b"v=0\nc=IN IP4 host.example\n", None),
+            (b"v=0\nc=IN IP4 host.example\n", Some("0.0.0.0")),
+            (b"v=0\nc=IN IP6 host.example\n", Some("::")),
+            (b"v=0\nc=IN IP7 host.example\n", None),
             (b"v=0\nc=IN IP", None),
         ];
         for (description, expected) in rows {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::{Command, Worker};
 use crate::media::core::{Endpoint, Failure};
 use crate::media::worker::clock;
+use crate::media::worker::inbox::Inbox;
 use crate::media::worker::names::Held;
 use crate::media::worker::net::Backend;
 use crate::media::worker::node;
@@ -76,6 +77,15 @@ impl<B: Backend> Worker<B> {
         self.take_outputs();
         self.tell();
         self.node.workers[to].inbox.push_always(Command::Arrive(Box::new(arrival)));
+    }
+
+    /// Where to pass on what was asked for an endpoint here: it may have gone to another worker meanwhile.
+    pub(super) fn inbox_elsewhere(&self, owner: &Owner, endpoint: &str) -> Option<&Inbox> {
+        if !self.node.has_places() {
+            return None;
+        }
+        let place = owner.places().endpoint(endpoint).filter(|&place| place != self.index)?;
+        Some(&self.node.workers[place].inbox)
     }
 
     fn detach(&mut self, owner: &Owner, id: &str) -> Option<Traveller> {

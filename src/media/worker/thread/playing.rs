@@ -88,7 +88,10 @@ impl<B: Backend> Worker<B> {
             return;
         }
         let Some(held) = self.names.endpoint_mut(owner, endpoint) else {
-            return self.pass_on_loaded(loaded);
+            if let Some(inbox) = self.inbox_elsewhere(owner, endpoint) {
+                inbox.push_always(Command::Loaded(Box::new(loaded)));
+            }
+            return;
         };
         let Some(loading) = held.loading.take_if(|loading| loading.ticket == *ticket) else { return };
         let started = clip.clone().and_then(|clip| {
@@ -96,17 +99,6 @@ impl<B: Backend> Worker<B> {
             self.start(owner, endpoint, loading.playback, source)
         });
         self.answer(owner, loading.reply_to, started.map(|()| Outcome::Done));
-    }
-
-    /// The endpoint may have gone to another worker while its file was read.
-    fn pass_on_loaded(&self, loaded: Loaded) {
-        if !self.node.has_places() {
-            return;
-        }
-        let place = loaded.owner.places().endpoint(&loaded.endpoint);
-        if let Some(place) = place.filter(|&place| place != self.index) {
-            self.node.workers[place].inbox.push_always(Command::Loaded(Box::new(loaded)));
-        }
     }
 
     /// Stops a playback, also one that waits for its file.

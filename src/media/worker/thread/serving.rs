@@ -52,6 +52,7 @@ impl<B: Backend> Worker<B> {
             Operation::Commit { endpoint, generation, remote } => {
                 let key = self.key(owner, &endpoint)?;
                 self.fabric.commit(key, generation, &remote, now)?;
+                self.look_names_up(owner, &endpoint, key);
                 self.note_codecs(owner, &endpoint, key);
                 self.log(owner, &endpoint, || tracing::debug!(generation, "in force"));
                 Ok(())
@@ -102,6 +103,7 @@ impl<B: Backend> Worker<B> {
             let described = self.fabric.negotiate(key, Ask { generation, remote, intent, step })?;
             if commit {
                 self.fabric.commit(key, generation, &tag, clock::now())?;
+                self.look_names_up(owner, &endpoint, key);
             }
             self.note_codecs(owner, &endpoint, key);
             Ok(described)
