@@ -287,6 +287,10 @@ impl Session {
                 self.connect(Extras::default(), cx);
                 self.absorb("an answer in the ACK to an answer", cx);
             }
+            (state @ Inbound::ApplyingAckAnswer { .. }, LegEvent::Reoffered { offer }) => {
+                self.state = State::Inbound(state);
+                self.keep_reinvite(offer, cx);
+            }
             (state, LegEvent::Reoffered { .. }) => {
                 self.state = State::Inbound(state);
                 self.refuse_reoffer_while_busy(cx);
@@ -303,7 +307,7 @@ impl Session {
         self.negotiate(generation, NegotiationStep::ApplyAnswer(answer), cx);
     }
 
-    /// The call is up.
+    /// The call is up. A re-INVITE that came on the heels of the ACK is answered now.
     pub(super) fn connect(&mut self, extras: Extras, cx: &mut Context<'_>) {
         self.state = State::Up(Up::Idle);
         self.connected = Some(cx.now);
@@ -313,5 +317,6 @@ impl Session {
         let Extras { fields, body } = extras;
         let (media, body) = (self.media.clone(), body.map(Box::new));
         self.emit(&by, EventPayload::Connected { media, fields, body }, cx);
+        self.go_on(None, cx);
     }
 }

@@ -205,6 +205,7 @@ impl Session {
             LegEvent::Ended => self.leg_ended(cx),
             LegEvent::RequestDone { key, outcome } => self.request_done(key, outcome, cx),
             LegEvent::Received { method, body, fields } => self.received(method, body, fields, cx),
+            LegEvent::ReofferAbandoned if self.forget_reinvite() => {}
             event => match self.take_state() {
                 State::Inbound(state) => self.inbound_leg(state, event, cx),
                 State::Outbound(state) => self.outbound_leg(state, event, cx),

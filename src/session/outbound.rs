@@ -185,6 +185,10 @@ impl Session {
                 let extras = Extras { fields, body: body.map(|body| *body) };
                 self.accepted(*calling, Accepted { remote, answer, offer, extras }, cx);
             }
+            (state @ Outbound::ApplyingAnswer(_), LegEvent::Reoffered { offer }) => {
+                self.state = State::Outbound(state);
+                self.keep_reinvite(offer, cx);
+            }
             (state, LegEvent::Reoffered { .. }) => {
                 self.state = State::Outbound(state);
                 self.refuse_reoffer_while_busy(cx);

@@ -160,6 +160,9 @@ pub(super) struct Running {
     pub dtmf: Option<Arc<str>>,
     pub bridging: Option<Bridging>,
     pub requests: Vec<Request>,
+    /// A re-INVITE of the peer's that came while media applies an answer: it is answered next. One at most: the leg
+    /// refuses a second by itself.
+    pub reinvited: Option<Reinvited>,
 }
 
 impl Running {
@@ -168,7 +171,14 @@ impl Running {
             && self.dtmf.is_none()
             && self.bridging.is_none()
             && self.requests.is_empty()
+            && self.reinvited.is_none()
     }
+}
+
+/// A re-INVITE of the peer's, with its offer or asking for one.
+#[derive(Debug)]
+pub(super) struct Reinvited {
+    pub offer: Option<Description>,
 }
 
 #[derive(Debug)]

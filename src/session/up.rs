@@ -7,7 +7,7 @@ use super::event::{EndCause, Ended, EventPayload, Operation, Outcome};
 use super::media::{MediaFacts, MediaPreferences, NegotiationStep};
 use super::negotiation::{Negotiated, Reply, direction, kept};
 use super::settings::Refusal;
-use super::state::{Reoffer, State, Up};
+use super::state::{Reinvited, Reoffer, State, Up};
 use super::{Session, failure, view};
 use crate::ground::Description;
 use crate::ground::leg::{Farewell, LegEvent, LegIntent};
@@ -94,12 +94,14 @@ impl Session {
             self.tell_media_changed(&by, false, cx);
         }
         self.complete(operation, Outcome::Succeeded, &by, cx);
+        self.go_on(None, cx);
     }
 
     /// Media could not go on with our operation: what was in force stays.
     fn reoffer_failed(&mut self, reoffer: &Reoffer, fault: &MediaFault, cx: &mut Context<'_>) {
         self.give_up_negotiation(reoffer.generation, cx);
         self.complete_failed(reoffer.operation, fault, &reoffer.by, cx);
+        self.go_on(None, cx);
     }
 
     fn give_up_negotiation(&mut self, generation: u64, cx: &mut Context<'_>) {
@@ -130,6 +132,13 @@ impl Session {
             (Up::ReofferSent(reoffer), LegEvent::Reoffered { offer }) => {
                 self.roll_back(reoffer.generation, cx);
                 self.answer_peer(offer, Some(reoffer), cx);
+            }
+            (
+                state @ (Up::ApplyingReoffer(_) | Up::ApplyingPeerAnswer { .. }),
+                LegEvent::Reoffered { offer },
+            ) => {
+                self.state = State::Up(state);
+                self.keep_reinvite(offer, cx);
             }
             (state, LegEvent::Reoffered { .. }) => {
                 self.state = State::Up(state);
@@ -238,11 +247,34 @@ impl Session {
         self.go_on(then, cx);
     }
 
-    /// Our operation whose place the peer's took.
-    fn go_on(&mut self, then: Option<Box<Reoffer>>, cx: &mut Context<'_>) {
-        if let Some(reoffer) = then {
-            self.make_reoffer(reoffer, cx);
+    /// What waits for the exchange that is over: a re-INVITE of the peer's, then our operation whose place one took.
+    pub(super) fn go_on(&mut self, then: Option<Box<Reoffer>>, cx: &mut Context<'_>) {
+        let reinvited = self.running.as_mut().and_then(|running| running.reinvited.take());
+        match (reinvited, then) {
+            (Some(Reinvited { offer }), then) => {
+                self.rest();
+                self.answer_peer(offer, then, cx);
+            }
+            (None, Some(reoffer)) => self.make_reoffer(reoffer, cx),
+            (None, None) => {}
         }
+    }
+
+    /// A re-INVITE comes while media applies the answer of an exchange that is over for the peer, which knows nothing of
+    /// our media: its turn comes when media is done (RFC 3261 §14.2 refuses only what comes before a final response).
+    pub(super) fn keep_reinvite(&mut self, offer: Option<Description>, cx: &mut Context<'_>) {
+        let reinvited = &mut self.running.get_or_insert_default().reinvited;
+        match reinvited {
+            None => *reinvited = Some(Reinvited { offer }),
+            Some(_) => self.absorb("a second re-INVITE of the peer's", cx),
+        }
+    }
+
+    /// The peer takes back a re-INVITE whose turn has not come. Returns whether there was one.
+    pub(super) fn forget_reinvite(&mut self) -> bool {
+        let reinvited = self.running.as_mut().and_then(|running| running.reinvited.take());
+        self.rest();
+        reinvited.is_some()
     }
 
     /// A re-INVITE comes while another offer/answer exchange is under way (RFC 3261 §14.2).
