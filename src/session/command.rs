@@ -142,6 +142,8 @@ pub enum Verb {
         /// How it carries audio.
         mode: super::media::BridgeMode,
     },
+    /// Would `JoinBridge` be taken? Nothing is changed.
+    MayJoinBridge,
     /// Leave a bridge.
     LeaveBridge {
         /// Which.

@@ -190,7 +190,8 @@ impl Session {
         Ok(())
     }
 
-    fn may_bridge(&self) -> Result<(), CommandError> {
+    /// Whether a join or a leave would be taken now.
+    pub(super) fn may_bridge(&self) -> Result<(), CommandError> {
         match self.running.as_ref().and_then(|running| running.bridging.as_ref()) {
             Some(bridging) => Err(CommandError::OperationRunning { running: bridging.operation() }),
             None => Ok(()),

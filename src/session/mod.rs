@@ -147,6 +147,7 @@ impl Session {
             Verb::Mute { muted } => self.mute(muted, cx),
             Verb::SendDtmf { digits, tone, gap } => self.send_dtmf(digits, tone, gap, by, cx)?,
             Verb::JoinBridge { bridge, mode } => self.join_bridge(bridge, mode, by, cx)?,
+            Verb::MayJoinBridge => self.may_bridge()?,
             Verb::LeaveBridge { bridge } => self.leave_bridge(bridge, by, cx)?,
             Verb::Play { playback, source } => self.play(playback, source, by, cx)?,
             Verb::StopPlay { playback } => self.stop_play(playback, cx)?,

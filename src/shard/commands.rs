@@ -163,6 +163,7 @@ fn fields_of(verb: &Verb) -> &[HeaderField] {
         | Verb::UpdateMedia { .. }
         | Verb::SendDtmf { .. }
         | Verb::JoinBridge { .. }
+        | Verb::MayJoinBridge
         | Verb::LeaveBridge { .. }
         | Verb::Play { .. }
         | Verb::StopPlay { .. } => &[],

@@ -90,12 +90,22 @@ pub struct Switchboard {
     pub next_shard: AtomicUsize,
 }
 
+/// What is waited for from a new bridge's members.
+enum Answers {
+    /// They were asked whether they can come, and are sent when all of them can: one leaves another bridge for this, and
+    /// would be in none if this one is not made.
+    MayCome(Vec<oneshot::Receiver<Result<CommandDone, Refusal>>>),
+    /// They were sent.
+    Coming(Vec<oneshot::Receiver<Result<CommandDone, Refusal>>>),
+}
+
 /// A bridge that was asked for.
 pub struct BridgeOperation {
     id: BridgeId,
     media: oneshot::Receiver<Result<(), MediaError>>,
+    mode: BridgeMode,
     members: Vec<SessionId>,
-    joins: Vec<oneshot::Receiver<Result<CommandDone, Refusal>>>,
+    answers: Answers,
     caller: Caller,
 }
 
@@ -279,16 +289,54 @@ impl Switchboard {
         }
         let id = new.id.clone();
         let media = self.bridges.create(new, members)?;
-        let joins = members
-            .iter()
-            .map(|member| {
-                let (reply, join) = oneshot::channel();
-                self.send_to(caller, id.clone(), mode, member.clone(), Reply::Waiting(reply));
-                join
-            })
-            .collect();
         let members = members.to_vec();
-        Ok(BridgeOperation { id, media, members, joins, caller: caller.clone() })
+        let answers = if members.len() > 1 && self.bridges.has_any(&members) {
+            Answers::MayCome(self.ask_all(caller, &members))
+        } else {
+            Answers::Coming(self.send_all(caller, &id, mode, &members))
+        };
+        Ok(BridgeOperation { id, media, mode, members, answers, caller: caller.clone() })
+    }
+
+    fn ask_all(
+        &self,
+        caller: &Caller,
+        members: &[SessionId],
+    ) -> Vec<oneshot::Receiver<Result<CommandDone, Refusal>>> {
+        let ask = |member: &SessionId| {
+            let (reply, answer) = oneshot::channel();
+            self.command(caller, member.clone(), Verb::MayJoinBridge, Reply::Waiting(reply));
+            answer
+        };
+        members.iter().map(ask).collect()
+    }
+
+    fn send_all(
+        &self,
+        caller: &Caller,
+        bridge: &BridgeId,
+        mode: BridgeMode,
+        members: &[SessionId],
+    ) -> Vec<oneshot::Receiver<Result<CommandDone, Refusal>>> {
+        let send = |member: &SessionId| {
+            let (reply, join) = oneshot::channel();
+            self.send_to(caller, bridge.clone(), mode, member.clone(), Reply::Waiting(reply));
+            join
+        };
+        members.iter().map(send).collect()
+    }
+
+    /// The first refusal, if there is one, when all have answered.
+    async fn all(
+        &self,
+        deadline: Deadline,
+        answers: Vec<oneshot::Receiver<Result<CommandDone, Refusal>>>,
+    ) -> Result<(), Refusal> {
+        let mut outcome = Ok(());
+        for answer in answers {
+            outcome = outcome.and(self.result(deadline, answer).await.map(|_| ()));
+        }
+        outcome
     }
 
     /// Waits for a bridge that was asked for, whoever else waits or not. What fails is undone.
@@ -296,15 +344,21 @@ impl Switchboard {
     /// # Errors
     /// When media could not make it, or a member could not begin to join.
     pub async fn finish_bridge(&self, operation: BridgeOperation) -> Result<BridgeView, Refusal> {
-        let BridgeOperation { id, media, members, joins, caller } = operation;
+        let BridgeOperation { id, media, mode, members, answers, caller } = operation;
+        let joins = match answers {
+            Answers::Coming(joins) => Ok(joins),
+            Answers::MayCome(answers) => {
+                self.all(caller.deadline, answers).await.map(|()| self.send_all(&caller, &id, mode, &members))
+            }
+        };
         let made = match tokio::time::timeout(BRIDGE_TIME_MAX, media).await {
             Ok(Ok(result)) => result.map_err(Refusal::Media),
             Ok(Err(_)) | Err(_) => Err(Refusal::Media(MediaError::Unavailable)),
         };
-        let mut joined = Ok(());
-        for join in joins {
-            joined = joined.and(self.result(caller.deadline, join).await.map(|_| ()));
-        }
+        let joined = match joins {
+            Ok(joins) => self.all(caller.deadline, joins).await,
+            Err(refusal) => Err(refusal),
+        };
         if let Err(refusal) = made {
             // It may be over already: media was lost.
             let _ = self.bridges.destroy(&id, None);

@@ -246,3 +246,31 @@ async fn a_bridge_is_for_its_group_and_ended_by_the_engine_that_made_it() {
     assert_eq!(reason(scripted.bridges().destroy_bridge(destroy("f")).await), "NOT_OWNER");
     scripted.bridges().destroy_bridge(destroy("")).await.expect("an operator's tool");
 }
+
+#[tokio::test]
+async fn members_leave_their_bridge_for_a_new_one_only_when_all_of_them_can() {
+    let (scripted, _owner) = with_calls().await;
+    scripted.bridges().create_bridge(create("old", &["x"])).await.expect("made");
+    scripted.script.tell([changed("old", "x", true)]);
+    let get = || proto::GetBridgeRequest { bridge_id: "old".into() };
+    loop {
+        let old = scripted.bridges().get_bridge(get()).await.expect("there").into_inner().bridge;
+        if !old.expect("a bridge").session_ids.is_empty() {
+            break;
+        }
+    }
+    scripted.bridges().create_bridge(create("new", &["x", "y"])).await.expect("all can");
+    let verbs = scripted.script.verbs();
+    let joins = verbs.iter().filter(|(.., command)| matches!(command.verb, Verb::JoinBridge { .. })).count();
+    assert_eq!(joins, 3);
+    scripted.script.refuse(CommandError::NoMedia);
+    assert_eq!(reason(scripted.bridges().create_bridge(create("newer", &["x", "y"])).await), "NO_MEDIA");
+    let asked = scripted.script.verbs().split_off(verbs.len());
+    assert!(
+        asked.iter().all(|(.., command)| command.verb == Verb::MayJoinBridge),
+        "nobody was moved: {asked:?}"
+    );
+    assert_eq!(scripted.node.counters().held.bridges, 2);
+    let twice = scripted.bridges().create_bridge(create("twice", &["x", "x"])).await;
+    assert_eq!(reason(twice), "BAD_FIELD");
+}

@@ -118,7 +118,7 @@ impl Lookups {
     /// Looks a host up, and calls `then` with its address on another thread.
     ///
     /// # Errors
-    /// [`LookupError::Refused`] when too many wait.
+    /// When too many wait.
     pub fn look_up(
         &self,
         query: Query,

@@ -9,7 +9,7 @@
 
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -42,13 +42,15 @@ pub struct NewBridge {
 pub struct Bridges {
     media: Arc<MediaLink>,
     table: Mutex<Table>,
+    /// Sessions that are in a bridge. Each that came in tells that it is out, whatever ended the bridge.
+    bridged: Mutex<HashSet<SessionId>>,
 }
 
 impl Bridges {
     /// No bridges yet.
     #[must_use]
     pub fn new(media: Arc<MediaLink>) -> Self {
-        Self { media, table: Mutex::new(Table(BTreeMap::new())) }
+        Self { media, table: Mutex::new(Table(BTreeMap::new())), bridged: Mutex::default() }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -97,6 +99,17 @@ impl Bridges {
         self.media.destroy_bridge(bridge);
         self.media.hurry();
         Ok(())
+    }
+
+    /// Whether any of these is in a bridge.
+    #[must_use]
+    pub fn has_any(&self, sessions: &[SessionId]) -> bool {
+        let bridged = self.bridged();
+        sessions.iter().any(|session| bridged.contains(session))
+    }
+
+    fn bridged(&self) -> MutexGuard<'_, HashSet<SessionId>> {
+        self.bridged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends a bridge that could not be made whole, unless others than these have come to it.
@@ -167,6 +180,7 @@ impl Bridges {
 
     /// A session came in.
     pub fn joined(&self, bridge: &BridgeId, session: &SessionId) {
+        self.bridged().insert(session.clone());
         if let Some(record) = self.table().0.get_mut(bridge) {
             record.join(session);
         }
@@ -174,6 +188,7 @@ impl Bridges {
 
     /// A session went out. Saying so twice does no harm. Its shard [sends](MediaLink::flush) what media is told.
     pub fn left(&self, bridge: &BridgeId, session: &SessionId) {
+        self.bridged().remove(session);
         let mut table = self.table();
         if table.leave(bridge, session) == Left::BridgeOver {
             self.media.destroy_bridge(bridge);

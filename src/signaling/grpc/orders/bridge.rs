@@ -25,6 +25,11 @@ asks!(CreateBridgeRequest, |self, check| {
         check.bad("session_ids", format!("are more than {FIRST_MEMBERS_MAX}"));
         return None;
     }
+    for (index, id) in self.session_ids.iter().enumerate() {
+        if self.session_ids[..index].contains(id) {
+            check.bad(format!("session_ids[{index}]"), "is named twice");
+        }
+    }
     let ids = self.session_ids.iter().enumerate();
     let members = ids.filter_map(|(index, id)| check.session(&format!("session_ids[{index}]"), id)).collect();
     let bridge = check.bridge_or_none("bridge_id", &self.bridge_id);
