@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::command;
+use super::refusal::Refusal;
 use super::script::Script;
 use crate::proto::session::v1::{
     BridgeMode, Event, Operation, command::Verb, event::Payload, operation_completed::Outcome,
@@ -22,6 +23,36 @@ pub enum Action {
     Wait(Duration),
     /// A call of its own for this session has to be followed: the B-leg of this one.
     Follow(String),
+}
+
+/// What a command was for whose refusal a call has to act upon. Of others only the log tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The B-leg.
+    Dial,
+    /// Audio before the answer.
+    EarlyMedia,
+    /// The call's refusal.
+    Reject,
+    /// Something to hear.
+    Playback,
+    /// Any other step without which the script comes to nothing.
+    Step,
+}
+
+impl Asked {
+    /// What this command is for; `None` when the call goes on without it.
+    #[must_use]
+    pub fn of(verb: &Verb) -> Option<Self> {
+        Some(match verb {
+            Verb::CreateSession(_) => Self::Dial,
+            Verb::StartEarlyMedia(_) => Self::EarlyMedia,
+            Verb::RejectSession(_) => Self::Reject,
+            Verb::StartPlayback(_) => Self::Playback,
+            Verb::AnswerSession(_) | Verb::RedirectSession(_) | Verb::CreateBridge(_) => Self::Step,
+            _ => return None,
+        })
+    }
 }
 
 /// What a call waits for when its timer runs.
@@ -92,7 +123,7 @@ impl Call {
         let Some(trunk) = trunk else {
             return vec![act(command::reject(&self.session, 404))];
         };
-        let other = format!("{}-b", self.session);
+        let other = callee_of(&self.session);
         self.other = Some(Other { session: other.clone(), connected: false, ringing: false });
         vec![
             act(command::create(&other, &format!("sip:{user}@{trunk}"), &self.session)),
@@ -109,10 +140,7 @@ impl Call {
     fn on_caller(&mut self, payload: &Payload) -> Vec<Action> {
         match payload {
             Payload::Connected(_) => self.on_connected(),
-            Payload::OperationCompleted(done) => {
-                let ok = done.outcome() == Outcome::Succeeded;
-                self.on_completed(done.operation(), ok)
-            }
+            Payload::OperationCompleted(done) => self.on_completed(done.operation(), done.outcome()),
             Payload::PlaybackEnded(_) if matches!(self.script, Script::Play(_)) => {
                 vec![act(command::terminate(&self.session))]
             }
@@ -152,17 +180,46 @@ impl Call {
         join(&self.session, &format!("echo-{}", self.session), BridgeMode::Echo)
     }
 
-    fn on_completed(&mut self, operation: Operation, ok: bool) -> Vec<Action> {
-        match (&self.script, operation, ok) {
-            (Script::Early, Operation::EarlyMedia, true) => {
+    fn on_completed(&mut self, operation: Operation, outcome: Outcome) -> Vec<Action> {
+        match (&self.script, operation, outcome) {
+            (Script::Early, Operation::EarlyMedia, Outcome::Succeeded) => {
                 self.waiting = Waiting::ToAnswer;
                 vec![act(command::tone(&self.session, TONE_HZ)), Action::Wait(EARLY_TONE)]
             }
-            (Script::Hold(pause), Operation::Hold, true) => {
+            (Script::Early, Operation::EarlyMedia, Outcome::Failed | Outcome::TimedOut) => {
+                vec![act(command::answer(&self.session, ""))]
+            }
+            (Script::Hold(pause), Operation::Hold, Outcome::Succeeded) => {
                 self.waiting = Waiting::ToResume;
                 vec![Action::Wait(*pause)]
             }
+            // Nobody would be heard.
+            (_, Operation::BridgeJoin, Outcome::Failed | Outcome::TimedOut) => {
+                vec![act(command::terminate(&self.session))]
+            }
             _ => Vec::new(),
+        }
+    }
+
+    /// A command was refused. A caller is never left to wait for what does not come.
+    pub fn on_refused(&mut self, asked: Asked, refusal: &Refusal) -> Vec<Action> {
+        if asked == Asked::Dial {
+            // It never was: there is nothing to hang up.
+            self.other = None;
+        }
+        if refusal.is_gone() {
+            return Vec::new();
+        }
+        match asked {
+            // An INVITE without an offer has no early media; audio comes with the answer then.
+            Asked::EarlyMedia => vec![act(command::answer(&self.session, ""))],
+            Asked::Playback if self.waiting == Waiting::ToAnswer => Vec::new(),
+            Asked::Reject => vec![act(command::terminate(&self.session))],
+            _ if self.connected => vec![act(command::terminate(&self.session))],
+            _ => {
+                let (status, retry_after) = refusal.sip_status();
+                vec![act(command::reject_until(&self.session, status, retry_after))]
+            }
         }
     }
 
@@ -214,6 +271,12 @@ impl Call {
             Waiting::ToHangUp => vec![act(command::terminate(&self.session))],
         }
     }
+}
+
+/// The session of the B-leg that is made for a caller's.
+#[must_use]
+pub(super) fn callee_of(caller: &str) -> String {
+    format!("{caller}-b")
 }
 
 fn act(verb: Verb) -> Action {

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::call::{Action, Call};
+use super::call::{Action, Asked, Call, callee_of};
 use super::command;
+use super::refusal::Refusal;
 use crate::proto::session::v1::{
     BridgeMode, CallDirection, Command, CommandResult, CreateBridgeRequest, Event, Session, command::Verb,
     event::Payload,
@@ -32,9 +33,18 @@ pub struct Calls {
     calls: HashMap<String, Call>,
     /// B-leg session → A-leg session.
     followed: HashMap<String, String>,
-    joins: HashMap<String, Join>,
+    /// Commands whose refusal has to be acted upon, by their number, until their result comes.
+    awaited: HashMap<u64, Awaited>,
     commands: u64,
     trunk: Option<String>,
+}
+
+/// A command whose result is awaited.
+#[derive(Debug)]
+enum Awaited {
+    Join(Join),
+    /// Of this caller's call.
+    Other(String, Asked),
 }
 
 /// A join whose result is awaited: of the bridge's making with this member, or of its adding.
@@ -105,21 +115,35 @@ impl Calls {
 
     /// A command's result came. What was refused is told in words, where somebody should know.
     pub fn on_result(&mut self, result: &CommandResult) -> (Vec<Step>, Option<String>) {
-        let code = result.status.as_ref().map_or(0, |status| status.code);
-        let join = self.joins.remove(&result.command_id);
-        let join = join.filter(|join| self.calls.contains_key(&join.session));
-        match (code, join) {
-            (0, _) => (Vec::new(), None),
-            (ALREADY_EXISTS, Some(join)) => {
+        let awaited = result.command_id.parse().ok().and_then(|number: u64| self.awaited.remove(&number));
+        let Some(status) = result.status.as_ref().filter(|status| status.code != 0) else {
+            return (Vec::new(), None);
+        };
+        let (caller, asked) = match (awaited, status.code) {
+            (Some(Awaited::Join(join)), ALREADY_EXISTS) if self.calls.contains_key(&join.session) => {
                 let add = command::add_member(&join.bridge, &join.session);
-                (vec![self.send_join(add, join)], None)
+                return (vec![self.send_awaited(add, Awaited::Join(join))], None);
             }
-            (NOT_FOUND, Some(join)) if join.tries < JOIN_TRIES_MAX => {
+            (Some(Awaited::Join(join)), NOT_FOUND)
+                if join.tries < JOIN_TRIES_MAX && self.calls.contains_key(&join.session) =>
+            {
                 let again = command::create_bridge(&join.bridge, join.mode, &[&join.session]);
-                (vec![self.send_join(again, Join { tries: join.tries + 1, ..join })], None)
+                let join = Awaited::Join(Join { tries: join.tries + 1, ..join });
+                return (vec![self.send_awaited(again, join)], None);
             }
-            _ => (Vec::new(), result.status.as_ref().map(|status| status.message.clone())),
+            (Some(Awaited::Join(join)), _) => (join.session, Asked::Step),
+            (Some(Awaited::Other(caller, asked)), _) => (caller, asked),
+            (None, _) => return (Vec::new(), Some(status.message.clone())),
+        };
+        (self.on_refused(&caller, asked, &Refusal::of(status)), Some(status.message.clone()))
+    }
+
+    fn on_refused(&mut self, caller: &str, asked: Asked, refusal: &Refusal) -> Vec<Step> {
+        if asked == Asked::Dial {
+            self.followed.remove(&callee_of(caller));
         }
+        let actions = self.calls.get_mut(caller).map(|call| call.on_refused(asked, refusal));
+        self.steps(caller, actions.unwrap_or_default())
     }
 
     fn steps(&mut self, caller: &str, actions: Vec<Action>) -> Vec<Step> {
@@ -132,11 +156,12 @@ impl Calls {
                 }
                 Action::Command(verb) => {
                     let join = match verb.as_ref() {
-                        Verb::CreateBridge(create) => first_join(create),
+                        Verb::CreateBridge(create) => first_join(create).map(Awaited::Join),
                         _ => None,
                     };
-                    let step = match join {
-                        Some(join) => self.send_join(*verb, join),
+                    let other = || Asked::of(&verb).map(|asked| Awaited::Other(caller.to_owned(), asked));
+                    let step = match join.or_else(other) {
+                        Some(awaited) => self.send_awaited(*verb, awaited),
                         None => self.send(*verb),
                     };
                     steps.push(step);
@@ -146,9 +171,9 @@ impl Calls {
         steps
     }
 
-    fn send_join(&mut self, verb: Verb, join: Join) -> Step {
+    fn send_awaited(&mut self, verb: Verb, awaited: Awaited) -> Step {
         let step = self.send(verb);
-        self.joins.insert(self.commands.to_string(), join);
+        self.awaited.insert(self.commands, awaited);
         step
     }
 
@@ -262,9 +287,30 @@ mod tests {
             let (steps, told) = calls.on_result(&refused(&calls, NOT_FOUND));
             assert!(matches!(verbs(&steps)[..], [Verb::CreateBridge(_)]) && told.is_none());
         }
-        let last = refused(&calls, NOT_FOUND);
-        assert_eq!(calls.on_result(&last), (vec![], Some("refused".into())));
-        assert!(calls.joins.is_empty());
+        let (steps, told) = calls.on_result(&refused(&calls, NOT_FOUND));
+        assert!(matches!(verbs(&steps)[..], [Verb::TerminateSession(_)]) && told.is_some());
+        assert!(!calls.awaited.values().any(|awaited| matches!(awaited, Awaited::Join(_))));
+    }
+
+    #[test]
+    fn a_b_leg_that_never_was_is_forgotten_and_its_caller_refused() {
+        let mut calls = Calls::new(Some("192.0.2.9:5070".into()));
+        calls.on_event(&incoming("a", "dial-bob"));
+        let (steps, told) = calls.on_result(&refused(&calls, 13));
+        assert!(matches!(verbs(&steps)[..], [Verb::RejectSession(_)]) && told.is_some());
+        assert!(calls.followed.is_empty());
+        assert_eq!(calls.on_event(&event("a", Payload::SessionEnded(Default::default()))), vec![]);
+        let (steps, _) = calls.on_result(&refused(&calls, 13));
+        assert!(steps.is_empty() && calls.is_empty() && calls.awaited.is_empty());
+    }
+
+    #[test]
+    fn a_result_that_is_good_leaves_nothing_behind() {
+        let mut calls = Calls::new(None);
+        calls.on_event(&incoming("a", "echo"));
+        let done = CommandResult { command_id: calls.commands.to_string(), ..Default::default() };
+        assert_eq!(calls.on_result(&done), (vec![], None));
+        assert!(calls.awaited.is_empty());
     }
 
     #[test]

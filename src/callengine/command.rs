@@ -33,9 +33,16 @@ pub fn answer(session: &str, codecs_from: &str) -> Verb {
 /// Refuse.
 #[must_use]
 pub fn reject(session: &str, status: u32) -> Verb {
+    reject_until(session, status, None)
+}
+
+/// Refuse, and say after how long another try is welcome where that is known.
+#[must_use]
+pub fn reject_until(session: &str, status: u32, retry_after: Option<Duration>) -> Verb {
     Verb::RejectSession(RejectSessionRequest {
         session_id: session.into(),
         sip_status: status,
+        retry_after,
         ..Default::default()
     })
 }

@@ -7,6 +7,7 @@
 //!   attach.rs     the stream: connect, open, acknowledge, attach again
 //!   calls.rs      all calls: which event belongs to which, timers, retries
 //!   call.rs       one call: events in, actions out
+//!   refusal.rs    a refused command, and what the caller is told of it
 //!   command.rs    the commands as messages
 //!   script.rs     user part → script
 //! ```
@@ -15,6 +16,7 @@ pub mod attach;
 pub mod call;
 pub mod calls;
 pub mod command;
+pub mod refusal;
 pub mod script;
 pub mod settings;
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::proto::session::v1::{OperationCompleted, SessionEnded};
+use crate::proto::session::v1::{ErrorReason, OperationCompleted, SessionEnded};
 
 fn happens(session: &str, payload: Payload) -> Event {
     Event { session_id: session.into(), payload: Some(payload), ..Default::default() }
@@ -10,12 +10,17 @@ fn connected(session: &str) -> Event {
 }
 
 fn done(operation: Operation) -> Event {
-    let done = OperationCompleted {
-        operation: operation.into(),
-        outcome: Outcome::Succeeded.into(),
-        ..Default::default()
-    };
+    over(operation, Outcome::Succeeded)
+}
+
+fn over(operation: Operation, outcome: Outcome) -> Event {
+    let done =
+        OperationCompleted { operation: operation.into(), outcome: outcome.into(), ..Default::default() };
     happens("a", Payload::OperationCompleted(done))
+}
+
+fn refused(reason: ErrorReason) -> Refusal {
+    Refusal { reason, bound: String::new(), retry_after: None }
 }
 
 fn ended(session: &str, status: u32) -> Event {
@@ -128,4 +133,68 @@ fn bye_hangs_up_after_its_time() {
     let actions = call.on_event(&connected("a"));
     assert_eq!(actions.last(), Some(&Action::Wait(Duration::from_secs(1))));
     assert_eq!(call.on_timer(), vec![act(command::terminate("a"))]);
+}
+
+#[test]
+fn a_refused_command_never_leaves_the_caller_waiting() {
+    use ErrorReason::{BadTarget, Draining, FileUnusable, Internal, NoMedia, SessionNotFound, WrongState};
+    let reject = |status| vec![act(command::reject("a", status))];
+    let hang_up = || vec![act(command::terminate("a"))];
+    let rows = [
+        ("dial-bob", false, Asked::Dial, BadTarget, reject(404)),
+        ("dial-bob", false, Asked::Dial, Draining, reject(503)),
+        ("dial-bob", false, Asked::Dial, SessionNotFound, vec![]),
+        ("early", false, Asked::EarlyMedia, NoMedia, vec![act(command::answer("a", ""))]),
+        ("echo", false, Asked::Step, Internal, reject(500)),
+        ("echo", false, Asked::Step, SessionNotFound, vec![]),
+        ("redirect-bob", false, Asked::Step, BadTarget, reject(404)),
+        ("reject-486", false, Asked::Reject, WrongState, hang_up()),
+        ("room-x", true, Asked::Step, Internal, hang_up()),
+        ("play-x.wav", true, Asked::Playback, FileUnusable, hang_up()),
+    ];
+    for (user, connects, asked, reason, actions) in rows {
+        let (mut call, _) = begin(user);
+        if connects {
+            call.on_event(&connected("a"));
+        }
+        assert_eq!(call.on_refused(asked, &refused(reason)), actions, "{user} {asked:?} {reason:?}");
+    }
+}
+
+#[test]
+fn what_a_caller_is_told_of_a_bound_says_when_to_try_again() {
+    let second = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+    let full = Refusal { retry_after: second, ..refused(ErrorReason::LimitReached) };
+    let (mut call, _) = begin("dial-bob");
+    assert_eq!(call.on_refused(Asked::Dial, &full), [act(command::reject_until("a", 503, second))]);
+    assert_eq!(call.on_event(&ended("a", 503)), vec![], "there is no callee's leg to end");
+}
+
+#[test]
+fn early_media_that_fails_is_followed_by_the_answer_unless_the_caller_has_gone() {
+    let answer = || vec![act(command::answer("a", ""))];
+    for (outcome, actions) in
+        [(Outcome::Failed, answer()), (Outcome::TimedOut, answer()), (Outcome::SessionEnded, vec![])]
+    {
+        let (mut call, _) = begin("early");
+        assert_eq!(call.on_event(&over(Operation::EarlyMedia, outcome)), actions, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_tone_refused_before_the_answer_does_not_keep_the_answer() {
+    let (mut call, _) = begin("early");
+    call.on_event(&done(Operation::EarlyMedia));
+    assert_eq!(call.on_refused(Asked::Playback, &refused(ErrorReason::NoMedia)), vec![]);
+    assert_eq!(call.on_timer(), vec![act(command::answer("a", ""))]);
+}
+
+#[test]
+fn a_caller_who_cannot_join_is_hung_up() {
+    let (mut call, _) = begin("room-x");
+    call.on_event(&connected("a"));
+    assert_eq!(
+        call.on_event(&over(Operation::BridgeJoin, Outcome::Failed)),
+        vec![act(command::terminate("a"))]
+    );
 }
