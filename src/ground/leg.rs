@@ -272,6 +272,7 @@ pub enum LegEvent {
     /// The peer took back its re-INVITE (CANCEL), or never answered our offer in it: what was before stands.
     ReofferAbandoned,
     /// Our re-INVITE was accepted; with the peer's offer when ours had none: then [`LegIntent::Acknowledge`] is due.
+    /// With neither the 2xx lacked the description that it owed: what was before stands.
     ReofferAccepted {
         /// The answer to our offer.
         answer: Option<Description>,

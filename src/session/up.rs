@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::action::{Action, Context, MediaFault};
 use super::event::{EndCause, Ended, EventPayload, Operation, Outcome};
-use super::media::{MediaFacts, MediaPreferences, NegotiationStep};
+use super::media::{MediaError, MediaFacts, MediaPreferences, NegotiationStep};
 use super::negotiation::{Negotiated, Reply, direction, kept};
 use super::settings::Refusal;
 use super::state::{Reinvited, Reoffer, State, Up};
@@ -104,6 +104,12 @@ impl Session {
         self.go_on(None, cx);
     }
 
+    /// The peer accepted our offer and gave no answer: what was in force stays.
+    fn reoffer_unanswered(&mut self, reoffer: &Reoffer, cx: &mut Context<'_>) {
+        let fault = MediaError::BadAnswer("the 200 has no description".into());
+        self.reoffer_failed(reoffer, &MediaFault::Refused(fault), cx);
+    }
+
     fn give_up_negotiation(&mut self, generation: u64, cx: &mut Context<'_>) {
         self.state = State::Up(Up::Idle);
         self.roll_back(generation, cx);
@@ -119,7 +125,10 @@ impl Session {
             (Up::ReofferSent(reoffer), LegEvent::ReofferAccepted { answer: Some(answer), .. }) => {
                 self.reoffer_accepted(reoffer, answer, cx);
             }
-            (Up::ReofferSent(reoffer), LegEvent::ReofferAccepted { answer: None, .. }) => {
+            (Up::ReofferSent(reoffer), LegEvent::ReofferAccepted { answer: None, offer: None }) => {
+                self.reoffer_unanswered(&reoffer, cx);
+            }
+            (Up::ReofferSent(reoffer), LegEvent::ReofferAccepted { answer: None, offer: Some(_) }) => {
                 // The leg's to prevent: there is no negotiation to go on with.
                 self.state = State::Up(Up::ReofferSent(reoffer));
                 self.hang_up(Ended::with_cause(EndCause::Internal), cx);

@@ -173,8 +173,8 @@ fn re_confirmed(answer: Option<&str>) -> LegEvent {
 #[case(
     ReofferSent,
     Leg(LegEvent::ReofferAccepted { answer: None, offer: None }),
-    Ending,
-    "hang up, close, Hold SessionEnded"
+    Connected,
+    "rollback #2, Hold Failed"
 )]
 #[case(ApplyingReoffer, Done, Holding, "commit #2, MediaChanged holding, Hold Succeeded")]
 #[case(ApplyingReoffer, Refused(MediaError::BadAnswer(String::new())), Connected, "rollback #2, Hold Failed")]

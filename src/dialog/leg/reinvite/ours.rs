@@ -160,10 +160,13 @@ impl Confirmed {
                 ctx.tell(LegEvent::ReofferAccepted { answer, offer: None });
                 State::Confirmed(self)
             }
+            // No description where one is owed. The call stands on what was agreed before, as it does after an answer
+            // that media cannot apply.
             Err(_) => {
                 ctx.shared.counters.breaches += 1;
                 self.acknowledge_reinvite(ctx, transaction, inviting.sequence, None);
-                self.give_up(ctx, LegFailure::Protocol)
+                ctx.tell(LegEvent::ReofferAccepted { answer: None, offer: None });
+                State::Confirmed(self)
             }
         }
     }
