@@ -240,7 +240,11 @@ impl Call {
                 if self.connected {
                     vec![act(command::terminate(&self.session))]
                 } else {
-                    vec![act(command::reject(&self.session, refusal(ended.sip_status)))]
+                    vec![act(command::reject_until(
+                        &self.session,
+                        refusal(ended.sip_status),
+                        ended.retry_after,
+                    ))]
                 }
             }
             _ => Vec::new(),
@@ -289,9 +293,15 @@ fn join(session: &str, bridge: &str, mode: BridgeMode) -> Vec<Action> {
     vec![act(command::create_bridge(bridge, mode, &[session]))]
 }
 
-/// What the caller is told when the callee's leg ended before an answer.
+/// What the caller is told when the callee's leg ended before an answer. A status is passed on where it says by itself
+/// what it means: a challenge, a list of what would be supported, or a new address are between us and the callee.
 fn refusal(status: u32) -> u32 {
-    if (400..=699).contains(&status) && status != 487 { status } else { 480 }
+    match status {
+        401 | 407 | 494 => 403,
+        405 | 415 | 420..=423 | 485 | 487 | 489 => 480,
+        400..=699 => status,
+        _ => 480,
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use crate::proto::session::v1::{
     TerminateSessionRequest, Tone, command::Verb, start_playback_request::Source,
 };
 
+/// The longest time until another try that can be told, seconds.
+const RETRY_AFTER_MAX_SECONDS: i64 = 86_400;
+
 /// Ring the caller.
 #[must_use]
 pub fn ring(session: &str) -> Verb {
@@ -39,6 +42,8 @@ pub fn reject(session: &str, status: u32) -> Verb {
 /// Refuse, and say after how long another try is welcome where that is known.
 #[must_use]
 pub fn reject_until(session: &str, status: u32, retry_after: Option<Duration>) -> Verb {
+    let longest = Duration { seconds: RETRY_AFTER_MAX_SECONDS, nanos: 0 };
+    let retry_after = retry_after.map(|time| if time.seconds < longest.seconds { time } else { longest });
     Verb::RejectSession(RejectSessionRequest {
         session_id: session.into(),
         sip_status: status,

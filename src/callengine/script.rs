@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// The longest pause that a user part may ask for.
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
+/// The longest name of a room: a bridge's id has 64 characters, of which `room-` and `mesh-` take five.
+const ROOM_NAME_MAX: usize = 59;
+/// What a user part that asks for something impossible is refused with.
+const NOT_FOUND: u32 = 404;
 
 /// What to do with an incoming call.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,31 +43,34 @@ pub enum Script {
 }
 
 impl Script {
-    /// The script for a user part. What is not known, or has an argument out of range, is [`Script::Echo`].
+    /// The script for a user part. A word not known is [`Script::Echo`]; a known one whose argument cannot be used is
+    /// refused with 404.
     #[must_use]
     pub fn of_user(user: &str) -> Self {
-        Self::parse(user).unwrap_or(Self::Echo)
+        let Some((word, argument)) = user.split_once('-') else { return Self::of_word(user) };
+        let script = match word {
+            "tone" => frequency(argument).map(Self::Tone),
+            "play" => (!argument.is_empty()).then(|| Self::Play(argument.to_owned())),
+            "ring" => seconds(argument).map(Self::Ring),
+            "reject" => status(argument).map(Self::Reject),
+            "redirect" => called(argument).map(Self::Redirect),
+            "room" => room(argument).map(Self::Room),
+            "mesh" => room(argument).map(Self::Mesh),
+            "dial" => called(argument).map(Self::Dial),
+            "hold" => seconds(argument).map(Self::Hold),
+            "bye" => seconds(argument).map(Self::Bye),
+            _ => return Self::of_word(word),
+        };
+        script.unwrap_or(Self::Reject(NOT_FOUND))
     }
 
-    fn parse(user: &str) -> Option<Self> {
-        let (word, argument) = user.split_once('-').unwrap_or((user, ""));
-        Some(match word {
-            "echo" => Self::Echo,
+    fn of_word(word: &str) -> Self {
+        match word {
             "answer" => Self::Answer,
             "early" => Self::Early,
             "noanswer" => Self::NoAnswer,
-            "tone" => Self::Tone(frequency(argument)?),
-            "play" => Self::Play(name(argument)?),
-            "ring" => Self::Ring(seconds(argument)?),
-            "reject" => Self::Reject(status(argument)?),
-            "redirect" => Self::Redirect(name(argument)?),
-            "room" => Self::Room(name(argument)?),
-            "mesh" => Self::Mesh(name(argument)?),
-            "dial" => Self::Dial(name(argument)?),
-            "hold" => Self::Hold(seconds(argument)?),
-            "bye" => Self::Bye(seconds(argument)?),
-            _ => return None,
-        })
+            _ => Self::Echo,
+        }
     }
 }
 
@@ -80,8 +87,16 @@ fn status(text: &str) -> Option<u32> {
     text.parse().ok().filter(|status| (400..=699).contains(status))
 }
 
-fn name(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
+/// A user part that can be written into a URI as it is (RFC 3261 §25.1, `user` without escapes).
+fn called(text: &str) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte);
+    (!text.is_empty() && text.bytes().all(is_plain)).then(|| text.to_owned())
+}
+
+/// A room's name: a part of a bridge's id.
+fn room(text: &str) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    ((1..=ROOM_NAME_MAX).contains(&text.len()) && text.bytes().all(is_plain)).then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -114,11 +129,38 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_echoed() {
-        for user in
-            ["", "service", "tone-", "tone-5", "reject-200", "ring-x", "ring--1", "bye-99999999", "dial-"]
-        {
+    fn a_word_not_known_is_echoed() {
+        for user in ["", "service", "tone", "alice-b", "dial", "+49-30-1234", "echo-x"] {
             assert_eq!(Script::of_user(user), Script::Echo, "{user}");
+        }
+    }
+
+    #[test]
+    fn an_argument_that_cannot_be_used_is_refused() {
+        let long = format!("room-{}", "x".repeat(ROOM_NAME_MAX + 1));
+        let rows = [
+            "tone-",
+            "tone-5",
+            "tone-NaN",
+            "reject-200",
+            "ring-x",
+            "ring--1",
+            "bye-99999999",
+            "hold-",
+            "play-",
+            "dial-",
+            "dial-a@b",
+            "dial-a b",
+            "dial-ä",
+            "redirect-",
+            "redirect-a@b",
+            "room-",
+            "room-a b",
+            "mesh-a/b",
+            &long,
+        ];
+        for user in rows {
+            assert_eq!(Script::of_user(user), Script::Reject(404), "{user}");
         }
     }
 }

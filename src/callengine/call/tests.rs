@@ -80,10 +80,20 @@ fn a_call_is_dialled_rung_answered_bridged_and_hung_up() {
 
 #[test]
 fn a_callee_that_refuses_passes_its_status_to_the_caller() {
-    for (callee, caller) in [(486, 486), (603, 603), (487, 480), (0, 480), (302, 480)] {
+    let rows = [(486, 486), (603, 603), (487, 480), (0, 480), (302, 480), (401, 403), (407, 403), (420, 480)];
+    for (callee, caller) in rows {
         let (mut call, _) = begin("dial-bob");
         assert_eq!(call.on_event(&ended("a-b", callee)), vec![act(command::reject("a", caller))]);
     }
+}
+
+#[test]
+fn a_callee_s_retry_after_goes_with_its_status() {
+    let minute = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+    let full = SessionEnded { sip_status: 503, retry_after: minute, ..Default::default() };
+    let (mut call, _) = begin("dial-bob");
+    let actions = call.on_event(&happens("a-b", Payload::SessionEnded(full)));
+    assert_eq!(actions, [act(command::reject_until("a", 503, minute))]);
 }
 
 #[test]
