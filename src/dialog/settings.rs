@@ -97,6 +97,12 @@ impl DialogSettings {
         self.listeners.iter().find(|listener| listener.id == id)
     }
 
+    /// Whether there is a listener for this transport.
+    #[must_use]
+    pub fn speaks(&self, transport: Transport) -> bool {
+        self.listeners.iter().any(|listener| listener.transport == transport)
+    }
+
     /// The listener from which this address is reached by this transport; `preferred` if it is one of them.
     #[must_use]
     pub fn listener_towards(

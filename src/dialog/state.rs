@@ -4,7 +4,7 @@
 
 use crate::ground::leg::Invite;
 use crate::ground::{Flow, ListenerId, Transport, WallTime};
-use crate::sip::{HeaderError, NameAddr, Request, Response};
+use crate::sip::{HeaderError, NameAddr, Request, Response, Uri};
 
 use super::index::DialogKey;
 use super::settings::DIALOG_TEXT_BYTES_MAX;
@@ -91,20 +91,17 @@ impl Texts<'_> {
     }
 }
 
-/// The remote target of a message: the SIP URI of its Contact without headers, which no request URI may have (RFC 3261
-/// §19.1.1). For peers that give none, as those of RFC 2543 may, or one that is no SIP URI, it is `otherwise`.
+/// The remote target of a message: the URI of its Contact. For peers that give none, as those of RFC 2543 may, or one
+/// that is no SIP URI, it is `otherwise`.
 fn target<'a>(contact: Result<Option<NameAddr<'a>>, HeaderError>, otherwise: &'a str) -> &'a str {
-    match contact {
-        Ok(Some(contact)) if is_sip(contact.uri_text()) => {
-            let uri = contact.uri_text();
-            uri.split_once('?').map_or(uri, |(uri, _)| uri)
-        }
-        Ok(_) | Err(_) => otherwise,
-    }
+    contact.ok().flatten().and_then(|contact| usable_target(contact.uri_text())).unwrap_or(otherwise)
 }
 
-fn is_sip(uri: &str) -> bool {
-    uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sip:")) || is_sips(uri)
+/// A Contact's URI as a remote target: without headers, which no request URI may have (RFC 3261 §19.1.1). `None` when it
+/// is no SIP URI.
+fn usable_target(uri: &str) -> Option<&str> {
+    let target = uri.split_once('?').map_or(uri, |(uri, _)| uri);
+    Uri::parse(target).is_ok_and(|uri| uri.is_sip()).then_some(target)
 }
 
 /// Where a request came from, as a URI: whoever gives no usable Contact can be reached there at least.
@@ -289,14 +286,15 @@ impl Dialog {
         }
     }
 
-    /// Takes another remote target (RFC 3261 §12.2.1.2, §12.2.2). Returns whether it differs.
+    /// Takes another remote target (RFC 3261 §12.2.1.2, §12.2.2). Returns whether it differs. One that is no SIP URI does
+    /// not take the place of one that is.
     ///
     /// # Errors
     /// When the dialog would grow over its bound; it then keeps the old one.
     pub fn refresh_target(&mut self, target: &str) -> Result<bool, DialogError> {
-        if target == self.target() {
+        let Some(target) = usable_target(target).filter(|target| *target != self.target()) else {
             return Ok(false);
-        }
+        };
         let (text, ends) = Texts([
             self.call_id(),
             self.local_tag(),

@@ -128,7 +128,7 @@ impl Calling {
             return None;
         };
         ctx.enter(&mut dialog);
-        ctx.settle_hop(&mut dialog, Some(flow));
+        ctx.settle_hop(&mut dialog, flow);
         self.forks.push(Fork { dialog, exchange: self.exchange });
         Some(self.forks.len() - 1)
     }
@@ -146,7 +146,7 @@ impl Calling {
             }
         };
         let entered = ctx.enter(&mut dialog);
-        ctx.settle_hop(&mut dialog, Some(flow));
+        ctx.settle_hop(&mut dialog, flow);
         if self.hanging_up || !entered {
             ctx.shared.counters.forks_ended += 1;
             late::acknowledge(ctx, &mut dialog, self.transaction, None);

@@ -61,7 +61,7 @@ pub(super) fn acknowledge_late(
     };
     dialog.key = ctx.shared.index.key(dialog.call_id(), dialog.local_tag(), dialog.remote_tag());
     if response.headers().contains(HeaderName::Contact) {
-        ctx.settle_hop(&mut dialog, Some(flow));
+        ctx.settle_hop(&mut dialog, flow);
     } else {
         // No target is named: back to where it came from.
         dialog.hop = Some(Flow { connection: None, ..*flow });

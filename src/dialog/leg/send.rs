@@ -50,11 +50,17 @@ pub(in crate::dialog) struct Retry {
 }
 
 impl Context<'_> {
-    /// Works out where a dialog's requests go, as far as that needs no look-up.
-    pub fn settle_hop(&mut self, dialog: &mut Dialog, source: Option<&Flow>) {
+    /// Works out where a dialog's requests go, as far as that needs no look-up. Where the peer names a place that cannot
+    /// be reached from here, they go where it sent from.
+    pub fn settle_hop(&mut self, dialog: &mut Dialog, source: &Flow) {
         let Some(uri) = dialog.next_hop() else { return };
-        if let Ok(Located::Flows(flows)) = locate(uri, &self.shared.settings, Some(dialog.listener), source) {
-            set_hop(dialog, &flows);
+        let settings = &self.shared.settings;
+        match locate(uri, settings, Some(dialog.listener), Some(source)) {
+            Ok(Located::Flows(flows)) => set_hop(dialog, &flows),
+            Ok(Located::Name(question)) if settings.speaks(question.transport) => {}
+            Ok(Located::Name(_)) | Err(_) => {
+                set_hop(dialog, &Flows::from_slice(&[Flow { connection: None, ..*source }]));
+            }
         }
     }
 

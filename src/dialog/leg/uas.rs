@@ -109,7 +109,7 @@ impl Proceeding {
         flow: &Flow,
         with_offer: bool,
     ) -> State {
-        ctx.settle_hop(&mut dialog, Some(flow));
+        ctx.settle_hop(&mut dialog, flow);
         if let Ok(Some(seconds)) = request.headers().expires() {
             ctx.after(Timer::Expires, Duration::from_secs(u64::from(seconds)));
         }

@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, TYPES_TAKEN, header, sdp, settings};
 use crate::dialog::{DialogSettings, Matching};
-use crate::ground::leg::LegEvent;
+use crate::ground::leg::{LegEvent, LegIntent};
 use crate::sip::{HeaderName, Message, Method, Request};
 
 fn invite(bench: &mut Bench) -> Request {
@@ -198,13 +198,59 @@ fn a_peer_without_a_usable_contact_or_tag_is_reached_where_it_came_from() {
     let source = format!("sip:{}", bench.source.remote);
     let view = &bench.legs.dialogs(bench.legs.ids()[0])[0];
     assert_eq!((view.remote_target.as_str(), view.remote_tag.as_str()), (source.as_str(), ""));
-    for contact in ["*", "<tel:+1>", "<mailto:a@b>"] {
+    for contact in ["*", "<tel:+1>", "<mailto:a@b>", "<sip:>", "<sip:alice@>", "<sips:a b@c>", "nonsense"] {
         let mut bench = Bench::new();
         let odd = self::invite(&mut bench).edit().set(HeaderName::Contact, contact).build();
         bench.receive(&Message::from(odd.unwrap()));
         if let Some((_, LegEvent::Invited(_))) = bench.events.pop_front() {
             assert_eq!(bench.legs.dialogs(bench.legs.ids()[0])[0].remote_target, source, "{contact}");
         }
+    }
+}
+
+/// A BYE that has nowhere to go would leave the peer with its call.
+#[test]
+fn a_bye_goes_out_whatever_the_peer_gave_as_its_contact() {
+    for contact in [
+        "<sip:>",
+        "*",
+        "<tel:+1>",
+        "<sip:alice@198.51.100.7;transport=sctp>",
+        "<sip:alice@phone.example.com;transport=tls>",
+        "<sips:alice@phone.example.com>",
+        "<sip:alice@198.51.100.7;maddr=a:b>",
+    ] {
+        let mut bench = Bench::new();
+        let odd = self::invite(&mut bench).edit().set(HeaderName::Contact, contact).build();
+        bench.receive(&Message::from(odd.unwrap()));
+        let (leg, _) = bench.events.pop_front().expect("an INVITE that is taken");
+        let accept = LegIntent::Accept { description: Some(sdp("answer")), fields: Vec::new(), body: None };
+        assert_eq!(bench.intent(leg, accept), Ok(()));
+        let accepted = bench.response(200, &Method::Invite);
+        let tag = accepted.headers().to().unwrap().tag().unwrap().to_owned();
+        bench.ack(1, &tag, None);
+        bench.hang_up(leg);
+        let (flow, _) = bench.sent.front().unwrap_or_else(|| panic!("no BYE to {contact}"));
+        assert_eq!(flow.remote, bench.source.remote, "{contact}");
+        bench.request(&Method::Bye);
+        bench.assert_empty();
+    }
+}
+
+/// One that cannot be used does not take the place of one that can.
+#[test]
+fn a_reinvite_with_an_unusable_contact_leaves_the_target_as_it_was() {
+    for contact in ["<sip:>", "*", "<tel:+1>"] {
+        let mut bench = Bench::new();
+        let (leg, tag) = bench.incoming_call();
+        let before = bench.legs.dialogs(leg)[0].remote_target.clone();
+        let head = bench.head(&Method::Invite, 2, Some(&tag));
+        let invite = Bench::offering(head, Some(&sdp("offer")));
+        bench.receive(&invite.edit().set(HeaderName::Contact, contact).build().unwrap().into());
+        bench.told();
+        let answer = LegIntent::AnswerReoffer { description: sdp("answer") };
+        assert_eq!(bench.intent(leg, answer), Ok(()));
+        assert_eq!(bench.legs.dialogs(leg)[0].remote_target, before, "{contact}");
     }
 }
 

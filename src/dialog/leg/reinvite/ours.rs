@@ -186,7 +186,7 @@ impl Confirmed {
 
     pub(super) fn refresh_target(&mut self, ctx: &mut Context<'_>, target: &str, flow: &Flow) {
         match self.dialog.refresh_target(target) {
-            Ok(true) => ctx.settle_hop(&mut self.dialog, Some(flow)),
+            Ok(true) => ctx.settle_hop(&mut self.dialog, flow),
             Ok(false) => {}
             Err(_) => ctx.shared.counters.unexpected += 1,
         }
