@@ -259,7 +259,8 @@ impl Legs {
     ) -> Option<R> {
         let entry = self.legs.get_mut(&leg)?;
         let state = std::mem::replace(&mut entry.state, State::Over);
-        let mut ctx = Context { leg, now, shared: &mut self.shared, common: &mut entry.common, transactions };
+        let (shared, common) = (&mut self.shared, &mut entry.common);
+        let mut ctx = Context { leg, now, shared, common, transactions, why: None };
         let (state, result) = step(state, &mut ctx);
         entry.state = state;
         let Common { running, lookups, .. } = &entry.common;

@@ -31,9 +31,30 @@ pub(super) struct Question {
     pub transport: Transport,
 }
 
-/// The URI leads nowhere that can be reached from here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unlocated;
+/// Why a URI leads nowhere that can be reached from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unlocated {
+    /// It is no `sip:` or `sips:` URI.
+    #[error("it is no SIP URI")]
+    NoSipUri,
+    /// Its host, or its `maddr`, is none.
+    #[error("it names no host")]
+    NoHost,
+    /// Its `transport` parameter is none that is spoken here, or none that `sips:` allows.
+    #[error("its transport is not served")]
+    Transport,
+    /// No listener speaks the transport, to addresses of that version of IP.
+    #[error("no listener for {}{}", .transport.via_token().to_ascii_lowercase(), if *.ipv6 { " over IPv6" } else { "" })]
+    NoListener {
+        /// The transport.
+        transport: Transport,
+        /// Whether the address is one of IPv6.
+        ipv6: bool,
+    },
+    /// There is no listener for addresses of that version of IP.
+    #[error("no listener for its address")]
+    NoListenerAtAll,
+}
 
 /// Where a request to `uri` goes. `source` is where the URI came from when it is a peer's Contact: a connection to
 /// there is used again, and a private address is not believed of a peer that is not (`received` of RFC 3581 for
@@ -44,24 +65,29 @@ pub(super) fn locate(
     listener: Option<ListenerId>,
     source: Option<&Flow>,
 ) -> Result<Located, Unlocated> {
-    let uri = Uri::parse(uri).map_err(|_| Unlocated)?;
+    let uri = Uri::parse(uri).map_err(|_| Unlocated::NoSipUri)?;
     if !uri.is_sip() {
-        return Err(Unlocated);
+        return Err(Unlocated::NoSipUri);
     }
     let wanted = wanted_transport(&uri)?;
     let host = match uri.maddr() {
-        Some(maddr) => Host::parse(maddr).ok_or(Unlocated)?,
-        None => uri.host().ok_or(Unlocated)?,
+        Some(maddr) => Host::parse(maddr).ok_or(Unlocated::NoHost)?,
+        None => uri.host().ok_or(Unlocated::NoHost)?,
     };
     let Some(address) = host.ip() else {
-        let transport = wanted.or_else(|| any_transport(settings, |_| true)).ok_or(Unlocated)?;
+        let transport = wanted.or_else(|| any_transport(settings, |_| true));
+        let transport = transport.ok_or(Unlocated::NoListenerAtAll)?;
+        if !settings.speaks(transport) {
+            return Err(Unlocated::NoListener { transport, ipv6: false });
+        }
         return Ok(Located::Name(Question { host: host.to_string(), port: uri.port(), transport }));
     };
     let transport = wanted.or_else(|| any_transport(settings, |ipv6| ipv6 == address.is_ipv6()));
-    let transport = transport.ok_or(Unlocated)?;
+    let transport = transport.ok_or(Unlocated::NoListenerAtAll)?;
     let remote = SocketAddr::new(address, uri.port().unwrap_or(transport.default_port()));
     let direct = flow_to(transport, remote, settings, listener);
-    ways(direct, source).map(Located::Flows)
+    let unlocated = Unlocated::NoListener { transport, ipv6: address.is_ipv6() };
+    ways(direct, source).map(Located::Flows).ok_or(unlocated)
 }
 
 /// The flow from here to an address.
@@ -75,20 +101,20 @@ pub(super) fn flow_to(
     Some(Flow { transport, listener, remote, connection: None })
 }
 
-fn ways(direct: Option<Flow>, source: Option<&Flow>) -> Result<Flows, Unlocated> {
+fn ways(direct: Option<Flow>, source: Option<&Flow>) -> Option<Flows> {
     // By its address transport finds a connection that is still there; an old connection's id would find nothing.
     let source = source.map(|flow| Flow { connection: None, ..*flow });
     match (direct, source) {
-        (None, None) => Err(Unlocated),
-        (Some(direct), None) => Ok(smallvec![direct]),
-        (None, Some(source)) => Ok(smallvec![source]),
-        (Some(direct), Some(source)) if direct == source => Ok(smallvec![direct]),
+        (None, None) => None,
+        (Some(direct), None) => Some(smallvec![direct]),
+        (None, Some(source)) => Some(smallvec![source]),
+        (Some(direct), Some(source)) if direct == source => Some(smallvec![direct]),
         (Some(direct), Some(source)) if is_private(direct.remote.ip()) && !is_private(source.remote.ip()) => {
-            Ok(smallvec![source])
+            Some(smallvec![source])
         }
         // Over UDP nothing tells that the direct way fails but a silence of 32 seconds.
-        (Some(direct), Some(source)) if source.transport.is_reliable() => Ok(smallvec![direct, source]),
-        (Some(direct), Some(_)) => Ok(smallvec![direct]),
+        (Some(direct), Some(source)) if source.transport.is_reliable() => Some(smallvec![direct, source]),
+        (Some(direct), Some(_)) => Some(smallvec![direct]),
     }
 }
 
@@ -98,8 +124,8 @@ fn wanted_transport(uri: &Uri<'_>) -> Result<Option<Transport>, Unlocated> {
     let Some(token) = uri.transport() else { return Ok(secure.then_some(Transport::Tls)) };
     let all = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
     let named = all.into_iter().find(|transport| transport.via_token().eq_ignore_ascii_case(token));
-    match named.ok_or(Unlocated)? {
-        Transport::Udp if secure => Err(Unlocated),
+    match named.ok_or(Unlocated::Transport)? {
+        Transport::Udp if secure => Err(Unlocated::Transport),
         Transport::Tcp if secure => Ok(Some(Transport::Tls)),
         Transport::Ws if secure => Ok(Some(Transport::Wss)),
         transport => Ok(Some(transport)),

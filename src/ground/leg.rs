@@ -302,7 +302,12 @@ pub enum LegEvent {
     /// The peer hung up: its BYE was answered.
     HungUp(Box<Farewell>),
     /// The leg cannot go on; what could be sent to end it is sent.
-    Failed(LegFailure),
+    Failed {
+        /// Why.
+        failure: LegFailure,
+        /// What exactly could not be done, for people; empty when `failure` says all.
+        reason: Box<str>,
+    },
     /// The last event. Transactions may linger; the session need not.
     Ended,
 }

@@ -199,9 +199,9 @@ impl Session {
             LegEvent::Cancelled(farewell) => self.cancelled(*farewell, cx),
             LegEvent::Rejected(farewell) => self.rejected(*farewell, cx),
             LegEvent::AckTimeout => self.ended_by_leg(Ended::with_cause(event::EndCause::AckTimeout), cx),
-            LegEvent::Failed(failed) => {
-                let cause = failure::cause_of_failure(failed, self.connected.is_some());
-                self.ended_by_leg(Ended::with_cause(cause), cx);
+            LegEvent::Failed { failure, reason } => {
+                let cause = failure::cause_of_failure(failure, self.connected.is_some());
+                self.ended_by_leg(Ended { phrase: reason.into(), ..Ended::with_cause(cause) }, cx);
             }
             LegEvent::Ended => self.leg_ended(cx),
             LegEvent::RequestDone { key, outcome } => self.request_done(key, outcome, cx),

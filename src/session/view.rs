@@ -140,7 +140,7 @@ pub(super) const fn name_of(event: &LegEvent) -> &'static str {
         LegEvent::RequestDone { .. } => "RequestDone",
         LegEvent::Received { .. } => "Received",
         LegEvent::HungUp(_) => "HungUp",
-        LegEvent::Failed(_) => "Failed",
+        LegEvent::Failed { .. } => "Failed",
         LegEvent::Ended => "Ended",
     }
 }

@@ -131,7 +131,8 @@ impl Shard {
                 }
                 Err(_) => {
                     self.step(slot, now, |session, cx| {
-                        session.leg(LegEvent::Failed(LegFailure::Limit), cx);
+                        let reason = "there are as many calls as there may be".into();
+                        session.leg(LegEvent::Failed { failure: LegFailure::Limit, reason }, cx);
                         session.leg(LegEvent::Ended, cx);
                     });
                     return;

@@ -124,6 +124,7 @@ impl Accepted {
             }
             Err(_) => {
                 ctx.shared.counters.breaches += 1;
+                ctx.because(|| "the ACK has no answer to the offer in our 200".to_owned());
                 ctx.fail(LegFailure::Protocol);
                 closing::bye(ctx, self.dialog, closing::Parting::default())
             }

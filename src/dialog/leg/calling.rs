@@ -12,7 +12,7 @@ use super::super::body::{self, Content};
 use super::super::error::LegIntentError;
 use super::super::fields;
 use super::super::index::DialogKey;
-use super::super::offer_answer::{Breach, Carrier, Exchange, Meaning};
+use super::super::offer_answer::{Carrier, Exchange, Meaning};
 use super::super::refusal::Refusal;
 use super::super::state::Dialog;
 use super::closing;
@@ -139,8 +139,9 @@ impl Calling {
         self.forget_forks(ctx);
         let mut dialog = match Dialog::of_response(response, Some(self.seed.target()), flow, ctx.now.wall) {
             Ok(dialog) => dialog,
-            Err(_) => {
+            Err(error) => {
                 ctx.shared.counters.breaches += 1;
+                ctx.because(|| format!("the 200 makes no dialog: {error}"));
                 ctx.fail(LegFailure::Protocol);
                 return State::Over;
             }
@@ -160,7 +161,7 @@ impl Calling {
                 content.description = content.description.filter(|_| meaning == Meaning::Answer);
                 self.settled(ctx, dialog, response, content)
             }
-            Err(breach) => self.breach(ctx, dialog, breach),
+            Err(_) => self.breach(ctx, dialog, exchange),
         }
     }
 
@@ -204,8 +205,11 @@ impl Calling {
         State::Answering(Box::new(Answering { dialog, transaction: self.transaction }))
     }
 
-    fn breach(self: Box<Self>, ctx: &mut Context<'_>, mut dialog: Dialog, _: Breach) -> State {
+    /// The 2xx lacks the description that it owes.
+    fn breach(self: Box<Self>, ctx: &mut Context<'_>, mut dialog: Dialog, exchange: Exchange) -> State {
         ctx.shared.counters.breaches += 1;
+        let owed = if exchange == Exchange::Asked { "offer" } else { "answer" };
+        ctx.because(|| format!("the 200 to our INVITE has no {owed}"));
         late::acknowledge(ctx, &mut dialog, self.transaction, None);
         ctx.fail(LegFailure::Protocol);
         closing::bye(ctx, dialog, closing::Parting::default())
@@ -221,6 +225,9 @@ impl Calling {
 
     /// There will be no final response.
     pub fn failed(mut self: Box<Self>, ctx: &mut Context<'_>, failure: LegFailure) -> State {
+        if let (LegFailure::Transport, Some(hop)) = (failure, self.seed.hop) {
+            ctx.because(|| format!("{} cannot be reached", hop.remote));
+        }
         self.forget_forks(ctx);
         ctx.fail(failure);
         State::Over

@@ -110,6 +110,8 @@ pub(in crate::dialog) struct Context<'a> {
     pub shared: &'a mut Shared,
     pub common: &'a mut Common,
     pub transactions: &'a mut Transactions,
+    /// What exactly went wrong in this step, for whoever is told that the leg cannot go on.
+    pub why: Option<Box<str>>,
 }
 
 impl Context<'_> {
@@ -128,10 +130,16 @@ impl Context<'_> {
         }
     }
 
-    /// Tells the session that the leg cannot go on, and the last.
+    /// Tells the session that the leg cannot go on and what is known of why, and the last.
     pub fn fail(&mut self, failure: LegFailure) {
-        self.tell(LegEvent::Failed(failure));
+        let reason = self.why.take().unwrap_or_default();
+        self.tell(LegEvent::Failed { failure, reason });
         self.end();
+    }
+
+    /// Notes what exactly went wrong. The first note of a step is the cause of what follows.
+    pub fn because(&mut self, why: impl FnOnce() -> String) {
+        self.why.get_or_insert_with(|| why().into_boxed_str());
     }
 
     pub fn after(&mut self, timer: Timer, time: Duration) {

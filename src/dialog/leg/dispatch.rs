@@ -204,6 +204,8 @@ impl State {
         let flows = lookup.flows(addresses, &ctx.shared.settings);
         if flows.is_empty() {
             ctx.shared.counters.lookups_failed += 1;
+            let what = if addresses.is_empty() { "no address for" } else { "no listener reaches" };
+            ctx.because(|| format!("{what} {}", lookup.host));
         }
         set_hop(&mut lookup.dialog, &flows);
         if let Some(dialog) = self.dialog_mut(lookup.dialog.key) {

@@ -19,6 +19,8 @@ pub(in crate::dialog) struct Lookup {
     pub leg: LegId,
     pub dialog: Box<Dialog>,
     pub transport: Transport,
+    /// The name.
+    pub host: Box<str>,
     pub drafts: Vec<Draft>,
 }
 
@@ -52,13 +54,14 @@ impl Context<'_> {
             }
         }
         if self.shared.lookups.len() >= self.shared.settings.lookups_max {
+            self.because(|| "there are as many look-ups as there may be".to_owned());
             return Err(Unsent::Failure(LegFailure::Limit));
         }
         self.shared.last_lookup += 1;
         let query = self.shared.last_lookup;
         let Question { host, port, transport } = question;
-        let lookup =
-            Lookup { leg: self.leg, dialog: Box::new(dialog.clone()), transport, drafts: vec![draft] };
+        let (leg, dialog) = (self.leg, Box::new(dialog.clone()));
+        let lookup = Lookup { leg, dialog, transport, host: host.as_str().into(), drafts: vec![draft] };
         self.shared.lookups.insert(query, lookup);
         self.common.lookups.push(query);
         self.after(Timer::Lookup, LOOKUP_TIME);

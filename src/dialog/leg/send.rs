@@ -57,8 +57,8 @@ impl Context<'_> {
         let settings = &self.shared.settings;
         match locate(uri, settings, Some(dialog.listener), Some(source)) {
             Ok(Located::Flows(flows)) => set_hop(dialog, &flows),
-            Ok(Located::Name(question)) if settings.speaks(question.transport) => {}
-            Ok(Located::Name(_)) | Err(_) => {
+            Ok(Located::Name(_)) => {}
+            Err(_) => {
                 set_hop(dialog, &Flows::from_slice(&[Flow { connection: None, ..*source }]));
             }
         }
@@ -80,7 +80,10 @@ impl Context<'_> {
         // A dialog without a remote tag has no listener of its own yet.
         let listener = (!dialog.remote_tag().is_empty()).then_some(dialog.listener);
         match locate(uri, &self.shared.settings, listener, None) {
-            Err(_) => Err(unlocated),
+            Err(error) => {
+                self.because(|| error.to_string());
+                Err(unlocated)
+            }
             Ok(Located::Flows(flows)) => {
                 set_hop(dialog, &flows);
                 self.dispatch(dialog, draft, flows)
@@ -141,6 +144,7 @@ impl Context<'_> {
         }
         let Ok(id) = self.transactions.send_request(request, flow, self.now) else {
             self.shared.counters.unsent += 1;
+            self.because(|| "there are as many transactions as there may be".to_owned());
             return Err(Unsent::Failure(LegFailure::Limit));
         };
         let retry = (!flows.is_empty()).then(|| Box::new(Retry { dialog: dialog.clone(), draft, flows }));

@@ -274,7 +274,8 @@ impl Proceeding {
 
     /// The transaction is gone: nobody can be answered.
     pub fn lost(self: Box<Self>, ctx: &mut Context<'_>) -> State {
-        ctx.tell(LegEvent::Failed(LegFailure::Transport));
+        let reason = "the INVITE's transaction is gone: it cannot be answered".into();
+        ctx.tell(LegEvent::Failed { failure: LegFailure::Transport, reason });
         self.over(ctx)
     }
 

@@ -30,7 +30,7 @@ fn first(uri: &str, source: Option<&Flow>) -> Result<Flow, Unlocated> {
 
 #[test]
 fn a_literal_address_leads_to_a_flow_at_once() {
-    use Transport::{Tcp, Udp};
+    use Transport::{Tcp, Tls, Udp};
     for (uri, expected) in [
         ("sip:bob@192.0.2.1", Ok(flow(Udp, 0, "192.0.2.1:5060"))),
         ("sip:192.0.2.1:5080", Ok(flow(Udp, 0, "192.0.2.1:5080"))),
@@ -39,12 +39,13 @@ fn a_literal_address_leads_to_a_flow_at_once() {
         ("sip:bob@[2001:db8::1]:5070", Ok(flow(Udp, 2, "[2001:db8::1]:5070"))),
         ("sip:bob@example.com;maddr=192.0.2.9", Ok(flow(Udp, 0, "192.0.2.9:5060"))),
         // No listener for IPv6 over TCP, none for TLS, an unknown transport, no SIP URI, no URI.
-        ("sip:bob@[2001:db8::1];transport=tcp", Err(Unlocated)),
-        ("sips:bob@192.0.2.1", Err(Unlocated)),
-        ("sip:bob@192.0.2.1;transport=sctp", Err(Unlocated)),
-        ("sips:bob@192.0.2.1;transport=udp", Err(Unlocated)),
-        ("tel:+4930123456", Err(Unlocated)),
-        ("bob", Err(Unlocated)),
+        ("sip:bob@[2001:db8::1];transport=tcp", Err(Unlocated::NoListener { transport: Tcp, ipv6: true })),
+        ("sips:bob@192.0.2.1", Err(Unlocated::NoListener { transport: Tls, ipv6: false })),
+        ("sip:bob@192.0.2.1;transport=sctp", Err(Unlocated::Transport)),
+        ("sips:bob@192.0.2.1;transport=udp", Err(Unlocated::Transport)),
+        ("sip:bob@192.0.2.1;maddr=a:b", Err(Unlocated::NoHost)),
+        ("tel:+4930123456", Err(Unlocated::NoSipUri)),
+        ("bob", Err(Unlocated::NoSipUri)),
     ] {
         assert_eq!(first(uri, None), expected, "{uri}");
     }
@@ -56,8 +57,8 @@ fn a_name_is_to_be_looked_up() {
     let question = Question { host: "proxy.example.com".into(), port: Some(5062), transport: Transport::Tcp };
     assert_eq!(located, Ok(Located::Name(question)));
     let located = locate("sips:proxy.example.com", &settings(), None, None);
-    let question = Question { host: "proxy.example.com".into(), port: None, transport: Transport::Tls };
-    assert_eq!(located, Ok(Located::Name(question)));
+    assert_eq!(located, Err(Unlocated::NoListener { transport: Transport::Tls, ipv6: false }));
+    assert_eq!(located.unwrap_err().to_string(), "no listener for tls");
 }
 
 #[test]

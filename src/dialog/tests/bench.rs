@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::dialog::{Census, DialogSettings, LegIntentError, Legs, Listener, Output};
-use crate::ground::leg::{Invite, LegEvent, LegId, LegIntent, Party};
+use crate::ground::leg::{Invite, LegEvent, LegFailure, LegId, LegIntent, Party};
 use crate::ground::{Description, Flow, HeaderField, ListenerId, Now, Random, Transport};
 use crate::sip::{
     HeaderName, Limits, Message, Method, NameAddrSpec, Request, RequestBuilder, Response, ResponseBuilder,
@@ -183,6 +183,19 @@ impl Bench {
     /// The next event.
     pub fn told(&mut self) -> LegEvent {
         self.events.pop_front().expect("an event").1
+    }
+
+    /// The next event: a failure.
+    pub fn failed(&mut self) -> LegFailure {
+        self.failed_because().0
+    }
+
+    /// The same, and what is said of it.
+    pub fn failed_because(&mut self) -> (LegFailure, String) {
+        match self.told() {
+            LegEvent::Failed { failure, reason } => (failure, reason.into()),
+            other => panic!("a failure expected, not {other:?}"),
+        }
     }
 
     pub fn nothing_told(&self) {

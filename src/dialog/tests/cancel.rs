@@ -168,7 +168,7 @@ fn our_cancel_that_nobody_answers_is_given_up() {
     bench.advance(Duration::from_millis(31_999));
     bench.nothing_told();
     bench.advance(Duration::from_millis(1));
-    assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Timeout));
+    assert_eq!(bench.failed(), LegFailure::Timeout);
     bench.ended();
     bench.assert_empty();
 }
@@ -179,7 +179,7 @@ fn an_invite_that_was_never_heard_is_given_up_by_timer_b_after_a_hang_up() {
     let (leg, _) = bench.calling(Some(sdp("offer")));
     bench.hang_up(leg);
     bench.advance(Duration::from_secs(32));
-    assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Timeout));
+    assert_eq!(bench.failed(), LegFailure::Timeout);
     bench.ended();
     bench.assert_empty();
 }

@@ -66,7 +66,8 @@ fn a_name_that_leads_nowhere_ends_the_call() {
             Some(result) => resolved(&mut bench, query, result),
             None => bench.advance(Duration::from_secs(32)),
         }
-        assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Unlocated));
+        let reason = "no address for proxy.example.com".to_owned();
+        assert_eq!(bench.failed_because(), (LegFailure::Unlocated, reason));
         bench.ended();
         assert_eq!(bench.legs.len(), 0);
         // The answer comes after all.
@@ -94,7 +95,7 @@ fn no_more_look_ups_than_may() {
     let mut bench = Bench::with(DialogSettings { lookups_max: 1, ..settings() });
     call(&mut bench, "sip:bob@one.example.com");
     call(&mut bench, "sip:bob@two.example.com");
-    assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Limit));
+    assert_eq!(bench.failed(), LegFailure::Limit);
     bench.ended();
 }
 
@@ -144,7 +145,7 @@ fn a_silent_address_is_left_after_timer_b_and_a_ringing_one_kept() {
     bench.hang_up(leg);
     bench.request(&Method::Cancel);
     bench.advance(Duration::from_secs(32));
-    assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Timeout));
+    assert_eq!(bench.failed(), LegFailure::Timeout);
     bench.ended();
     bench.assert_empty();
 }
@@ -158,7 +159,9 @@ fn after_a_hang_up_no_other_address_is_tried() {
     let tag = bench.tags.pop_back().unwrap();
     bench.send_failed(tag);
     bench.silent();
-    assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Transport));
+    let (failure, reason) = bench.failed_because();
+    assert_eq!(failure, LegFailure::Transport);
+    assert!(reason.ends_with(" cannot be reached"), "{reason}");
     bench.ended();
     bench.assert_empty();
 }
@@ -218,7 +221,7 @@ fn an_ack_that_cannot_be_located_ends_the_call() {
     bench.told();
     let (query, ..) = bench.resolves.pop_front().unwrap();
     resolved(&mut bench, query, Err("no such name".into()));
-    assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Unlocated));
+    assert_eq!(bench.failed(), LegFailure::Unlocated);
     bench.ended();
     bench.assert_empty();
 }

@@ -134,7 +134,7 @@ impl Game {
                 | LegEvent::RequestDone { .. }
                 | LegEvent::Received { .. }
                 | LegEvent::HungUp(_)
-                | LegEvent::Failed(_) => {}
+                | LegEvent::Failed { .. } => {}
             }
         }
     }

@@ -112,7 +112,7 @@ fn a_re_invite_into_a_forgotten_dialog_ends_it() {
         bench.answer(&invite, status, "", None);
         bench.request(&Method::Ack);
         assert!(matches!(bench.told(), LegEvent::ReofferRefused(_)));
-        assert_eq!(bench.told(), LegEvent::Failed(LegFailure::DialogLost));
+        assert_eq!(bench.failed(), LegFailure::DialogLost);
         bench.ended();
         bench.request(&Method::Bye);
         bench.assert_empty();
@@ -125,7 +125,7 @@ fn a_re_invite_that_is_never_answered_ends_the_call() {
     let (leg, _) = bench.incoming_call();
     reinvite(&mut bench, leg, Some(sdp("hold")));
     bench.advance(Duration::from_secs(32));
-    assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Timeout));
+    assert_eq!(bench.failed(), LegFailure::Timeout);
     bench.ended();
     bench.assert_empty();
 }

@@ -227,11 +227,12 @@ fn a_delayed_offer_that_media_cannot_answer_is_acknowledged_and_ended() {
 
 #[test]
 fn a_2xx_that_owes_a_description_ends_the_call() {
-    for offer in [None, Some(sdp("offer"))] {
+    for (offer, owed) in [(None, "offer"), (Some(sdp("offer")), "answer")] {
         let mut bench = Bench::new();
         let (_, invite) = bench.calling(offer);
         bench.answer(&invite, 200, "bob-1", None);
-        assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Protocol));
+        let reason = format!("the 200 to our INVITE has no {owed}");
+        assert_eq!(bench.failed_because(), (LegFailure::Protocol, reason));
         bench.ended();
         bench.request(&Method::Ack);
         bench.request(&Method::Bye);
@@ -274,7 +275,7 @@ fn a_peer_that_never_answers_is_given_up_by_timer_b() {
     bench.advance(Duration::from_millis(31_999));
     bench.nothing_told();
     bench.advance(Duration::from_millis(1));
-    assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Timeout));
+    assert_eq!(bench.failed(), LegFailure::Timeout);
     bench.ended();
     bench.assert_empty();
 }
@@ -316,10 +317,15 @@ fn an_invite_that_cannot_be_written_or_sent_says_so() {
         Err(LegIntentError::OwnedField(_))
     ));
     // The leg is still there to be used or hung up.
-    for target in ["tel:+4930123", "not a uri", "sip:bob@198.51.100.7;transport=ws"] {
+    for (target, reason) in [
+        ("tel:+4930123", "it is no SIP URI"),
+        ("not a uri", "it is no SIP URI"),
+        ("sip:bob@198.51.100.7;transport=ws", "no listener for ws"),
+        ("sip:bob@[2001:db8::7];transport=tcp", "no listener for tcp over IPv6"),
+    ] {
         let leg = bench.legs.open().unwrap();
         assert_eq!(bench.intent(leg, LegIntent::Invite(Box::new(invite_to(target)))), Ok(()), "{target}");
-        assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Unlocated), "{target}");
+        assert_eq!(bench.failed_because(), (LegFailure::Unlocated, reason.to_owned()), "{target}");
         bench.ended();
     }
     bench.hang_up(leg);

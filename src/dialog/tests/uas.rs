@@ -147,7 +147,7 @@ fn an_ack_that_owes_the_answer_and_has_none_ends_the_call() {
     assert_eq!(bench.intent(leg, accept("our offer")), Ok(()));
     let tag = tag_of(&bench.response(200, &Method::Invite));
     bench.ack(1, &tag, None);
-    assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Protocol));
+    assert_eq!(bench.failed(), LegFailure::Protocol);
     bench.ended();
     bench.request(&Method::Bye);
     assert_eq!(bench.legs.counters().breaches, 1);

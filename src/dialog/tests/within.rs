@@ -78,7 +78,7 @@ fn a_peer_that_has_forgotten_the_dialog_loses_it() {
         let request = bench.request(&Method::Info);
         bench.answer(&request, status, "", None);
         assert!(matches!(bench.told(), LegEvent::RequestDone { key: 1, outcome: Ok(_) }));
-        assert_eq!(bench.told(), LegEvent::Failed(LegFailure::DialogLost));
+        assert_eq!(bench.failed(), LegFailure::DialogLost);
         bench.ended();
         bench.request(&Method::Bye);
         bench.assert_empty();
@@ -92,7 +92,7 @@ fn a_peer_that_is_silent_loses_the_dialog_too() {
     assert_eq!(bench.intent(leg, info(1)), Ok(()));
     bench.advance(std::time::Duration::from_secs(32));
     assert_eq!(bench.told(), LegEvent::RequestDone { key: 1, outcome: Err(LegFailure::Timeout) });
-    assert_eq!(bench.told(), LegEvent::Failed(LegFailure::Timeout));
+    assert_eq!(bench.failed(), LegFailure::Timeout);
     bench.ended();
     bench.assert_empty();
 }

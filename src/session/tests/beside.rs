@@ -2,7 +2,6 @@
 
 use super::super::media::{MediaError, PlaybackCause};
 use super::*;
-use crate::ground::leg::LegFailure;
 
 #[test]
 fn each_request_in_the_dialog_has_its_own_end() {

@@ -2,13 +2,12 @@
 
 use super::super::event::EndCause;
 use super::*;
-use crate::ground::leg::LegFailure;
 
 type Way = (&'static str, fn(&mut Bench));
 
 const WAYS: [Way; 7] = [
     ("a BYE", |bench| bench.leg(LegEvent::HungUp(farewell(0)))),
-    ("a failure", |bench| bench.leg(LegEvent::Failed(LegFailure::Transport))),
+    ("a failure", |bench| bench.leg(failed(LegFailure::Transport))),
     ("an unannounced end", |bench| bench.leg(LegEvent::Ended)),
     ("a command", |bench| drop(bench.command(verb("Terminate")))),
     ("an engine that is gone", |bench| bench.step(|session, cx| session.give_up(EndCause::EngineGone, cx))),

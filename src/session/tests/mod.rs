@@ -19,7 +19,7 @@ use super::media::{
     NegotiationStep, PlaybackSource, Statistics,
 };
 use super::*;
-use crate::ground::leg::{Farewell, Invited, LegEvent, Party, RemoteTag};
+use crate::ground::leg::{Farewell, Invited, LegEvent, LegFailure, Party, RemoteTag};
 use crate::ground::{
     Body, BridgeId, Description, Flow, ListenerId, Now, PlaybackId, Random, SessionId, Transport,
 };
@@ -62,6 +62,10 @@ pub(super) fn held_facts() -> Box<MediaFacts> {
 
 pub(super) fn farewell(status: u16) -> Box<Farewell> {
     Box::new(Farewell { status, ..Farewell::default() })
+}
+
+pub(super) fn failed(failure: LegFailure) -> LegEvent {
+    LegEvent::Failed { failure, reason: "why".into() }
 }
 
 pub(super) fn bridge(name: &str) -> BridgeId {

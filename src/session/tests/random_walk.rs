@@ -8,7 +8,6 @@ use super::super::event::Operation;
 use super::super::matrix::VERBS;
 use super::super::media::{MediaError, PlaybackCause};
 use super::*;
-use crate::ground::leg::LegFailure;
 
 #[derive(Clone, Debug)]
 enum Input {
@@ -52,7 +51,7 @@ fn leg_event(n: u8) -> LegEvent {
         14 => LegEvent::ReofferRefused(farewell(491)),
         15 => LegEvent::RequestDone { key: 1, outcome: Ok(farewell(200)) },
         16 => LegEvent::HungUp(farewell(0)),
-        _ => LegEvent::Failed(LegFailure::DialogLost),
+        _ => failed(LegFailure::DialogLost),
     }
 }
 

@@ -7,7 +7,6 @@ use super::super::event::{EndCause, Operation};
 use super::super::media::MediaError;
 use super::*;
 use crate::ground::Mismatch;
-use crate::ground::leg::LegFailure;
 
 use Phase::*;
 
@@ -66,7 +65,7 @@ fn re_confirmed(answer: Option<&str>) -> LegEvent {
 #[case(Alerting, Timer(SessionTimer::Decision), Alerting, "")]
 #[case(Alerting, Timer(SessionTimer::Ring), Ending, "480")]
 #[case(Alerting, Leg(LegEvent::Cancelled(farewell(0))), Ending, "")]
-#[case(Alerting, Leg(LegEvent::Failed(LegFailure::Transport)), Ending, "")]
+#[case(Alerting, Leg(failed(LegFailure::Transport)), Ending, "")]
 // Media answers for a 183.
 #[case(AwaitingEarlyMedia, Done, EarlyMedia, "183(answer), commit #1, Ringing 183, EarlyMedia Succeeded")]
 #[case(AwaitingEarlyMedia, Refused(nothing()), Incoming, "EarlyMedia Failed")]
@@ -122,7 +121,7 @@ fn re_confirmed(answer: Option<&str>) -> LegEvent {
 #[case(Calling, Leg(accepted("t1", Some("answer"), None)), ApplyingAnswer, "apply #1 of t1 to commit")]
 #[case(Calling, Leg(accepted("t1", None, None)), Ending, "hang up, close")]
 #[case(Calling, Leg(LegEvent::Rejected(farewell(486))), Ending, "close")]
-#[case(Calling, Leg(LegEvent::Failed(LegFailure::Timeout)), Ending, "close")]
+#[case(Calling, Leg(failed(LegFailure::Timeout)), Ending, "close")]
 #[case(Calling, Timer(SessionTimer::Ring), Ending, "hang up, close")]
 #[case(Calling, Do("Terminate"), Ending, "hang up, close")]
 #[case(Calling, Lost, Ending, "hang up")]
@@ -146,7 +145,7 @@ fn re_confirmed(answer: Option<&str>) -> LegEvent {
 #[case(Connected, Leg(reoffered()), AnsweringPeer, "answer #2")]
 #[case(Connected, Leg(LegEvent::Reoffered { offer: None }), AnsweringPeer, "offer #2")]
 #[case(Connected, Leg(LegEvent::HungUp(farewell(0))), Ending, "close")]
-#[case(Connected, Leg(LegEvent::Failed(LegFailure::DialogLost)), Ending, "close")]
+#[case(Connected, Leg(failed(LegFailure::DialogLost)), Ending, "close")]
 #[case(Connected, Leg(LegEvent::Ended), Ending, "close")]
 #[case(Connected, Timer(SessionTimer::Duration), Ending, "hang up, close")]
 #[case(Connected, Timer(SessionTimer::Ring), Connected, "")]
@@ -268,6 +267,16 @@ fn a_reply_of_a_former_negotiation_is_absorbed() {
         assert_eq!((bench.said().as_str(), bench.session.phase()), ("", phase));
         assert!(bench.absorbed > 0, "it is counted");
     }
+}
+
+#[test]
+fn the_end_says_what_the_leg_said_of_its_failure() {
+    let mut bench = Bench::at(Calling);
+    bench.leg(failed(LegFailure::Unlocated));
+    bench.leg(LegEvent::Ended);
+    bench.media_does_all();
+    let Some(EventPayload::Ended(ended)) = bench.events.last().map(|event| &event.payload) else { panic!() };
+    assert_eq!((ended.cause, ended.phrase.as_str()), (EndCause::NetworkFailure, "why"));
 }
 
 #[test]
