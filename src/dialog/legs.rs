@@ -14,6 +14,7 @@ use super::counters::{Census, Counters};
 use super::error::LegIntentError;
 use super::index::{DialogIndex, DialogKey};
 use super::leg::{Common, Context, Leg, Shared, State, Timer};
+use super::locate::{Unlocated, locate};
 use super::settings::DialogSettings;
 use super::view::DialogView;
 
@@ -101,6 +102,14 @@ impl Legs {
     pub(super) fn insert(&mut self, leg: LegId, state: State) {
         self.shared.counters.legs_opened += 1;
         self.legs.insert(leg, Box::new(Leg { common: Common::default(), state }));
+    }
+
+    /// Whether a call to this URI has a listener to go out by. Nothing is looked up.
+    ///
+    /// # Errors
+    /// Why there is no way to it.
+    pub fn reachable(&self, uri: &str) -> Result<(), Unlocated> {
+        locate(uri, &self.shared.settings, None, None).map(drop)
     }
 
     /// What a session wants of its leg.

@@ -102,6 +102,7 @@ impl Shard {
                 "only a sip or sips URI can be reached without a proxy".into(),
             ));
         }
+        self.reachable(&create)?;
         let Target { uri, fields } = Target::read(&create.target)?;
         create.target = uri;
         // What the engine gives itself is what it means.
@@ -120,6 +121,15 @@ impl Shard {
         }
         self.count_down(&mut create)?;
         Ok(Outgoing { call_id: self.draw_call_id(), routes: routes.into_iter().collect(), create })
+    }
+
+    /// Whether a listener can send to the call's first hop. What a name leads to is seen when it is looked up.
+    fn reachable(&self, create: &Create) -> Result<(), CommandError> {
+        let (whose, hop) = match &create.outbound_proxy {
+            Some(proxy) => ("the proxy: ", proxy),
+            None => ("", &create.target),
+        };
+        self.legs.reachable(hop).map_err(|why| CommandError::BadTarget(format!("{whose}{why}")))
     }
 
     /// A call that is made for another has one hop less to go (RFC 3261 §16.6).

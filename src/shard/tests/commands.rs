@@ -61,6 +61,32 @@ fn targets_that_cannot_be_called_are_refused() {
     );
 }
 
+#[test]
+fn targets_that_no_listener_reaches_are_refused() {
+    let mut bench = Bench::new();
+    let unreached = [
+        ("sip:b@198.51.100.7;transport=tls", "no listener for tls"),
+        ("sip:b@phone.example.com;transport=ws", "no listener for ws"),
+        ("sip:b@198.51.100.7;transport=wss", "no listener for wss"),
+        ("sip:b@198.51.100.7;transport=sctp", "its transport is not served"),
+        ("sips:b@phone.example.com", "no listener for tls"),
+        ("sip:b@[2001:db8::7]", "no listener for its address"),
+        ("sip:b@198.51.100.7;maddr=a:b", "it names no host"),
+    ];
+    for (uri, why) in unreached {
+        let refused = Err(CommandError::BadTarget(why.into()));
+        assert_eq!(made(&mut bench, "o1", create(uri)), refused, "{uri}");
+        let by_proxy = Create { outbound_proxy: Some(uri.into()), ..create("sip:b@198.51.100.7") };
+        let refused = Err(CommandError::BadTarget(format!("the proxy: {why}")));
+        assert_eq!(made(&mut bench, "o1", by_proxy), refused, "{uri}");
+    }
+    assert!(bench.sent.is_empty() && bench.events.is_empty());
+    // With a proxy the target itself may be anywhere.
+    let by_proxy =
+        Create { outbound_proxy: Some("sip:198.51.100.7".into()), ..create("sips:b@phone.example.com") };
+    made(&mut bench, "o1", by_proxy).expect("a call");
+}
+
 /// RFC 3261 §19.1.5: a URI may ask for header fields; they are fields then, and no part of the URI.
 #[test]
 fn what_a_target_asks_for_besides_goes_where_it_belongs() {
