@@ -132,15 +132,14 @@ impl Shard {
         self.legs.reachable(hop).map_err(|why| CommandError::BadTarget(format!("{whose}{why}")))
     }
 
-    /// A call that is made for another has one hop less to go (RFC 3261 §16.6).
+    /// A call that is made for another has one hop less to go (RFC 3261 §16.6): what came with 0 goes no further (§16.3).
     fn count_down(&self, create: &mut Create) -> Result<(), CommandError> {
         if let Some(id) = &create.parent {
             let parent = self.slots.find(id).and_then(|slot| self.slots.get(slot));
             let parent = parent.ok_or_else(|| CommandError::SessionNotFound(id.clone()))?;
-            create.max_forwards = create.max_forwards.min(parent.session.max_forwards().saturating_sub(1));
-        }
-        if create.max_forwards == 0 {
-            return Err(CommandError::LimitReached("Max-Forwards: the call has been forwarded too often"));
+            let left = parent.session.max_forwards().checked_sub(1);
+            let spent = CommandError::LimitReached("Max-Forwards: the call has been forwarded too often");
+            create.max_forwards = create.max_forwards.min(left.ok_or(spent)?);
         }
         Ok(())
     }

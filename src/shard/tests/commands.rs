@@ -164,7 +164,12 @@ fn a_call_made_for_another_has_one_hop_less_to_go() {
     bench.receive(&invite("c2").replace("Max-Forwards: 70", "Max-Forwards: 1"));
     let parent = bench.session();
     let child = Create { parent: Some(parent), ..create("sip:b@198.51.100.7") };
-    assert!(matches!(made(&mut bench, "o2", child), Err(CommandError::LimitReached(_))));
+    made(&mut bench, "o2", child).expect("the last hop");
+    assert!(bench.last_sent().contains("\r\nMax-Forwards: 0\r\n"));
+    bench.receive(&invite("c3").replace("Max-Forwards: 70", "Max-Forwards: 0"));
+    let parent = bench.session();
+    let child = Create { parent: Some(parent), ..create("sip:b@198.51.100.7") };
+    assert!(matches!(made(&mut bench, "o4", child), Err(CommandError::LimitReached(_))));
     let orphan = Create { parent: Some(id("nobody")), ..create("sip:b@198.51.100.7") };
     assert_eq!(made(&mut bench, "o3", orphan), Err(CommandError::SessionNotFound(id("nobody"))));
 }
