@@ -10,6 +10,7 @@ use crate::callengine::CallEngineSettings;
 use crate::ground::setting::or_none;
 use crate::media::MediaSettings;
 use crate::signaling::SignalingSettings;
+use crate::sip::Uri;
 use crate::telemetry::TelemetrySettings;
 
 /// All settings, by section. A process reads the sections of the services it runs; the others may be there.
@@ -61,6 +62,22 @@ impl Settings {
         }
         let value = |key: String, what: String| ConfigError::Value { key, what };
         self.signaling.check().map_err(|bad| value(format!("signaling.{}", bad.key), bad.problem))?;
-        self.media.check().map_err(|bad| value(format!("media.{}", bad.key), bad.what))
+        self.media.check().map_err(|bad| value(format!("media.{}", bad.key), bad.what))?;
+        if !self.engine.trunk.is_empty() && !is_host(&self.engine.trunk) {
+            return Err(value("engine.trunk".into(), format!("{:?} is no host:port", self.engine.trunk)));
+        }
+        self.telemetry.filter().map(|_| ()).map_err(|what| value("telemetry.log".into(), what))
     }
+}
+
+/// Whether a SIP URI's host, with or without a port, can be written so.
+fn is_host(text: &str) -> bool {
+    let uri = format!("sip:{text}");
+    let is_bare = |uri: Uri<'_>| {
+        uri.user().is_none()
+            && uri.params().as_str().is_empty()
+            && uri.headers().is_empty()
+            && uri.port() != Some(0)
+    };
+    Uri::parse(&uri).is_ok_and(is_bare)
 }

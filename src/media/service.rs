@@ -1,12 +1,13 @@
 //! A media node, started and ended: settings in, a service out.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::grpc::MediaGrpc;
-use super::worker::net::{Epoll, PortPool};
+use super::worker::net::{self, Epoll, PortPool, SocketSettings};
 use super::worker::{Clips, Command, Gauges, Inbox, Lookups, Node, WorkerHandle, clock};
 use super::{MediaSettings, MediaSettingsError, MediaSnapshot};
 use crate::ground::Random;
@@ -47,6 +48,7 @@ pub struct MediaNode {
 /// randomness. Nothing is left running then.
 pub fn start(settings: &MediaSettings) -> Result<MediaNode, MediaStartError> {
     let node_settings = settings.node_settings()?;
+    try_addresses(settings, &node_settings.socket)?;
     let mut random = random()?;
     let clips =
         Clips::new(&settings.audio_roots, settings.audio_cache_bytes).map_err(system("media.audio_roots"))?;
@@ -61,6 +63,22 @@ pub fn start(settings: &MediaSettings) -> Result<MediaNode, MediaStartError> {
     let started = MediaNode { service, node, threads: Mutex::default() };
     started.spawn_workers(settings.nice, &mut random).map_err(system("a media worker"))?;
     Ok(started)
+}
+
+/// Opens a socket at each address that RTP is to be bound to: one that this host does not have would fail every call.
+fn try_addresses(settings: &MediaSettings, socket: &SocketSettings) -> Result<(), MediaSettingsError> {
+    let addresses = [
+        ("bind_ipv4", settings.bind_ipv4.map(IpAddr::V4)),
+        ("bind_ipv6", settings.bind_ipv6.map(IpAddr::V6)),
+    ];
+    for (key, address) in addresses {
+        let Some(address) = address else { continue };
+        net::open(address, 0, socket).map_err(|error| MediaSettingsError {
+            key,
+            what: format!("{address} cannot be bound: {error}"),
+        })?;
+    }
+    Ok(())
 }
 
 fn random() -> Result<Random, MediaStartError> {
@@ -145,5 +163,21 @@ impl MediaNode {
 impl Drop for MediaNode {
     fn drop(&mut self) {
         self.shutdown();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_this_host_does_not_have_stops_the_start_by_its_key() {
+        // Addresses of documentation are nobody's (RFC 5737, RFC 3849).
+        let rows = [("bind_ipv4 = '192.0.2.1'", "bind_ipv4"), ("bind_ipv6 = '2001:db8::1'", "bind_ipv6")];
+        for (text, key) in rows {
+            let settings: MediaSettings = toml::from_str(text).unwrap();
+            let error = start(&settings).expect_err(key).to_string();
+            assert!(error.starts_with(&format!("media.{key}: ")), "{error}");
+        }
     }
 }

@@ -10,9 +10,9 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
 
 pub use call_trace::{SPANS_MAX, Spans, remote_context};
 pub use settings::{LogFormat, TelemetrySettings};
@@ -21,8 +21,8 @@ pub use settings::{LogFormat, TelemetrySettings};
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter cannot be read.
-    #[error("telemetry.log {0:?}: {1}")]
-    Filter(String, tracing_subscriber::filter::ParseError),
+    #[error("telemetry.log: {0}")]
+    Filter(String),
     /// The collector's address cannot be used.
     #[error("telemetry.otlp_endpoint {0:?}: {1}")]
     Exporter(String, opentelemetry_otlp::ExporterBuildError),
@@ -43,8 +43,7 @@ impl Telemetry {
     /// # Errors
     /// When a setting cannot be used, or a subscriber is installed already.
     pub fn install(settings: &TelemetrySettings, service: &'static str) -> Result<Self, TelemetryError> {
-        let filter = EnvFilter::try_new(&settings.log)
-            .map_err(|error| TelemetryError::Filter(settings.log.clone(), error))?;
+        let filter = settings.filter().map_err(TelemetryError::Filter)?;
         let colours = std::io::stderr().is_terminal();
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
         let lines = match settings.log_format {

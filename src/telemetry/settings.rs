@@ -1,6 +1,8 @@
 //! How logs and traces are written.
 
 use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::ground::setting::or_none;
 
@@ -23,6 +25,23 @@ impl Default for TelemetrySettings {
     }
 }
 
+impl TelemetrySettings {
+    /// The filter of log lines.
+    ///
+    /// # Errors
+    /// What cannot be used in `log`, in words. A word alone has to be a level: one misspelt would be taken for a module
+    /// and silence all others.
+    pub fn filter(&self) -> Result<EnvFilter, String> {
+        for directive in self.log.split(',') {
+            let is_level = || directive.parse::<LevelFilter>().is_ok();
+            if !directive.contains(['=', '[']) && (directive.is_empty() || !is_level()) {
+                return Err(format!("{directive:?} is neither a level nor module=level"));
+            }
+        }
+        EnvFilter::try_new(&self.log).map_err(|error| format!("{:?}: {error}", self.log))
+    }
+}
+
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,4 +51,29 @@ pub enum LogFormat {
     Text,
     /// For collectors: one JSON object a line.
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(log: &str) -> Result<EnvFilter, String> {
+        TelemetrySettings { log: log.into(), ..TelemetrySettings::default() }.filter()
+    }
+
+    #[test]
+    fn levels_and_directives_are_taken() {
+        for log in ["info", "OFF", "info,callplane::media=debug", "warn,callplane[span]=trace"] {
+            assert!(filter(log).is_ok(), "{log}");
+        }
+    }
+
+    #[test]
+    fn what_is_none_is_refused_by_its_words() {
+        for log in
+            ["", "debgu", "info,", "info, warn", "info,callplane::media", "callplane=loud", "callplane=[x"]
+        {
+            assert!(filter(log).is_err(), "{log}");
+        }
+    }
 }
