@@ -42,6 +42,16 @@ fn what_cannot_be_used_is_refused_by_its_name() {
         ("", vec![], vec!["media.bind_ipv4=::1"], "media.bind_ipv4"),
         ("", vec![], vec!["admin.drain_ms=99999999999"], "admin.drain_ms"),
         ("[engine\n", vec![], vec![], "engine"),
+        ("", vec![], vec!["engine.trunk=sip:sbc.example"], "engine.trunk"),
+        ("", vec![], vec!["engine.trunk=bob@sbc.example:5060"], "engine.trunk"),
+        ("", vec![], vec!["engine.trunk=sbc.example:port"], "engine.trunk"),
+        ("", vec![], vec!["engine.trunk=sbc.example:0"], "engine.trunk"),
+        ("", vec![], vec!["engine.trunk=sbc.example;transport=tcp"], "engine.trunk"),
+        ("", vec![], vec!["engine.trunk=two words"], "engine.trunk"),
+        ("", vec![], vec!["telemetry.log=debgu"], "telemetry.log"),
+        ("", vec![], vec!["telemetry.log=callplane=loud"], "telemetry.log"),
+        ("", vec![], vec!["signaling.identity_uri=bob"], "signaling.identity_uri"),
+        ("[signaling]\nproduct = \"A\\r\\nB: c\"\n", vec![], vec![], "signaling.product"),
     ];
     for (toml, environment, assignments, named) in rows {
         let error = from(toml, &environment, &assignments).expect_err(named).to_string();
@@ -79,4 +89,76 @@ fn what_can_be_absent_is_made_so_by_nothing_and_by_none() {
         assert_eq!((settings.media.bind_ipv4, settings.media.api, settings.admin.listen), (None, None, None));
         assert!(settings.media.bind_ipv6.is_some());
     }
+}
+
+#[test]
+fn a_trunk_is_a_host_with_or_without_a_port() {
+    for trunk in ["sbc.example:5060", "192.0.2.7:5070", "[2001:db8::7]:5060", "sbc.example"] {
+        let settings = from("", &[], &[&format!("engine.trunk={trunk}")]).expect(trunk);
+        assert_eq!(settings.engine.trunk, trunk);
+    }
+}
+
+const EXAMPLE: &str = include_str!("../../callplane.example.toml");
+const DOCUMENT: &str = include_str!("../../docs/configuration.md");
+
+/// The keys of the table that this text opens, as the message for one that it does not have lists them.
+fn keys_of(opening: &str) -> Vec<String> {
+    let error = from(&format!("{opening}\nno_such_key = 1\n"), &[], &[]).expect_err(opening).to_string();
+    let (_, expected) = error.split_once("expected").expect("what is expected");
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// What stands between a heading and the next.
+fn part<'a>(text: &'a str, heading: &str, next: &str) -> &'a str {
+    let (_, rest) = text.split_once(&format!("\n{heading}\n")).expect(heading);
+    rest.split(next).next().unwrap_or(rest)
+}
+
+#[test]
+fn every_key_is_in_the_example_and_in_the_document() {
+    let plain = ["signaling", "signaling.engines", "signaling.calls", "signaling.sip", "signaling.sockets"];
+    let plain = plain.into_iter().chain(["signaling.api", "media", "engine", "telemetry", "admin"]);
+    let mut rows: Vec<_> = plain.map(|name| (format!("[{name}]"), name)).collect();
+    rows.push(("[[signaling.listeners]]".to_owned(), "signaling.listeners"));
+    rows.push(("[signaling.groups.default]".to_owned(), "signaling.groups.&lt;name&gt;"));
+    let example =
+        EXAMPLE.replace("]                                        # the call engine in the box", "]");
+    for (opening, title) in rows {
+        let listed = part(&example, &opening, "\n[");
+        let level = if title.contains('.') { "###" } else { "##" };
+        let documented = part(DOCUMENT, &format!("{level} {title}"), "\n##");
+        let keys = keys_of(&opening);
+        assert!(keys.len() > 1, "{opening}: {keys:?}");
+        for key in keys {
+            // Tables have headings of their own.
+            let heading = [format!("[{title}.{key}"), format!("[[{title}.{key}")];
+            let is_table = heading.iter().any(|heading| EXAMPLE.contains(heading.as_str()));
+            let is_listed =
+                listed.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
+            assert!(is_table || is_listed, "{opening} {key} is missing in callplane.example.toml");
+            let is_documented = documented.contains(&format!("| `{key}` |"))
+                || DOCUMENT.contains(&format!("\n### {title}.{key}"));
+            assert!(is_documented, "{opening} {key} is missing in docs/configuration.md");
+        }
+    }
+}
+
+#[test]
+fn the_example_holds_the_defaults() {
+    let mut example = from(EXAMPLE, &[], &[]).expect("the example");
+    let default = Settings::default();
+    assert_eq!(example.signaling.groups.remove("default"), Some(Default::default()));
+    assert_eq!(format!("{example:#?}"), format!("{default:#?}"));
+}
+
+#[test]
+fn what_the_example_has_commented_out_can_be_used() {
+    let uncommented = |line: &str| match line.strip_prefix("# ") {
+        Some(setting) if setting.split(' ').nth(1) == Some("=") => setting.to_owned(),
+        _ => line.to_owned(),
+    };
+    let whole: Vec<String> = EXAMPLE.lines().map(uncommented).collect();
+    let settings = from(&whole.join("\n"), &[], &[]).expect("all of the example");
+    assert!(settings.media.bind_ipv6.is_some() && settings.telemetry.otlp_endpoint.is_some());
 }
