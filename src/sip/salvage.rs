@@ -1,5 +1,7 @@
 //! Answering what is no message (RFC 3261 §8.2, §16.3 ask for a 400 where one can be sent).
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 
 use super::error::ParseErrorKind;
@@ -45,6 +47,12 @@ impl Salvage {
     #[must_use]
     pub fn of_message(bytes: &Bytes) -> Option<Self> {
         Self::from_bytes(bytes, &Limits::default())
+    }
+
+    /// The same with `received`, and where it is asked for `rport`, in the top Via; see [`Request::with_received`].
+    #[must_use]
+    pub fn with_received(&self, from: IpAddr, port: u16) -> Self {
+        Self(self.0.with_received(from, port))
     }
 
     /// A refusal with Via, From, To, Call-ID and CSeq as far as they could be read.

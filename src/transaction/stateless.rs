@@ -33,7 +33,8 @@ impl Transactions {
         let Ok(via) = headers.top_via() else { return };
         let route = ResponseRoute::of(&via, &flow).flow;
         let tag = self.keys.tag_of_fragments(headers);
-        self.send_reply(salvage.respond(status).to_tag(tag.as_str()).build(), route);
+        let stamped = salvage.with_received(flow.remote.ip(), flow.remote.port());
+        self.send_reply(stamped.respond(status).to_tag(tag.as_str()).build(), route);
     }
 
     /// The To tag of stateless replies to this request: a keyed hash of Call-ID, From tag, CSeq number and branch. A user

@@ -4,22 +4,23 @@
 
 use bytes::Bytes;
 
-use crate::ground::ConnectionId;
+use crate::ground::Flow;
 use crate::sip::{FrameError, Salvage, StatusCode};
 
 /// The answer, where one can be made: the bytes begin as a request with a Via.
-pub(super) fn refusal(error: &FrameError, connection: ConnectionId) -> Option<Bytes> {
-    refuse(&error.salvage()?, error.status(), connection)
+pub(super) fn refusal(error: &FrameError, flow: &Flow) -> Option<Bytes> {
+    refuse(&error.salvage()?, error.status(), flow)
 }
 
 /// The answer to a message behind which stands what is no SIP: its Content-Length was too short. `None` for what is never
 /// answered: a response, an ACK.
-pub(super) fn too_short(message: &Bytes, connection: ConnectionId) -> Option<Bytes> {
-    refuse(&Salvage::of_message(message)?, StatusCode::BAD_REQUEST, connection)
+pub(super) fn too_short(message: &Bytes, flow: &Flow) -> Option<Bytes> {
+    refuse(&Salvage::of_message(message)?, StatusCode::BAD_REQUEST, flow)
 }
 
-fn refuse(salvage: &Salvage, status: StatusCode, connection: ConnectionId) -> Option<Bytes> {
-    let tag = format!("c{}", connection.0);
-    let response = salvage.respond(status).to_tag(&tag).build().ok()?;
+fn refuse(salvage: &Salvage, status: StatusCode, flow: &Flow) -> Option<Bytes> {
+    let tag = format!("c{}", flow.connection?.0);
+    let stamped = salvage.with_received(flow.remote.ip(), flow.remote.port());
+    let response = stamped.respond(status).to_tag(&tag).build().ok()?;
     Some(response.as_bytes().clone())
 }

@@ -180,11 +180,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
     fn refuse(&mut self, error: &FrameError, last: Option<Bytes>, at: Instant) {
         let connection = &self.entry.connection;
         let misframed = last.as_ref().filter(|_| !error.begins_as_sip());
-        let refusal = match misframed.and_then(|message| too_short(message, connection.id)) {
+        let refusal = match misframed.and_then(|message| too_short(message, &self.flow)) {
             Some(refusal) => Some(refusal),
             None => {
                 self.deliver(last, at);
-                refusal(error, connection.id)
+                refusal(error, &self.flow)
             }
         };
         if let Some(refusal) = refusal {

@@ -106,10 +106,14 @@ async fn a_request_that_no_stream_can_go_on_after_is_refused_before_the_end() {
     for (message, refusal) in cases {
         let mut rig = Rig::on("127.0.0.1:0", limits.clone(), |_| {});
         let mut peer = peer_of(&rig).await;
-        peer.write_all(&message).await.unwrap();
+        let port = peer.local_addr().unwrap().port();
+        let asking = String::from_utf8(message.to_vec()).unwrap().replace(";branch", ";rport;branch");
+        peer.write_all(asking.as_bytes()).await.unwrap();
         let mut answer = String::new();
         patiently(peer.read_to_string(&mut answer)).await.unwrap();
         assert!(answer.starts_with(refusal), "{answer}");
+        let via = answer.lines().find(|line| line.starts_with("Via:")).unwrap_or_default();
+        assert!(via.contains(";received=127.0.0.1") && via.contains(&format!(";rport={port}")), "{answer}");
         assert!(answer.contains("Call-ID: a\r\n") && answer.contains(";tag=c1\r\n"), "{answer}");
         drop(peer);
         assert_eq!(rig.flow_down().await.1, ConnectionEnd::Framing);
