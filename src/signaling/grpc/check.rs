@@ -172,7 +172,14 @@ impl Check {
             return None;
         };
         if !range.contains(&value) {
-            self.bad(field, format!("is not within {:?} to {:?}", range.start(), range.end()));
+            let (least, most) = (range.start(), range.end());
+            self.bad(
+                field,
+                match *most {
+                    Duration::MAX => format!("is not at least {least:?}"),
+                    most => format!("is not within {least:?} to {most:?}"),
+                },
+            );
         }
         Some(value)
     }

@@ -1,4 +1,6 @@
-use super::CODECS;
+use std::time::Duration;
+
+use super::{CODECS, Check};
 use crate::codec::Codec;
 use crate::dialog::OWNED_FIELDS;
 
@@ -11,6 +13,18 @@ fn told(from: &str, to: &str) -> Vec<String> {
     let (_, rest) = comment.split_once(from).expect("the phrase before it");
     let (list, _) = rest.split_once(to).expect("the phrase behind it");
     list.split(", ").map(|name| name.trim().to_owned()).collect()
+}
+
+#[test]
+fn a_length_of_time_out_of_its_bounds_is_told_in_words() {
+    let told = |most| {
+        let mut check = Check::default();
+        let value = prost_types::Duration { seconds: 0, nanos: 1 };
+        check.duration("limits.max_duration", Some(value), Duration::from_millis(1)..=most);
+        check.bad[0].problem.clone()
+    };
+    assert_eq!(told(Duration::MAX), "is not at least 1ms");
+    assert_eq!(told(Duration::from_secs(5)), "is not within 1ms to 5s");
 }
 
 #[test]
