@@ -11,15 +11,19 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Endpoint;
 
+use super::words::{cause, causes, words};
 use crate::callengine::command;
 use crate::proto::session::v1::{
     Ack, AttachRequest, AttachResponse, CallLimits, Command, CreateSessionRequest, EndCause, Event, Open,
-    Party, Ping, SessionEnded, attach_item::Item, attach_request::Message, command::Verb, event::Payload,
+    Party, Ping, attach_item::Item, attach_request::Message, command::Verb, event::Payload,
     event_service_client::EventServiceClient,
 };
 
 /// How many requests wait for the stream at most.
 const OUTBOX_REQUESTS_MAX: usize = 16;
+
+/// How long connecting to the API may take.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How long the service may take to end the stream.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
@@ -36,27 +40,51 @@ pub struct CallArgs {
     #[arg(long, default_value = "")]
     from: String,
     /// How long the call stands before it is hung up.
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
     seconds: f64,
     /// How long it may ring.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(i64).range(1..=600))]
     ring_seconds: i64,
-    /// A tone to play, hertz; 0 plays nothing.
-    #[arg(long, default_value_t = 0.0)]
+    /// A tone to play, 20 to 3900 hertz; 0 plays nothing.
+    #[arg(long, default_value_t = 0.0, value_parser = hertz)]
     tone: f64,
     /// What counts as success: "answered", or end causes such as "busy" or "timeout", separated by commas.
-    #[arg(long, default_value = "answered")]
+    #[arg(long, default_value = "answered", value_parser = expectation)]
     expect: String,
+}
+
+/// The longest that a call is held, seconds.
+const SECONDS_MAX: f64 = 86_400.0;
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=SECONDS_MAX).contains(seconds));
+    seconds.ok_or_else(|| format!("is not 0 to {SECONDS_MAX}"))
+}
+
+fn hertz(text: &str) -> Result<f64, String> {
+    let hertz = text.parse().ok().filter(|hertz| *hertz == 0.0 || (20.0..=3900.0).contains(hertz));
+    hertz.ok_or_else(|| "is neither 0 nor 20 to 3900".into())
+}
+
+fn expectation(text: &str) -> Result<String, String> {
+    let is_known = |one: &str| one == "answered" || causes().any(|cause| cause == one);
+    match text.split(',').find(|one| !is_known(one)) {
+        None => Ok(text.to_owned()),
+        Some(unknown) => {
+            let causes: Vec<String> = causes().collect();
+            Err(format!("{unknown:?} is neither answered nor one of {}", causes.join(", ")))
+        }
+    }
 }
 
 /// Why a call could not be placed.
 #[derive(Debug, thiserror::Error)]
 enum CallError {
-    #[error("{0}")]
-    Connect(#[from] tonic::transport::Error),
+    #[error("--api {0}: {1}")]
+    Api(String, String),
     #[error("{0}")]
     Status(#[from] tonic::Status),
-    #[error("the service refused the call: {0}")]
+    #[error("refused: {0}")]
     Refused(String),
     #[error("the service closed the stream")]
     Closed,
@@ -117,14 +145,18 @@ struct Call {
 
 impl Call {
     async fn attach(args: &CallArgs) -> Result<Self, CallError> {
-        let channel = Endpoint::from_shared(args.api.clone())?.tcp_nodelay(true).connect().await?;
+        let failed = |error| CallError::Api(args.api.clone(), reason(&error));
+        let endpoint = Endpoint::from_shared(args.api.clone()).map_err(failed)?;
+        let endpoint = endpoint.connect_timeout(CONNECT_TIME_MAX).tcp_nodelay(true);
+        let channel = endpoint.connect().await.map_err(failed)?;
         let name = format!("call-{}", std::process::id());
         let (requests, outgoing) = mpsc::channel(OUTBOX_REQUESTS_MAX);
         let open = Open { engine_id: name.clone(), group: name, ..Default::default() };
         let request = AttachRequest { message: Some(Message::Open(open)) };
         requests.send(request).await.map_err(|_| CallError::Closed)?;
-        let items =
-            EventServiceClient::new(channel).attach(ReceiverStream::new(outgoing)).await?.into_inner();
+        let items = EventServiceClient::new(channel).attach(ReceiverStream::new(outgoing)).await;
+        let failed = |status: tonic::Status| CallError::Api(args.api.clone(), reason(&status));
+        let items = items.map_err(failed)?.into_inner();
         Ok(Self { requests, items, began: Instant::now(), report: Report::default() })
     }
 
@@ -138,6 +170,7 @@ impl Call {
         let mut ping = tokio::time::interval(Duration::from_secs(5));
         let mut hang_up = None;
         let mut session = String::new();
+        let mut refused = None;
         loop {
             let response = tokio::select! {
                 response = self.items.message() => response?.ok_or(CallError::Closed)?,
@@ -168,16 +201,20 @@ impl Call {
                             }
                             Some(Payload::SessionEnded(ended)) => {
                                 self.report.cause = ended.cause();
-                                return Ok(std::mem::take(&mut self.report));
+                                let report = std::mem::take(&mut self.report);
+                                return refused.map_or(Ok(report), |what| Err(CallError::Refused(what)));
                             }
                             _ => {}
                         }
                     }
                     Some(Item::CommandResult(result)) => {
-                        let refused = result.status.filter(|status| status.code != 0);
-                        if let Some(refused) = refused {
-                            return Err(CallError::Refused(refused.message));
+                        let Some(status) = result.status.filter(|status| status.code != 0) else { continue };
+                        if session.is_empty() || refused.is_some() {
+                            return Err(CallError::Refused(status.message));
                         }
+                        // Nothing of a call that did not go as asked is left standing.
+                        refused = Some(status.message);
+                        hang_up = Some(tokio::time::Instant::now());
                     }
                     _ => {}
                 }
@@ -205,6 +242,20 @@ impl Call {
     }
 }
 
+/// An error with what led to it: transports tell the reason only there.
+fn reason(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut at = error.source();
+    while let Some(source) = at {
+        let more = source.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        at = source.source();
+    }
+    text
+}
+
 /// Sleeps until then; for ever when there is no then.
 async fn until(at: Option<tokio::time::Instant>) {
     match at {
@@ -213,57 +264,17 @@ async fn until(at: Option<tokio::time::Instant>) {
     }
 }
 
-fn words(payload: &Payload) -> String {
-    match payload {
-        Payload::SessionCreated(created) => {
-            let session = created.session.as_ref();
-            format!("calling, session {}", session.map_or("", |session| &session.session_id))
-        }
-        Payload::Progress(progress) => {
-            let audio = if progress.early_media { ", with audio" } else { "" };
-            format!("{} {}{audio}", progress.sip_status, progress.reason_phrase)
-        }
-        Payload::Connected(connected) => {
-            let media = connected.media.clone().unwrap_or_default();
-            format!("connected: {} from {} to {}", media.codec, media.local_address, media.remote_address)
-        }
-        Payload::DtmfReceived(dtmf) => format!("key {}", dtmf.digit),
-        Payload::MediaHealth(health) if health.receiving => "audio is back".into(),
-        Payload::MediaHealth(_) => "no audio comes".into(),
-        Payload::SessionEnded(ended) => ended_words(ended),
-        other => format!("{other:?}"),
-    }
-}
-
-fn ended_words(ended: &SessionEnded) -> String {
-    let mut text = format!("ended: {}", cause_words(ended.cause()));
-    if ended.sip_status != 0 {
-        text.push_str(&format!(", {} {}", ended.sip_status, ended.reason_phrase));
-    }
-    if let Some(statistics) = &ended.statistics {
-        text.push_str(&format!(
-            "; RTP: {} sent, {} received, {} lost",
-            statistics.packets_sent, statistics.packets_received, statistics.packets_lost
-        ));
-    }
-    text
-}
-
-fn cause_words(cause: EndCause) -> String {
-    cause.as_str_name().trim_start_matches("END_CAUSE_").replace('_', "-").to_ascii_lowercase()
-}
-
 impl Report {
     fn is(&self, expected: &str) -> bool {
         expected.split(',').any(|one| match one {
             "answered" => self.answered,
-            cause => cause == cause_words(self.cause),
+            ended => ended == cause(self.cause),
         })
     }
 
     fn words(&self) -> String {
         let answered = if self.answered { "answered" } else { "not answered" };
-        format!("it was {answered} and ended with {}", cause_words(self.cause))
+        format!("it was {answered} and ended with {}", cause(self.cause))
     }
 }
 
@@ -277,5 +288,37 @@ mod tests {
         assert!(busy.is("busy") && busy.is("timeout,busy") && !busy.is("answered"));
         let answered = Report { answered: true, cause: EndCause::LocalHangup };
         assert!(answered.is("answered") && answered.is("local-hangup") && !answered.is("busy"));
+    }
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        call: CallArgs,
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_before_the_call() {
+        use clap::Parser as _;
+        let line = |flag, value| Line::try_parse_from(["call", "sip:echo@h", flag, value]);
+        for (flag, value) in [
+            ("--tone", "5"),
+            ("--tone", "4000"),
+            ("--tone", "NaN"),
+            ("--expect", "bussy"),
+            ("--expect", "busy,"),
+            ("--expect", "unspecified"),
+            ("--seconds=-1", "x"),
+            ("--seconds", "NaN"),
+            ("--seconds", "1e30"),
+            ("--ring-seconds", "0"),
+        ] {
+            let error = line(flag, value).err().expect(value).to_string();
+            assert!(error.contains(flag.split('=').next().unwrap()), "{error}");
+        }
+        for (flag, value) in
+            [("--tone", "0"), ("--tone", "440"), ("--expect", "answered,no-engine"), ("--seconds", "0")]
+        {
+            assert!(line(flag, value).is_ok(), "{flag} {value}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: which command, which settings.
 
 pub mod call;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
