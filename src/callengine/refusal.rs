@@ -1,6 +1,5 @@
 //! Why a command was refused, and what a caller is told whose call cannot go on because of it.
 
-use prost::Message as _;
 use prost_types::{Any, Duration};
 use tonic_types::pb::{ErrorInfo, QuotaFailure, RetryInfo};
 
@@ -69,6 +68,7 @@ fn detail<M: prost::Message + Default>(details: &[Any], name: &str) -> Option<M>
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
     use tonic_types::{ErrorDetails, StatusExt as _};
 
     use super::*;
