@@ -78,6 +78,17 @@ callee() {
     -timeout_error -trace_err -error_file "$results/$scenario-errors.log" "$@"
 }
 
+# listens PORT: waits until somebody listens at a UDP port. A call to one where nobody does yet ends at once.
+listens() {
+  local port
+  port=$(printf ':%04X ' "$1")
+  for _ in $(seq 100); do
+    grep -q "$port" /proc/net/udp && return 0
+    sleep 0.1
+  done
+  return 1
+}
+
 party() { # party caller SERVICE HZ PORT SECONDS | party callee - HZ PORT SECONDS
   local role=$1 service=$2 hz=$3 port=$4 seconds=$5
   local keys=(-key tone_port "$port" -key tone_hz "$hz" -key tone_seconds "$seconds"
@@ -112,6 +123,7 @@ multiple_codecs_none() { sipp_once multiple_codecs_none echo 5 -r 5 -timeout 30s
 forking_test() {
   callee forking_test "$TRUNK_PORT" 1 -timeout 40s >"$results/forking_callee.out" 2>&1 &
   local pid=$!
+  listens "$TRUNK_PORT"
   "$binary" call "sip:bob@127.0.0.1:$TRUNK_PORT" --api "http://127.0.0.1:$API_PORT" --seconds 2
   local called=$?
   wait "$pid" && return "$called"
@@ -122,6 +134,7 @@ stress_test() {
 timeout_no_answer() {
   callee timeout_no_answer "$((TRUNK_PORT + 1))" 1 -timeout 40s >"$results/no_answer_callee.out" 2>&1 &
   local pid=$!
+  listens "$((TRUNK_PORT + 1))"
   "$binary" call "sip:bob@127.0.0.1:$((TRUNK_PORT + 1))" --api "http://127.0.0.1:$API_PORT" --ring-seconds 2 \
     --expect timeout
   local called=$?
@@ -137,6 +150,7 @@ timeout_peer_gone() { sipp_once timeout_peer_gone answer 1 -timeout 45s; }
 bridge_two_party() {
   party callee - 880 16102 4 >"$results/$row-callee.out" 2>&1 &
   local pid=$!
+  listens "$TRUNK_PORT"
   party caller dial-bob 440 16100 4 && wait "$pid" && check_parties 440 880
 }
 conference() { # conference SERVICE BASE_PORT
