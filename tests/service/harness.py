@@ -1,6 +1,7 @@
 """Starts the real binary on ports of its own and looks into it. Standard library only."""
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -26,10 +27,25 @@ def binary():
     raise FileNotFoundError("no callplane binary: cargo build --release")
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+# Below the ports that the kernel gives to outgoing connections, and beside those of RTP.
+PORTS = range(10_000, 20_000)
+given = set()
+
+
+def free_port():
+    """A port that is free for UDP and TCP on 127.0.0.1, never the same twice."""
+    for port in random.sample(PORTS, len(PORTS)):
+        if port in given:
+            continue
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        given.add(port)
+        return port
+    raise OSError("no port is free")
 
 
 def wait_until(condition, seconds, what):
@@ -84,8 +100,8 @@ class Callplane:
         self.folder, self.apart = folder, apart
         self.sip, self.api, self.media_api, self.admin = 0, free_port(), free_port(), free_port()
         self.media_admin = free_port()
-        self.sip = free_port(socket.SOCK_DGRAM)
-        self.trunk = free_port(socket.SOCK_DGRAM)
+        self.sip = free_port()
+        self.trunk = free_port()
         self.settings = {
             "signaling.listeners": f'[{{transport="udp",bind="127.0.0.1:{self.sip}"}},{{transport="tcp",bind="127.0.0.1:{self.sip}"}}]',
             "signaling.grpc_listen": f'"127.0.0.1:{self.api}"',
