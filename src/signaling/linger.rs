@@ -32,8 +32,8 @@ pub enum Urgency {
 pub struct Linger {
     alone_left: u32,
     counted_at: Instant,
-    /// Something waits.
-    waits: bool,
+    /// Something waits, until then at most.
+    waits: Option<Instant>,
 }
 
 /// What is to be done about something that is to go out.
@@ -49,7 +49,7 @@ pub enum Go {
 
 impl Default for Linger {
     fn default() -> Self {
-        Self { alone_left: ALONE_BURST, counted_at: Instant::ZERO, waits: false }
+        Self { alone_left: ALONE_BURST, counted_at: Instant::ZERO, waits: None }
     }
 }
 
@@ -57,14 +57,19 @@ impl Linger {
     /// Something is to go out.
     pub fn go(&mut self, urgency: Urgency, now: Instant) -> Go {
         if urgency == Urgency::Now || self.may_go_alone(now) {
-            self.waits = false;
+            self.waits = None;
             return Go::Now;
         }
-        if std::mem::replace(&mut self.waits, true) { Go::Along } else { Go::At(next_departure(now)) }
+        if self.waits.is_some() {
+            return Go::Along;
+        }
+        let departure = next_departure(now);
+        self.waits = Some(departure);
+        Go::At(departure)
     }
 
     fn may_go_alone(&mut self, now: Instant) -> bool {
-        if self.waits {
+        if self.waits.is_some() {
             return false;
         }
         let earned = now.since(self.counted_at).as_nanos() / ALONE_EVERY.as_nanos();
@@ -78,15 +83,15 @@ impl Linger {
         may
     }
 
-    /// Whether something waits, and all else with it.
+    /// Until when something waits, and all else with it.
     #[must_use]
-    pub const fn waits(&self) -> bool {
+    pub const fn waits(&self) -> Option<Instant> {
         self.waits
     }
 
     /// The time is over: whether something still waits, and goes out now.
     pub const fn due(&mut self) -> bool {
-        std::mem::replace(&mut self.waits, false)
+        self.waits.take().is_some()
     }
 }
 
@@ -138,9 +143,9 @@ mod tests {
         assert_eq!(linger.go(Urgency::Now, millis(2)), Go::Now);
         assert!(!linger.due());
         linger.go(Urgency::Soon, millis(3));
-        assert!(linger.waits());
+        assert_eq!(linger.waits(), Some(millis(5)));
         linger.go(Urgency::Now, millis(3));
-        assert!(!linger.waits());
+        assert_eq!(linger.waits(), None);
     }
 
     #[test]

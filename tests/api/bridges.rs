@@ -8,9 +8,10 @@ use callplane::proto::session::v1::command::Verb as Told;
 use callplane::session::command::{CommandError, Verb};
 use callplane::session::media::{BridgeMode, Membership};
 use callplane::shard::io::Output;
+use callplane::signaling::SignalingSettings;
 use tonic::Code;
 
-use crate::support::core::{engine, id};
+use crate::support::core::{done, engine, id};
 use crate::support::engine::Engine;
 use crate::support::{Scripted, context, engine_context, reason, refusal, settings, until};
 
@@ -19,7 +20,7 @@ async fn with_calls() -> (Scripted, Engine) {
     with_calls_and(settings()).await
 }
 
-async fn with_calls_and(settings: callplane::signaling::SignalingSettings) -> (Scripted, Engine) {
+async fn with_calls_and(settings: SignalingSettings) -> (Scripted, Engine) {
     let scripted = Scripted::with(settings).await;
     let mut owner = Engine::attach(scripted.events(), "e").await;
     for session in ["x", "y", "z"] {
@@ -43,6 +44,18 @@ fn changed(bridge: &str, session: &str, joined: bool) -> Output {
     let bridge = BridgeId::parse(bridge).expect("an id");
     let membership = if joined { Membership::Joined } else { Membership::Left };
     Output::BridgeChanged { bridge, mode: BridgeMode::Relay, session: id(session), membership }
+}
+
+async fn put_in_bridge(scripted: &Scripted, bridge: &str, session: &str) {
+    scripted.bridges().create_bridge(create(bridge, &[session])).await.expect("made");
+    scripted.script.tell([changed(bridge, session, true)]);
+    loop {
+        let get = proto::GetBridgeRequest { bridge_id: bridge.into() };
+        let view = scripted.bridges().get_bridge(get).await.expect("there").into_inner().bridge;
+        if !view.expect("a bridge").session_ids.is_empty() {
+            break;
+        }
+    }
 }
 
 fn destroyed(scripted: &Scripted) -> usize {
@@ -250,15 +263,7 @@ async fn a_bridge_is_for_its_group_and_ended_by_the_engine_that_made_it() {
 #[tokio::test]
 async fn members_leave_their_bridge_for_a_new_one_only_when_all_of_them_can() {
     let (scripted, _owner) = with_calls().await;
-    scripted.bridges().create_bridge(create("old", &["x"])).await.expect("made");
-    scripted.script.tell([changed("old", "x", true)]);
-    let get = || proto::GetBridgeRequest { bridge_id: "old".into() };
-    loop {
-        let old = scripted.bridges().get_bridge(get()).await.expect("there").into_inner().bridge;
-        if !old.expect("a bridge").session_ids.is_empty() {
-            break;
-        }
-    }
+    put_in_bridge(&scripted, "old", "x").await;
     scripted.bridges().create_bridge(create("new", &["x", "y"])).await.expect("all can");
     let verbs = scripted.script.verbs();
     let joins = verbs.iter().filter(|(.., command)| matches!(command.verb, Verb::JoinBridge { .. })).count();
@@ -273,4 +278,39 @@ async fn members_leave_their_bridge_for_a_new_one_only_when_all_of_them_can() {
     assert_eq!(scripted.node.counters().held.bridges, 2);
     let twice = scripted.bridges().create_bridge(create("twice", &["x", "x"])).await;
     assert_eq!(reason(twice), "BAD_FIELD");
+}
+
+#[tokio::test]
+async fn a_bridge_whose_members_cannot_come_does_not_wait_for_them() {
+    // The front has a thread of its own beside two shards and goes on while they are held up.
+    let (scripted, mut owner) = with_calls_and(SignalingSettings { shards: 2, ..settings() }).await;
+    put_in_bridge(&scripted, "old", "x").await;
+    scripted.script.answer(|session, command| match command.verb {
+        Verb::MayJoinBridge => Err(CommandError::NoMedia),
+        _ => Ok(done(session)),
+    });
+    scripted.script.block(true);
+    let making = |id: &str, members: &[&str]| {
+        Told::CreateBridge(proto::CreateBridgeRequest {
+            context: context(id),
+            mode: proto::BridgeMode::Mix.into(),
+            ..create(id, members)
+        })
+    };
+    owner.command(making("b", &["x", "y"])).await;
+    let add = proto::AddBridgeMemberRequest {
+        context: context("add"),
+        bridge_id: "b".into(),
+        session_id: "z".into(),
+    };
+    owner.command(Told::AddBridgeMember(add)).await;
+    owner.command(making("behind", &[])).await;
+    assert_eq!(owner.result().await.command_id, "behind", "what was asked before it is on its way");
+    scripted.script.block(false);
+    let mut results = [owner.result().await, owner.result().await];
+    results.sort_by(|a, b| a.command_id.cmp(&b.command_id));
+    let told = results.map(|result| (result.command_id, result.status.expect("a status").code));
+    assert_eq!(told, [("add".into(), 0), ("b".into(), Code::FailedPrecondition as i32)]);
+    scripted.script.tell([changed("b", "z", true), changed("b", "z", false)]);
+    until("its end with who came", || scripted.node.counters().held.bridges == 2).await;
 }

@@ -282,7 +282,7 @@ impl EngineHandle {
             return Err(StreamEnd::Detached);
         }
         // Polled for another reason, such as a command that came: what waits for company goes on waiting for it.
-        if state.linger.waits() && !last && state.end.is_none() {
+        if state.linger.waits().is_some() && !last && state.end.is_none() {
             return Ok(());
         }
         let (mut more, mut said) = (true, false);

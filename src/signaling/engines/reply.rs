@@ -58,11 +58,8 @@ impl StreamReply {
         urgency: Urgency,
         now: Instant,
     ) -> Option<(Instant, Arc<EngineHandle>)> {
-        let mut open = self.open.take()?;
-        let created = open.created.take();
-        let engine = Arc::clone(&open.engine);
-        let at = open.send(result.map(|done| Outcome { session: Some(done), created }), urgency, now)?;
-        Some((at, engine))
+        let created = self.open.as_mut().and_then(|open| open.created.take());
+        self.send_within(result.map(|done| Outcome { session: Some(done), created }), urgency, now)
     }
 
     /// Sends what came of another command, within `urgency`. As [`send_done`](Self::send_done).

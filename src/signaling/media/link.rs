@@ -44,8 +44,6 @@ pub struct MediaLink {
     /// Somebody waits for some of it.
     urgent: AtomicBool,
     linger: Mutex<Linger>,
-    /// When what lingers is due, nanoseconds; 0: nothing lingers.
-    due: AtomicU64,
     stream_waker: AtomicWaker,
     streams: AtomicU64,
     closing: CancellationToken,
@@ -65,7 +63,6 @@ impl MediaLink {
             unflushed: AtomicBool::new(false),
             urgent: AtomicBool::new(false),
             linger: Mutex::default(),
-            due: AtomicU64::new(0),
             stream_waker: AtomicWaker::new(),
             streams: AtomicU64::new(0),
             closing: CancellationToken::new(),
@@ -97,10 +94,11 @@ impl MediaLink {
         match pending.push(operation, || Waiting::Shard { shard, request, closes: closes.clone() }) {
             Ok(()) => {
                 drop(pending);
-                self.unflushed.store(true, Ordering::Release);
+                // First: whichever shard sees the other sees this.
                 if urgent {
                     self.urgent.store(true, Ordering::Release);
                 }
+                self.unflushed.store(true, Ordering::Release);
                 Ok(())
             }
             Err(error) => {
@@ -138,48 +136,32 @@ impl MediaLink {
 
     /// Sends what was asked, now.
     pub fn hurry(&self) {
-        self.wake_stream();
+        self.linger().due();
+        self.stream_waker.wake();
     }
 
     /// Sends what was asked since the last time: now, if somebody waits for some of it (a caller for a description) or
     /// there is little of it; else it waits for company, and the answer says until when at most.
     pub fn flush(&self, now: ground::Instant) -> Option<ground::Instant> {
-        let due = self.due.load(Ordering::Acquire);
+        let mut linger = self.linger();
+        let mut goes = false;
         if self.unflushed.swap(false, Ordering::AcqRel) {
             let urgent = self.urgent.swap(false, Ordering::AcqRel);
-            let urgency = if urgent { Urgency::Now } else { Urgency::Soon };
-            match self.linger().go(urgency, now) {
-                Go::Now => {
-                    self.wake_stream();
-                    return None;
-                }
-                Go::At(at) => {
-                    self.due.store(at.as_nanos(), Ordering::Release);
-                    return Some(at);
-                }
-                Go::Along => {}
-            }
+            goes = linger.go(if urgent { Urgency::Now } else { Urgency::Soon }, now) == Go::Now;
         }
-        match due {
-            0 => None,
-            due if due > now.as_nanos() => Some(ground::Instant::from_nanos(due)),
-            _ => {
-                self.due.store(0, Ordering::Release);
-                if self.linger().due() {
-                    self.wake_stream();
-                }
-                None
-            }
+        if linger.waits().is_some_and(|at| at <= now) {
+            goes = linger.due();
         }
+        let waits = linger.waits();
+        drop(linger);
+        if goes {
+            self.stream_waker.wake();
+        }
+        waits
     }
 
     fn linger(&self) -> MutexGuard<'_, Linger> {
         self.linger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wake_stream(&self) {
-        self.due.store(0, Ordering::Release);
-        self.stream_waker.wake();
     }
 
     /// Whether the service is there.
@@ -377,5 +359,28 @@ fn welcome(item: proto::ControlItem) -> Option<proto::Welcome> {
             Some(welcome)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks for something that nobody waits for, and says until when it waits for company at most.
+    fn ask(link: &MediaLink, millis: u64) -> Option<ground::Instant> {
+        link.unflushed.store(true, Ordering::Release);
+        link.flush(ground::Instant::from_millis(millis))
+    }
+
+    #[test]
+    fn what_waits_for_company_has_its_time_also_behind_a_hurry() {
+        let link = MediaLink::new("node".into(), 1, Arc::new([]), Arc::default());
+        while ask(&link, 0).is_none() {}
+        link.hurry();
+        let due = ground::Instant::from_millis(5);
+        assert_eq!(ask(&link, 1), Some(due));
+        assert_eq!(ask(&link, 2), Some(due), "it goes along");
+        assert_eq!(link.flush(due), None);
+        assert_eq!(ask(&link, 6), Some(ground::Instant::from_millis(10)));
     }
 }
