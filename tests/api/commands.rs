@@ -6,11 +6,15 @@ use callplane::session::command::{CommandError, Verb};
 use callplane::session::media::PlaybackSource;
 use callplane::shard::io::Output;
 use callplane::signaling::driver::SHARD_REQUESTS_MAX;
+use http::uri::PathAndQuery;
 use tonic::{Code, Request};
+use tonic_prost::ProstCodec;
 
 use crate::support::core::{done, engine, id};
 use crate::support::engine::Engine;
-use crate::support::{Scripted, context, engine_context, reason, refusal, settings, soon, until};
+use crate::support::{
+    Scripted, context, engine_context, patient_client, reason, refusal, settings, soon, until,
+};
 
 pub fn ring(session: &str, command_id: &str) -> Told {
     Told::RingSession(proto::RingSessionRequest {
@@ -290,7 +294,7 @@ async fn the_deadline_of_the_client_bounds_the_wait_in_the_queue() {
     let mut owner = Engine::attach(scripted.events(), "e").await;
     scripted.script.call(&engine("default", "e"), "s");
     owner.event().await;
-    let mut sessions = scripted.sessions();
+    let mut sessions = scripted.patient_sessions();
     let answer = |timeout: &'static str| {
         let mut request =
             Request::new(proto::AnswerSessionRequest { session_id: "s".into(), ..Default::default() });
@@ -319,10 +323,11 @@ async fn what_waited_past_its_deadline_is_not_carried_out() {
     scripted.script.block(true);
     // All shards stand still at this news.
     let _other = Engine::attach(scripted.events(), "f").await;
+    until("all stand still", || scripted.script.standing() == 2).await;
     let mut request =
         Request::new(proto::TerminateSessionRequest { session_id: "s".into(), ..Default::default() });
     request.metadata_mut().insert("grpc-timeout", "200m".parse().expect("a value"));
-    assert_eq!(reason(scripted.sessions().terminate_session(request).await), "DEADLINE");
+    assert_eq!(reason(scripted.patient_sessions().terminate_session(request).await), "DEADLINE");
     until("it waits", || scripted.node.counters().held.requests_waiting == 1).await;
     scripted.script.block(false);
     until("it had its turn", || scripted.node.counters().held.requests_waiting == 0).await;
@@ -330,6 +335,31 @@ async fn what_waited_past_its_deadline_is_not_carried_out() {
     owner.result().await;
     let verbs: Vec<Verb> = scripted.script.verbs().into_iter().map(|(.., command)| command.verb).collect();
     assert!(matches!(verbs[..], [Verb::Ring { .. }]), "{verbs:?}");
+}
+
+#[tokio::test]
+async fn a_deadline_counts_from_the_head_of_its_request() {
+    let mut with = settings();
+    with.shards = 2;
+    let scripted = Scripted::with(with).await;
+    let mut owner = Engine::attach(scripted.events(), "e").await;
+    scripted.script.call(&engine("default", "e"), "s");
+    owner.event().await;
+    scripted.script.block(true);
+    let late = futures_util::stream::once(async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        proto::TerminateSessionRequest { session_id: "s".into(), ..Default::default() }
+    });
+    let mut request = Request::new(late);
+    request.metadata_mut().insert("grpc-timeout", "200m".parse().expect("a value"));
+    let origin = scripted.origin().parse().expect("a URI");
+    let mut client = tonic::client::Grpc::with_origin(patient_client(), origin);
+    client.ready().await.expect("ready");
+    let path = PathAndQuery::from_static("/callplane.session.v1.SessionService/TerminateSession");
+    let codec = ProstCodec::<_, proto::TerminateSessionResponse>::default();
+    let told = soon("an answer", client.client_streaming(request, path, codec)).await.expect_err("too late");
+    assert_eq!(refusal(&told).1, "DEADLINE");
+    scripted.script.block(false);
 }
 
 #[tokio::test]

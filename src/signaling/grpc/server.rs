@@ -12,6 +12,8 @@ use futures_util::task::AtomicWaker;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tonic::Request;
+use tonic::service::InterceptorLayer;
 use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -111,6 +113,11 @@ where
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let bytes = limits.message_bytes_max;
+    let clock = api.clone();
+    let mark = move |mut request: Request<()>| {
+        clock.arrived(&mut request);
+        Ok(request)
+    };
     let router = tonic::transport::Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
@@ -118,6 +125,7 @@ where
         .http2_keepalive_timeout(Some(KEEP_ALIVE.1))
         .max_concurrent_streams(limits.streams_per_connection_max)
         .concurrency_limit_per_connection(limits.calls_per_connection_max)
+        .layer(InterceptorLayer::new(mark))
         .add_service(EventServiceServer::new(api.clone()).max_decoding_message_size(bytes))
         .add_service(SessionServiceServer::new(api.clone()).max_decoding_message_size(bytes))
         .add_service(BridgeServiceServer::new(api.clone()).max_decoding_message_size(bytes))

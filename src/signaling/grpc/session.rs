@@ -33,7 +33,7 @@ impl SessionService for Api {
         &self,
         request: Request<proto::GetSessionRequest>,
     ) -> Result<Response<proto::GetSessionResponse>, Status> {
-        let deadline = self.deadline(request.metadata());
+        let deadline = self.deadline(&request);
         let request = request.into_inner();
         let session = checked(|check| check.session("session_id", &request.session_id));
         let session = session.map_err(|refusal| status(&refusal))?;
@@ -45,7 +45,7 @@ impl SessionService for Api {
         &self,
         request: Request<proto::ListSessionsRequest>,
     ) -> Result<Response<proto::ListSessionsResponse>, Status> {
-        let deadline = self.deadline(request.metadata());
+        let deadline = self.deadline(&request);
         let request = request.into_inner();
         let filter = checked(|check| {
             let group = check.name_or_none("group", &request.group);

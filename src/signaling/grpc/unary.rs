@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
+use crate::ground::Instant;
 use crate::session::command::CommandDone;
 use crate::signaling::bridges::{BridgeView, NewBridge};
 use crate::signaling::driver::Reply;
@@ -36,6 +36,10 @@ pub(super) enum Answer {
     Nothing,
 }
 
+/// When a request's head was here.
+#[derive(Clone, Copy, Debug)]
+struct Arrived(Instant);
+
 impl Api {
     /// The services in front of a switchboard.
     #[must_use]
@@ -43,10 +47,18 @@ impl Api {
         Self { board, page_max: 1_000 }
     }
 
+    /// Marks a request with when it came. Its message may take its time behind its head, the client's deadline does not
+    /// wait for it.
+    pub(super) fn arrived(&self, request: &mut Request<()>) {
+        request.extensions_mut().insert(Arrived(self.board.clock.mono()));
+    }
+
     /// Until when a request may be carried out: the client's own deadline, or [`COMMAND_TIME_MAX`].
-    pub(super) fn deadline(&self, metadata: &MetadataMap) -> Deadline {
-        let own = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(timeout);
-        Deadline::after(self.board.clock.mono(), own.unwrap_or(COMMAND_TIME_MAX).min(COMMAND_TIME_MAX))
+    pub(super) fn deadline<R>(&self, request: &Request<R>) -> Deadline {
+        let own = request.metadata().get("grpc-timeout").and_then(|value| value.to_str().ok());
+        let time = own.and_then(timeout).unwrap_or(COMMAND_TIME_MAX).min(COMMAND_TIME_MAX);
+        let arrived = request.extensions().get::<Arrived>();
+        Deadline::after(arrived.map_or_else(|| self.board.clock.mono(), |arrived| arrived.0), time)
     }
 
     fn caller(&self, context: &Context, deadline: Deadline) -> Result<Caller, Refusal> {
@@ -62,7 +74,7 @@ impl Api {
 
     /// Carries a command out.
     pub(super) async fn command<R: Asks>(&self, request: Request<R>) -> Result<Answer, Status> {
-        let deadline = self.deadline(request.metadata());
+        let deadline = self.deadline(&request);
         self.carry_out(request.into_inner(), deadline).await.map_err(|refusal| status(&refusal))
     }
 

@@ -25,6 +25,7 @@ struct State {
     views: Vec<SessionView>,
     wake: Option<SocketAddr>,
     blocked: bool,
+    standing: usize,
 }
 
 /// What all shards of one node do.
@@ -75,6 +76,22 @@ impl Script {
         self.lock().blocked = blocked;
     }
 
+    /// How many shards' threads are held up.
+    pub fn standing(&self) -> usize {
+        self.lock().standing
+    }
+
+    fn stand_still_while_blocked(&self) {
+        if !self.lock().blocked {
+            return;
+        }
+        self.lock().standing += 1;
+        while self.lock().blocked {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        self.lock().standing -= 1;
+    }
+
     /// Tells this, soon.
     pub fn tell(&self, outputs: impl IntoIterator<Item = Output>) {
         let mut state = self.lock();
@@ -112,9 +129,7 @@ impl Script {
 
 impl Core for ScriptedShard {
     fn handle(&mut self, input: Input, _now: Now) {
-        while self.script.lock().blocked {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
+        self.script.stand_still_while_blocked();
         let mut state = self.script.lock();
         match &input {
             Input::Command { ticket, session, command } => {

@@ -16,12 +16,17 @@ use callplane::proto::session::v1::playback_service_client::PlaybackServiceClien
 use callplane::proto::session::v1::session_service_client::SessionServiceClient;
 use callplane::signaling::settings::{SipListener, SipTransport};
 use callplane::signaling::{self, MediaConnection, SignalingNode, SignalingSettings};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use self::core::Script;
 use self::media::StubMedia;
+
+pub type PatientClient = Client<HttpConnector, tonic::body::Body>;
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -87,6 +92,15 @@ impl Scripted {
         SessionServiceClient::new(self.channel.clone())
     }
 
+    /// By a [patient client](patient_client).
+    pub fn patient_sessions(&self) -> SessionServiceClient<PatientClient> {
+        SessionServiceClient::with_origin(patient_client(), self.origin().parse().expect("a URI"))
+    }
+
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.node.grpc_address())
+    }
+
     pub fn bridges(&self) -> BridgeServiceClient<Channel> {
         BridgeServiceClient::new(self.channel.clone())
     }
@@ -98,6 +112,13 @@ impl Scripted {
     pub fn events(&self) -> EventServiceClient<Channel> {
         EventServiceClient::new(self.channel.clone())
     }
+}
+
+/// A client that sends its deadline and has no timer of its own for it, which would race Callplane's answer.
+pub fn patient_client() -> PatientClient {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).http2_only(true).build(connector)
 }
 
 /// A connection of one's own.
