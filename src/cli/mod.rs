@@ -44,7 +44,7 @@ enum Command {
         #[command(flatten)]
         settings: SettingsArgs,
     },
-    /// Place one call through a running Callplane and report it.
+    /// Place one call through a running Callplane and report it; an interrupt hangs up.
     Call(call::CallArgs),
 }
 

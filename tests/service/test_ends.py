@@ -1,9 +1,11 @@
 """How processes and clients end: in good order without a trace, and never half alive."""
+import os
 import resource
+import signal
 import subprocess
 import unittest
 
-from harness import ServiceTest, binary, free_port, wait_until
+from harness import Process, ServiceTest, binary, free_port, wait_until
 
 DIED = "a thread of signaling has died"
 
@@ -30,6 +32,19 @@ class Ends(ServiceTest):
             self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         wait_until(lambda: callplane.counters()["engines_away"] == 0, 5, "its names are forgotten")
         self.assertEqual(callplane.counters()["engines_attached"], attached)
+
+    def test_a_call_from_the_command_line_that_is_interrupted_is_hung_up(self):
+        callplane = self.callplane()
+        for user, state, told in (("noanswer", "180 Ringing", "cancelled"), ("echo", "connected:", "local-hangup")):
+            log = os.path.join(self.folder, f"{user}.log")
+            uri = f"sip:{user}@127.0.0.1:{callplane.sip}"
+            call = Process(binary(), "call", uri, "--api", f"http://127.0.0.1:{callplane.api}", "--seconds", "60", log=log)
+            self.addCleanup(call.kill)
+            wait_until(lambda: state in call.text(), 10, f"{user} is {state}")
+            call.process.send_signal(signal.SIGINT)
+            self.assertEqual(call.process.wait(10), 130, call.text())
+            self.assertIn(told, call.text())
+            wait_until(lambda: callplane.counters()["sessions"] == 0, 2, "nothing is left standing")
 
     def test_an_engine_that_is_told_to_stop_leaves_no_name_behind(self):
         callplane = self.callplane()

@@ -2,22 +2,27 @@
 //!
 //! It attaches as an engine of a group of its own, so that no incoming call comes its way.
 
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
+mod args;
 
-use clap::Args;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Endpoint;
 
-use super::words::{cause, causes, words};
+use super::words::{cause, words};
 use crate::callengine::command;
 use crate::proto::session::v1::{
-    Ack, AttachRequest, AttachResponse, CallLimits, Command, CreateSessionRequest, EndCause, Event, Open,
-    Party, Ping, attach_item::Item, attach_request::Message, command::Verb, event::Payload,
+    Ack, AttachRequest, AttachResponse, CallLimits, Command, CommandResult, CreateSessionRequest, EndCause,
+    Event, Open, Party, Ping, attach_item::Item, attach_request::Message, command::Verb, event::Payload,
     event_service_client::EventServiceClient,
 };
+
+pub use args::CallArgs;
 
 /// How many requests wait for the stream at most.
 const OUTBOX_REQUESTS_MAX: usize = 16;
@@ -25,57 +30,14 @@ const OUTBOX_REQUESTS_MAX: usize = 16;
 /// How long connecting to the API may take.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// How often the service hears that we are there.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The exit status of a command that an interrupt has ended: 128 and the signal's number.
+const INTERRUPTED: u8 = 130;
+
 /// How long the service may take to end the stream.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// What to call, and how.
-#[derive(Debug, Args)]
-pub struct CallArgs {
-    /// Whom to call, for example sip:echo@127.0.0.1:5060.
-    uri: String,
-    /// The session API of a running Callplane.
-    #[arg(long, default_value = "http://127.0.0.1:7070")]
-    api: String,
-    /// Who calls; the service's own identity when not given.
-    #[arg(long, default_value = "")]
-    from: String,
-    /// How long the call stands before it is hung up.
-    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
-    seconds: f64,
-    /// How long it may ring.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(i64).range(1..=600))]
-    ring_seconds: i64,
-    /// A tone to play, 20 to 3900 hertz; 0 plays nothing.
-    #[arg(long, default_value_t = 0.0, value_parser = hertz)]
-    tone: f64,
-    /// What counts as success: "answered", or end causes such as "busy" or "timeout", separated by commas.
-    #[arg(long, default_value = "answered", value_parser = expectation)]
-    expect: String,
-}
-
-/// The longest that a call is held, seconds.
-const SECONDS_MAX: f64 = 86_400.0;
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.0..=SECONDS_MAX).contains(seconds));
-    seconds.ok_or_else(|| format!("is not 0 to {SECONDS_MAX}"))
-}
-
-fn hertz(text: &str) -> Result<f64, String> {
-    let hertz = text.parse().ok().filter(|hertz| *hertz == 0.0 || (20.0..=3900.0).contains(hertz));
-    hertz.ok_or_else(|| "is neither 0 nor 20 to 3900".into())
-}
-
-fn expectation(text: &str) -> Result<String, String> {
-    let is_known = |one: &str| one == "answered" || causes().any(|cause| cause == one);
-    match text.split(',').find(|one| !is_known(one)) {
-        None => Ok(text.to_owned()),
-        Some(unknown) => {
-            let causes: Vec<String> = causes().collect();
-            Err(format!("{unknown:?} is neither answered nor one of {}", causes.join(", ")))
-        }
-    }
-}
 
 /// Why a call could not be placed.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +50,8 @@ enum CallError {
     Refused(String),
     #[error("the service closed the stream")]
     Closed,
+    #[error("interrupted")]
+    Interrupted,
     #[error("{0}")]
     Runtime(#[from] std::io::Error),
 }
@@ -110,7 +74,11 @@ pub fn run(args: &CallArgs) -> ExitCode {
         }
         Err(error) => {
             eprintln!("callplane: {error}");
-            ExitCode::FAILURE
+            if matches!(error, CallError::Interrupted) {
+                ExitCode::from(INTERRUPTED)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
@@ -140,6 +108,11 @@ struct Call {
     requests: mpsc::Sender<AttachRequest>,
     items: Streaming<AttachResponse>,
     began: Instant,
+    /// The session's id, once it has told it.
+    session: String,
+    hang_up: Option<Instant>,
+    refused: Option<String>,
+    interrupted: bool,
     report: Report,
 }
 
@@ -157,7 +130,16 @@ impl Call {
         let items = EventServiceClient::new(channel).attach(ReceiverStream::new(outgoing)).await;
         let failed = |status: tonic::Status| CallError::Api(args.api.clone(), reason(&status));
         let items = items.map_err(failed)?.into_inner();
-        Ok(Self { requests, items, began: Instant::now(), report: Report::default() })
+        Ok(Self {
+            requests,
+            items,
+            began: Instant::now(),
+            session: String::new(),
+            hang_up: None,
+            refused: None,
+            interrupted: false,
+            report: Report::default(),
+        })
     }
 
     async fn outbox(&self, message: Message) -> Result<(), CallError> {
@@ -165,18 +147,25 @@ impl Call {
         self.requests.send(request).await.map_err(|_| CallError::Closed)
     }
 
-    /// Reports events until the session is over; hangs up when its time has come.
+    /// Reports events until the session is over; hangs up when its time has come or at an interrupt, and does not wait
+    /// for the end at a second one.
     async fn follow(&mut self, args: &CallArgs) -> Result<Report, CallError> {
-        let mut ping = tokio::time::interval(Duration::from_secs(5));
-        let mut hang_up = None;
-        let mut session = String::new();
-        let mut refused = None;
+        let mut interrupts = signal(SignalKind::interrupt())?;
+        let mut ping = tokio::time::interval(PING_INTERVAL);
         loop {
             let response = tokio::select! {
                 response = self.items.message() => response?.ok_or(CallError::Closed)?,
-                () = until(hang_up) => {
-                    hang_up = None;
-                    self.command(command::terminate(&session)).await?;
+                Some(()) = interrupts.recv() => {
+                    if self.session.is_empty() || self.interrupted {
+                        return Err(CallError::Interrupted);
+                    }
+                    self.interrupted = true;
+                    self.hang_up = Some(Instant::now());
+                    continue;
+                }
+                () = until(self.hang_up) => {
+                    self.hang_up = None;
+                    self.command(command::terminate(&self.session)).await?;
                     continue;
                 }
                 _ = ping.tick() => {
@@ -185,40 +174,57 @@ impl Call {
                 }
             };
             for item in response.items {
-                match item.item {
-                    Some(Item::Event(event)) => {
-                        self.tell(&event);
-                        session.clone_from(&event.session_id);
-                        self.outbox(Message::Ack(Ack { through: event.cursor })).await?;
-                        match event.payload {
-                            Some(Payload::Connected(_)) => {
-                                self.report.answered = true;
-                                hang_up =
-                                    Some(tokio::time::Instant::now() + Duration::from_secs_f64(args.seconds));
-                                if args.tone > 0.0 {
-                                    self.command(command::tone(&session, args.tone)).await?;
-                                }
-                            }
-                            Some(Payload::SessionEnded(ended)) => {
-                                self.report.cause = ended.cause();
-                                let report = std::mem::take(&mut self.report);
-                                return refused.map_or(Ok(report), |what| Err(CallError::Refused(what)));
-                            }
-                            _ => {}
-                        }
-                    }
-                    Some(Item::CommandResult(result)) => {
-                        let Some(status) = result.status.filter(|status| status.code != 0) else { continue };
-                        if session.is_empty() || refused.is_some() {
-                            return Err(CallError::Refused(status.message));
-                        }
-                        // Nothing of a call that did not go as asked is left standing.
-                        refused = Some(status.message);
-                        hang_up = Some(tokio::time::Instant::now());
-                    }
-                    _ => {}
+                let over = match item.item {
+                    Some(Item::Event(event)) => self.event(event, args).await?,
+                    Some(Item::CommandResult(result)) => self.result(result)?,
+                    _ => false,
+                };
+                if over {
+                    return self.outcome();
                 }
             }
+        }
+    }
+
+    /// Reports an event and does what follows from it. Whether it was the last one.
+    async fn event(&mut self, event: Event, args: &CallArgs) -> Result<bool, CallError> {
+        self.tell(&event);
+        self.session = event.session_id;
+        self.outbox(Message::Ack(Ack { through: event.cursor })).await?;
+        match event.payload {
+            Some(Payload::Connected(_)) => {
+                self.report.answered = true;
+                self.hang_up = Some(Instant::now() + Duration::from_secs_f64(args.seconds));
+                if args.tone > 0.0 {
+                    self.command(command::tone(&self.session, args.tone)).await?;
+                }
+                Ok(false)
+            }
+            Some(Payload::SessionEnded(ended)) => {
+                self.report.cause = ended.cause();
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// A refused command ends the call: nothing of one that did not go as asked is left standing. Never the last item
+    /// of a call that began.
+    fn result(&mut self, result: CommandResult) -> Result<bool, CallError> {
+        let Some(status) = result.status.filter(|status| status.code != 0) else { return Ok(false) };
+        if self.session.is_empty() || self.refused.is_some() {
+            return Err(CallError::Refused(status.message));
+        }
+        self.refused = Some(status.message);
+        self.hang_up = Some(Instant::now());
+        Ok(false)
+    }
+
+    fn outcome(&mut self) -> Result<Report, CallError> {
+        match self.refused.take() {
+            Some(what) => Err(CallError::Refused(what)),
+            None if self.interrupted => Err(CallError::Interrupted),
+            None => Ok(std::mem::take(&mut self.report)),
         }
     }
 
@@ -257,7 +263,7 @@ fn reason(error: &dyn std::error::Error) -> String {
 }
 
 /// Sleeps until then; for ever when there is no then.
-async fn until(at: Option<tokio::time::Instant>) {
+async fn until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
@@ -288,37 +294,5 @@ mod tests {
         assert!(busy.is("busy") && busy.is("timeout,busy") && !busy.is("answered"));
         let answered = Report { answered: true, cause: EndCause::LocalHangup };
         assert!(answered.is("answered") && answered.is("local-hangup") && !answered.is("busy"));
-    }
-
-    #[derive(clap::Parser)]
-    struct Line {
-        #[command(flatten)]
-        call: CallArgs,
-    }
-
-    #[test]
-    fn what_cannot_be_used_is_refused_before_the_call() {
-        use clap::Parser as _;
-        let line = |flag, value| Line::try_parse_from(["call", "sip:echo@h", flag, value]);
-        for (flag, value) in [
-            ("--tone", "5"),
-            ("--tone", "4000"),
-            ("--tone", "NaN"),
-            ("--expect", "bussy"),
-            ("--expect", "busy,"),
-            ("--expect", "unspecified"),
-            ("--seconds=-1", "x"),
-            ("--seconds", "NaN"),
-            ("--seconds", "1e30"),
-            ("--ring-seconds", "0"),
-        ] {
-            let error = line(flag, value).err().expect(value).to_string();
-            assert!(error.contains(flag.split('=').next().unwrap()), "{error}");
-        }
-        for (flag, value) in
-            [("--tone", "0"), ("--tone", "440"), ("--expect", "answered,no-engine"), ("--seconds", "0")]
-        {
-            assert!(line(flag, value).is_ok(), "{flag} {value}");
-        }
     }
 }

@@ -1,0 +1,91 @@
+//! What `callplane call` is told: whom to call, how long, and what counts as success.
+
+use clap::Args;
+
+use crate::cli::words::causes;
+
+/// What to call, and how.
+#[derive(Debug, Args)]
+pub struct CallArgs {
+    /// Whom to call, for example sip:echo@127.0.0.1:5060.
+    pub(super) uri: String,
+    /// The session API of a running Callplane.
+    #[arg(long, default_value = "http://127.0.0.1:7070")]
+    pub(super) api: String,
+    /// Who calls; the service's own identity when not given.
+    #[arg(long, default_value = "")]
+    pub(super) from: String,
+    /// How long the call stands before it is hung up.
+    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
+    pub(super) seconds: f64,
+    /// How long it may ring.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(i64).range(1..=600))]
+    pub(super) ring_seconds: i64,
+    /// A tone to play, 20 to 3900 hertz; 0 plays nothing.
+    #[arg(long, default_value_t = 0.0, value_parser = hertz)]
+    pub(super) tone: f64,
+    /// What counts as success: "answered", or end causes such as "busy" or "timeout", separated by commas.
+    #[arg(long, default_value = "answered", value_parser = expectation)]
+    pub(super) expect: String,
+}
+
+/// The longest that a call is held, seconds.
+const SECONDS_MAX: f64 = 86_400.0;
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=SECONDS_MAX).contains(seconds));
+    seconds.ok_or_else(|| format!("is not 0 to {SECONDS_MAX}"))
+}
+
+fn hertz(text: &str) -> Result<f64, String> {
+    let hertz = text.parse().ok().filter(|hertz| *hertz == 0.0 || (20.0..=3900.0).contains(hertz));
+    hertz.ok_or_else(|| "is neither 0 nor 20 to 3900".into())
+}
+
+fn expectation(text: &str) -> Result<String, String> {
+    let is_known = |one: &str| one == "answered" || causes().any(|cause| cause == one);
+    match text.split(',').find(|one| !is_known(one)) {
+        None => Ok(text.to_owned()),
+        Some(unknown) => {
+            let causes: Vec<String> = causes().collect();
+            Err(format!("{unknown:?} is neither answered nor one of {}", causes.join(", ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        call: CallArgs,
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_before_the_call() {
+        use clap::Parser as _;
+        let line = |flag, value| Line::try_parse_from(["call", "sip:echo@h", flag, value]);
+        for (flag, value) in [
+            ("--tone", "5"),
+            ("--tone", "4000"),
+            ("--tone", "NaN"),
+            ("--expect", "bussy"),
+            ("--expect", "busy,"),
+            ("--expect", "unspecified"),
+            ("--seconds=-1", "x"),
+            ("--seconds", "NaN"),
+            ("--seconds", "1e30"),
+            ("--ring-seconds", "0"),
+        ] {
+            let error = line(flag, value).err().expect(value).to_string();
+            assert!(error.contains(flag.split('=').next().unwrap()), "{error}");
+        }
+        for (flag, value) in
+            [("--tone", "0"), ("--tone", "440"), ("--expect", "answered,no-engine"), ("--seconds", "0")]
+        {
+            assert!(line(flag, value).is_ok(), "{flag} {value}");
+        }
+    }
+}
