@@ -89,16 +89,16 @@ listens() {
   return 1
 }
 
-party() { # party caller SERVICE HZ PORT SECONDS | party callee - HZ PORT SECONDS
+party() { # party caller SERVICE HZ PORT SECONDS | party callee - HZ PORT SECONDS; early_caller, early_callee: alike
   local role=$1 service=$2 hz=$3 port=$4 seconds=$5
   local keys=(-key tone_port "$port" -key tone_hz "$hz" -key tone_seconds "$seconds"
     -key tone_party "$here/lib/tone_party.py" -key tone_report "$results/$row-$hz.json")
   rm -f "$results/$row-$hz.json"
-  if [ "$role" = caller ]; then
-    sipp_once party_caller "$service" 1 "${keys[@]}" -d $((seconds * 1000 + 1500)) -timeout 60s
-  else
-    callee party_callee "$TRUNK_PORT" 1 "${keys[@]}" -timeout 60s
-  fi
+  keys+=(-d $((seconds * 1000 + 1500)) -timeout 60s)
+  case $role in
+  *caller) sipp_once "party_$role" "$service" 1 "${keys[@]}" ;;
+  *callee) callee "party_$role" "$TRUNK_PORT" 1 "${keys[@]}" ;;
+  esac
 }
 
 check_parties() { # check_parties HZ… : waits for the reports, then judges them
@@ -153,6 +153,12 @@ bridge_two_party() {
   listens "$TRUNK_PORT"
   party caller dial-bob 440 16100 4 && wait "$pid" && check_parties 440 880
 }
+bridge_early_media() { # what they hear of each other is all before the answer
+  party early_callee - 880 16132 4 >"$results/$row-callee.out" 2>&1 &
+  local pid=$!
+  listens "$TRUNK_PORT"
+  party early_caller dial-bob 440 16130 3 && wait "$pid" && check_parties 440 880
+}
 conference() { # conference SERVICE BASE_PORT
   local pids=() hz port=$2 failed=0
   for hz in 440 880 1320; do
@@ -168,7 +174,8 @@ mesh_three_party() { conference mesh-conference 16120; }
 
 rows=(basic_call basic_call_tcp basic_call_builtin call_rejection call_cancel options_ping hold_resume early_media
   multiple_codecs multiple_codecs_none forking_test timeout_no_answer timeout_nobody_there bridge_two_party
-  conference_three_party mesh_three_party timeout_no_ack timeout_no_bye_answer timeout_peer_gone stress_test)
+  bridge_early_media conference_three_party mesh_three_party timeout_no_ack timeout_no_bye_answer timeout_peer_gone
+  stress_test)
 # These last as long as the RFC's timers: they run beside the others.
 slow=" timeout_nobody_there timeout_no_ack timeout_no_bye_answer timeout_peer_gone "
 [ ${#only[@]} -gt 0 ] && rows=("${only[@]}")

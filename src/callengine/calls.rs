@@ -131,7 +131,7 @@ impl Calls {
                 let join = Awaited::Join(Join { tries: join.tries + 1, ..join });
                 return (vec![self.send_awaited(again, join)], None);
             }
-            (Some(Awaited::Join(join)), _) => (join.session, Asked::Step),
+            (Some(Awaited::Join(join)), _) => (join.session, Asked::Bridge),
             (Some(Awaited::Other(caller, asked)), _) => (caller, asked),
             (None, _) => return (Vec::new(), Some(status.message.clone())),
         };

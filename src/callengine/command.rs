@@ -19,18 +19,26 @@ pub fn ring(session: &str) -> Verb {
     Verb::RingSession(RingSessionRequest { session_id: session.into(), ..Default::default() })
 }
 
-/// Send 183 with audio.
+/// Send 183 with audio, with the codecs of another session unless that is empty.
 #[must_use]
-pub fn early_media(session: &str) -> Verb {
-    Verb::StartEarlyMedia(StartEarlyMediaRequest { session_id: session.into(), ..Default::default() })
+pub fn early_media(session: &str, codecs_from: &str) -> Verb {
+    Verb::StartEarlyMedia(StartEarlyMediaRequest {
+        session_id: session.into(),
+        media: codecs_of(codecs_from),
+        ..Default::default()
+    })
 }
 
 /// Answer, with the codecs of another session unless that is empty.
 #[must_use]
 pub fn answer(session: &str, codecs_from: &str) -> Verb {
-    let media = (!codecs_from.is_empty())
-        .then(|| MediaPreferences { codecs_from_session_id: codecs_from.into(), ..Default::default() });
+    let media = codecs_of(codecs_from);
     Verb::AnswerSession(AnswerSessionRequest { session_id: session.into(), media, ..Default::default() })
+}
+
+fn codecs_of(session: &str) -> Option<MediaPreferences> {
+    (!session.is_empty())
+        .then(|| MediaPreferences { codecs_from_session_id: session.into(), ..Default::default() })
 }
 
 /// Refuse.

@@ -1,33 +1,33 @@
 use super::*;
 use crate::proto::session::v1::{ErrorReason, OperationCompleted, SessionEnded};
 
-fn happens(session: &str, payload: Payload) -> Event {
+pub(super) fn happens(session: &str, payload: Payload) -> Event {
     Event { session_id: session.into(), payload: Some(payload), ..Default::default() }
 }
 
-fn connected(session: &str) -> Event {
+pub(super) fn connected(session: &str) -> Event {
     happens(session, Payload::Connected(Default::default()))
 }
 
-fn done(operation: Operation) -> Event {
+pub(super) fn done(operation: Operation) -> Event {
     over(operation, Outcome::Succeeded)
 }
 
-fn over(operation: Operation, outcome: Outcome) -> Event {
+pub(super) fn over(operation: Operation, outcome: Outcome) -> Event {
     let done =
         OperationCompleted { operation: operation.into(), outcome: outcome.into(), ..Default::default() };
     happens("a", Payload::OperationCompleted(done))
 }
 
-fn refused(reason: ErrorReason) -> Refusal {
+pub(super) fn refused(reason: ErrorReason) -> Refusal {
     Refusal { reason, bound: String::new(), retry_after: None }
 }
 
-fn ended(session: &str, status: u32) -> Event {
+pub(super) fn ended(session: &str, status: u32) -> Event {
     happens(session, Payload::SessionEnded(SessionEnded { sip_status: status, ..Default::default() }))
 }
 
-fn begin(user: &str) -> (Call, Vec<Action>) {
+pub(super) fn begin(user: &str) -> (Call, Vec<Action>) {
     Call::begin("a", user, "192.0.2.1:5060", Some("192.0.2.9:5070"))
 }
 
@@ -39,7 +39,7 @@ fn the_first_action_of_every_script_is_as_its_table_says() {
         ("answer", vec![act(command::answer("a", ""))]),
         ("ring-2", vec![act(command::ring("a")), Action::Wait(Duration::from_secs(2))]),
         ("noanswer", vec![act(command::ring("a"))]),
-        ("early", vec![act(command::early_media("a"))]),
+        ("early", vec![act(command::early_media("a", ""))]),
         ("reject-486", vec![act(command::reject("a", 486))]),
         ("redirect-bob", vec![act(command::redirect("a", "sip:bob@192.0.2.1:5060"))]),
         ("dial-bob", vec![act(command::create(b, "sip:bob@192.0.2.9:5070", "a")), Action::Follow(b.into())]),
@@ -63,49 +63,6 @@ fn what_follows_the_answer_is_as_the_table_says() {
     for (user, actions) in rows {
         assert_eq!(begin(user).0.on_event(&connected("a")), actions, "{user}");
     }
-}
-
-#[test]
-fn a_call_is_dialled_rung_answered_bridged_and_hung_up() {
-    let (mut call, _) = begin("dial-bob");
-    let ringing = happens("a-b", Payload::Progress(Default::default()));
-    assert_eq!(call.on_event(&ringing), vec![act(command::ring("a"))]);
-    assert_eq!(call.on_event(&ringing), vec![], "it rings once");
-    assert_eq!(call.on_event(&connected("a-b")), vec![act(command::answer("a", "a-b"))]);
-    let bridge = act(command::create_bridge("dial-a", BridgeMode::Relay, &["a", "a-b"]));
-    assert_eq!(call.on_event(&connected("a")), vec![bridge]);
-    assert_eq!(call.on_event(&ended("a-b", 0)), vec![act(command::terminate("a"))]);
-    assert_eq!(call.on_event(&ended("a", 0)), vec![]);
-}
-
-#[test]
-fn a_callee_that_refuses_passes_its_status_to_the_caller() {
-    let rows = [(486, 486), (603, 603), (487, 480), (0, 480), (302, 480), (401, 403), (407, 403), (420, 480)];
-    for (callee, caller) in rows {
-        let (mut call, _) = begin("dial-bob");
-        assert_eq!(call.on_event(&ended("a-b", callee)), vec![act(command::reject("a", caller))]);
-    }
-}
-
-#[test]
-fn a_callee_s_retry_after_goes_with_its_status() {
-    let minute = Some(prost_types::Duration { seconds: 60, nanos: 0 });
-    let full = SessionEnded { sip_status: 503, retry_after: minute, ..Default::default() };
-    let (mut call, _) = begin("dial-bob");
-    let actions = call.on_event(&happens("a-b", Payload::SessionEnded(full)));
-    assert_eq!(actions, [act(command::reject_until("a", 503, minute))]);
-}
-
-#[test]
-fn a_caller_that_gives_up_ends_the_callee_s_leg() {
-    let (mut call, _) = begin("dial-bob");
-    assert_eq!(call.on_event(&ended("a", 487)), vec![act(command::terminate("a-b"))]);
-}
-
-#[test]
-fn without_a_trunk_nobody_is_dialled() {
-    let (_, actions) = Call::begin("a", "dial-bob", "h", None);
-    assert_eq!(actions, vec![act(command::reject("a", 404))]);
 }
 
 #[test]
@@ -159,7 +116,7 @@ fn a_refused_command_never_leaves_the_caller_waiting() {
         ("echo", false, Asked::Step, SessionNotFound, vec![]),
         ("redirect-bob", false, Asked::Step, BadTarget, reject(404)),
         ("reject-486", false, Asked::Reject, WrongState, hang_up()),
-        ("room-x", true, Asked::Step, Internal, hang_up()),
+        ("room-x", true, Asked::Bridge, Internal, hang_up()),
         ("play-x.wav", true, Asked::Playback, FileUnusable, hang_up()),
     ];
     for (user, connects, asked, reason, actions) in rows {

@@ -1,13 +1,18 @@
 //! One call of the engine: events in, actions out. No I/O, so that each script can be read and tested as a table.
 
+mod dialling;
+
 use std::time::Duration;
 
+use self::dialling::Callee;
 use super::command;
 use super::refusal::Refusal;
 use super::script::Script;
 use crate::proto::session::v1::{
     BridgeMode, Event, Operation, command::Verb, event::Payload, operation_completed::Outcome,
 };
+
+pub(super) use self::dialling::callee_of;
 
 /// How long the tone of `early` is heard before the answer.
 const EARLY_TONE: Duration = Duration::from_secs(2);
@@ -36,6 +41,8 @@ pub enum Asked {
     Reject,
     /// Something to hear.
     Playback,
+    /// The bridge with the B-leg.
+    Bridge,
     /// Any other step without which the script comes to nothing.
     Step,
 }
@@ -49,7 +56,8 @@ impl Asked {
             Verb::StartEarlyMedia(_) => Self::EarlyMedia,
             Verb::RejectSession(_) => Self::Reject,
             Verb::StartPlayback(_) => Self::Playback,
-            Verb::AnswerSession(_) | Verb::RedirectSession(_) | Verb::CreateBridge(_) => Self::Step,
+            Verb::CreateBridge(_) => Self::Bridge,
+            Verb::AnswerSession(_) | Verb::RedirectSession(_) => Self::Step,
             _ => return None,
         })
     }
@@ -72,16 +80,8 @@ pub struct Call {
     script: Script,
     host: String,
     waiting: Waiting,
-    other: Option<Other>,
+    callee: Option<Callee>,
     connected: bool,
-}
-
-/// The B-leg.
-#[derive(Debug)]
-struct Other {
-    session: String,
-    connected: bool,
-    ringing: bool,
 }
 
 impl Call {
@@ -94,7 +94,7 @@ impl Call {
             script: Script::of_user(user),
             host: host.to_owned(),
             waiting: Waiting::Nothing,
-            other: None,
+            callee: None,
             connected: false,
         };
         let actions = call.first(trunk);
@@ -109,7 +109,7 @@ impl Call {
                 vec![act(command::ring(&session)), Action::Wait(pause)]
             }
             Script::NoAnswer => vec![act(command::ring(&session))],
-            Script::Early => vec![act(command::early_media(&session))],
+            Script::Early => vec![act(command::early_media(&session, ""))],
             Script::Reject(status) => vec![act(command::reject(&session, status))],
             Script::Redirect(user) => {
                 vec![act(command::redirect(&session, &format!("sip:{user}@{}", self.host)))]
@@ -117,18 +117,6 @@ impl Call {
             Script::Dial(user) => self.dial(&user, trunk),
             _ => vec![act(command::answer(&session, ""))],
         }
-    }
-
-    fn dial(&mut self, user: &str, trunk: Option<&str>) -> Vec<Action> {
-        let Some(trunk) = trunk else {
-            return vec![act(command::reject(&self.session, 404))];
-        };
-        let other = callee_of(&self.session);
-        self.other = Some(Other { session: other.clone(), connected: false, ringing: false });
-        vec![
-            act(command::create(&other, &format!("sip:{user}@{trunk}"), &self.session)),
-            Action::Follow(other),
-        ]
     }
 
     /// An event of the call's own session or of its B-leg.
@@ -144,10 +132,7 @@ impl Call {
             Payload::PlaybackEnded(_) if matches!(self.script, Script::Play(_)) => {
                 vec![act(command::terminate(&self.session))]
             }
-            Payload::SessionEnded(_) => match self.other.take() {
-                Some(other) => vec![act(command::terminate(&other.session))],
-                None => Vec::new(),
-            },
+            Payload::SessionEnded(_) => self.hang_up_callee(),
             _ => Vec::new(),
         }
     }
@@ -189,14 +174,12 @@ impl Call {
             (Script::Early, Operation::EarlyMedia, Outcome::Failed | Outcome::TimedOut) => {
                 vec![act(command::answer(&self.session, ""))]
             }
+            (Script::Dial(_), Operation::EarlyMedia, outcome) => self.on_early_media(outcome),
             (Script::Hold(pause), Operation::Hold, Outcome::Succeeded) => {
                 self.waiting = Waiting::ToResume;
                 vec![Action::Wait(*pause)]
             }
-            // Nobody would be heard.
-            (_, Operation::BridgeJoin, Outcome::Failed | Outcome::TimedOut) => {
-                vec![act(command::terminate(&self.session))]
-            }
+            (_, Operation::BridgeJoin, Outcome::Failed | Outcome::TimedOut) => self.on_not_bridged(),
             _ => Vec::new(),
         }
     }
@@ -205,13 +188,17 @@ impl Call {
     pub fn on_refused(&mut self, asked: Asked, refusal: &Refusal) -> Vec<Action> {
         if asked == Asked::Dial {
             // It never was: there is nothing to hang up.
-            self.other = None;
+            self.callee = None;
         }
         if refusal.is_gone() {
             return Vec::new();
         }
         match asked {
             // An INVITE without an offer has no early media; audio comes with the answer then.
+            Asked::EarlyMedia if matches!(self.script, Script::Dial(_)) => {
+                self.on_early_media(Outcome::Failed)
+            }
+            Asked::Bridge => self.on_not_bridged(),
             Asked::EarlyMedia => vec![act(command::answer(&self.session, ""))],
             Asked::Playback if self.waiting == Waiting::ToAnswer => Vec::new(),
             Asked::Reject => vec![act(command::terminate(&self.session))],
@@ -223,46 +210,15 @@ impl Call {
         }
     }
 
-    fn on_callee(&mut self, payload: &Payload) -> Vec<Action> {
-        let Some(other) = &mut self.other else { return Vec::new() };
-        match payload {
-            Payload::Progress(_) if !other.ringing => {
-                other.ringing = true;
-                vec![act(command::ring(&self.session))]
-            }
-            Payload::Connected(_) => {
-                other.connected = true;
-                // The caller is given the callee's codec, so that the bridge relays and need not transcode.
-                vec![act(command::answer(&self.session, &other.session))]
-            }
-            Payload::SessionEnded(ended) => {
-                self.other = None;
-                if self.connected {
-                    vec![act(command::terminate(&self.session))]
-                } else {
-                    vec![act(command::reject_until(
-                        &self.session,
-                        refusal(ended.sip_status),
-                        ended.retry_after,
-                    ))]
-                }
-            }
-            _ => Vec::new(),
+    /// A join came to nothing: nobody would be heard. Before the answer there is still another try.
+    fn on_not_bridged(&mut self) -> Vec<Action> {
+        if self.connected {
+            return vec![act(command::terminate(&self.session))];
         }
-    }
-
-    fn bridge(&self) -> Vec<Action> {
-        match &self.other {
-            Some(other) if other.connected => {
-                let bridge = format!("dial-{}", self.session);
-                vec![act(command::create_bridge(
-                    &bridge,
-                    BridgeMode::Relay,
-                    &[&self.session, &other.session],
-                ))]
-            }
-            _ => Vec::new(),
+        if let Some(callee) = &mut self.callee {
+            callee.not_bridged();
         }
+        Vec::new()
     }
 
     /// The time asked with [`Action::Wait`] is over.
@@ -277,12 +233,6 @@ impl Call {
     }
 }
 
-/// The session of the B-leg that is made for a caller's.
-#[must_use]
-pub(super) fn callee_of(caller: &str) -> String {
-    format!("{caller}-b")
-}
-
 fn act(verb: Verb) -> Action {
     Action::Command(Box::new(verb))
 }
@@ -291,17 +241,6 @@ fn act(verb: Verb) -> Action {
 /// it exists already the caller is added, see [`Calls::on_result`](super::calls::Calls::on_result).
 fn join(session: &str, bridge: &str, mode: BridgeMode) -> Vec<Action> {
     vec![act(command::create_bridge(bridge, mode, &[session]))]
-}
-
-/// What the caller is told when the callee's leg ended before an answer. A status is passed on where it says by itself
-/// what it means: a challenge, a list of what would be supported, or a new address are between us and the callee.
-fn refusal(status: u32) -> u32 {
-    match status {
-        401 | 407 | 494 => 403,
-        405 | 415 | 420..=423 | 485 | 487 | 489 => 480,
-        400..=699 => status,
-        _ => 480,
-    }
 }
 
 #[cfg(test)]
