@@ -22,6 +22,7 @@ pub mod media;
 pub mod rtp;
 pub mod sdp;
 
+pub mod listening;
 pub mod signaling;
 pub mod transport;
 

@@ -16,6 +16,8 @@ use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::listening::{Connections, Incoming};
+
 /// What the endpoint can look into.
 pub trait Overview: Send + Sync + 'static {
     /// Whether new calls are taken.
@@ -32,14 +34,23 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
+/// Connections at once. One more is closed at once.
+const CONNECTIONS_MAX: usize = 64;
+
 /// Serves until told to stop.
-pub async fn serve(listener: TcpListener, overview: Arc<dyn Overview>, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    connections: Connections,
+    overview: Arc<dyn Overview>,
+    stop: CancellationToken,
+) {
     let router = Router::new()
         .route("/health", get(|| async { "alive\n" }))
         .route("/ready", get(ready))
         .route("/counters", get(counters))
         .with_state(overview);
-    let server = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+    let incoming = Incoming::new(listener, connections, CONNECTIONS_MAX);
+    let server = axum::serve(incoming, router).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = server.await {
         tracing::error!("the admin endpoint ended: {error}");
     }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::admin::{self, Overview};
 use super::{Services, StartError, media_server};
 use crate::config::Settings;
+use crate::listening::Connections;
 use crate::media::service::{self, MediaNode};
 use crate::signaling::{self, MediaConnection, SignalingNode};
 
@@ -28,6 +29,8 @@ pub(super) struct Node {
 struct Running {
     signaling: Option<SignalingNode>,
     media: Option<MediaNode>,
+    /// Of media's API and of the operator's endpoint.
+    connections: (Connections, Connections),
 }
 
 impl Node {
@@ -39,9 +42,12 @@ impl Node {
     ) -> Result<Self, StartError> {
         let stop = CancellationToken::new();
         let mut servers = Vec::new();
+        let connections = <(Connections, Connections)>::default();
         let media = services.media.then(|| service::start(&settings.media)).transpose()?;
         if let (Some(media), Some(address)) = (&media, settings.media.api) {
-            servers.push(media_server::start(address, &media.service, stop.clone()).await?);
+            servers.push(
+                media_server::start(address, &media.service, connections.0.clone(), stop.clone()).await?,
+            );
         } else if !services.signaling && services.media {
             let what = "media that runs apart needs an address for its API".into();
             return Err(StartError::Setting { key: "media.api", what });
@@ -51,12 +57,13 @@ impl Node {
         } else {
             None
         };
-        let running = Arc::new(Running { signaling, media });
+        let running = Arc::new(Running { signaling, media, connections });
         if let Some(address) = settings.admin.listen {
             let what = format!("admin.listen: cannot listen on {address}");
             let listener = admin::bind(address).await.map_err(|cause| StartError::System { what, cause })?;
             let overview = Arc::clone(&running) as Arc<dyn Overview>;
-            servers.push(tokio::spawn(admin::serve(listener, overview, stop.clone())));
+            let connections = running.connections.1.clone();
+            servers.push(tokio::spawn(admin::serve(listener, connections, overview, stop.clone())));
         }
         running.tell();
         Ok(Self { services: running, stop, servers })
@@ -138,6 +145,11 @@ impl Overview for Running {
     fn counters(&self) -> Value {
         let signaling = self.signaling.as_ref().map(|signaling| json!(signaling.counters()));
         let media = self.media.as_ref().map(|media| json!(media.snapshot()));
-        json!({ "signaling": signaling, "media": media, "file_descriptors": admin::file_descriptors() })
+        json!({
+            "signaling": signaling,
+            "media": media,
+            "connections": { "media_api": self.connections.0.counts(), "admin": self.connections.1.counts() },
+            "file_descriptors": admin::file_descriptors(),
+        })
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::listening::ConnectionCounts;
 use crate::{dialog, shard, transaction};
 
 /// How much of everything there is at one moment. Without calls and clients, and all timers of transactions run out, each
@@ -20,6 +21,8 @@ pub struct SignalingCounters {
     pub dialogs: dialog::Counters,
     /// What happened to events and streams.
     pub engines: EngineCounts,
+    /// Connections to the API.
+    pub api: ConnectionCounts,
     /// What transport counted, by name.
     pub transport: BTreeMap<&'static str, u64>,
     /// Media events dropped because a shard's queue was full, or that no session owned.
@@ -89,7 +92,7 @@ mod tests {
         let mut seen = 0;
         for word in TABLE.split('`') {
             let Some((floor, name)) = word.split_once('.') else { continue };
-            if ["held", "shards", "engines", "transactions", "dialogs"].contains(&floor)
+            if ["held", "shards", "engines", "api", "transactions", "dialogs"].contains(&floor)
                 && !name.contains('…')
             {
                 assert!(counters[floor][name].is_u64(), "{word} is not in /counters");

@@ -95,7 +95,7 @@ impl SignalingNode {
         }
         board.engines.close();
         self.stop.cancel();
-        until(CLOSE_TIME_MAX, || self.serving.connections() == 0).await;
+        until(CLOSE_TIME_MAX, || self.serving.connections().open == 0).await;
         until(MEDIA_TIME_MAX, || self.media.requests_waiting() == 0).await;
         self.transports.shutdown().await;
         self.media.close();
@@ -129,6 +129,7 @@ impl SignalingNode {
                 events_late: engines.events_late,
                 stale: engines.stale,
             },
+            api: self.serving.connections(),
             transport: transport.named().into_iter().collect(),
             media_events_dropped: self.media.events_lost(),
             datagrams_dropped_by_kernel: self.transports.datagrams_dropped_by_kernel(),
@@ -156,7 +157,7 @@ impl SignalingNode {
             engines_attached: engines.attached,
             engines_away: engines.away,
             commands_pending: engines.commands_pending,
-            api_connections: self.serving.connections(),
+            api_connections: self.serving.connections().open,
             sip_connections: self.transports.counters().connections_open,
             tasks: board.tasks.running(),
             ..Held::default()

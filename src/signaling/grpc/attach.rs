@@ -15,11 +15,11 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::check::checked;
 use super::orders::{DEFAULT_GROUP, Order, of_command};
-use super::server::ConnectionEnd;
 use super::status::status;
 use super::unary::{Api, COMMAND_TIME_MAX};
 use super::{events, words};
 use crate::engine::{Attachment, Cursor, Open, Opened};
+use crate::listening::ConnectionEnd;
 use crate::proto::session::v1 as proto;
 use crate::proto::session::v1::attach_item::Item;
 use crate::proto::session::v1::attach_request::Message;
