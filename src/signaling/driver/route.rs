@@ -134,7 +134,7 @@ impl<C: Core> Driver<C> {
             (Err(_), Stake::Id(session)) => self.outlets.directory.release(&session),
             (Err(_), Stake::Place(bridge, session)) => self.outlets.bridges.not_joined(&bridge, &session),
         }
-        self.lingering.extend(reply.send_within(result, Urgency::Soon, now.mono));
+        self.linger(reply.send_within(result, Urgency::Soon, now.mono));
     }
 
     fn resolve(&self, query: u64, host: String, port: Option<u16>, transport: Transport) {

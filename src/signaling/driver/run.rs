@@ -67,8 +67,8 @@ pub struct Driver<C> {
     ticket: u64,
     /// Events of the present input: they go behind the replies.
     pub(super) events: Vec<(EngineRef, Logged, Urgency)>,
-    /// Streams that are to be woken, and when. As many at most as there are engines.
-    pub(super) lingering: Vec<(Instant, Arc<EngineHandle>)>,
+    /// Streams that are to be woken, and when. One at most for each engine and departure.
+    lingering: Vec<(Instant, Arc<EngineHandle>)>,
     /// When requests to media that wait for company are to be sent.
     media_at: Option<Instant>,
     /// Answers that are known at once.
@@ -263,7 +263,21 @@ impl<C: Core> Driver<C> {
             self.core.handle(answer, now);
         }
         for (engine, logged, urgency) in self.events.drain(..) {
-            self.lingering.extend(self.outlets.engines.append(&engine, logged, urgency, now.mono));
+            let lingers = self.outlets.engines.append(&engine, logged, urgency, now.mono);
+            linger(&mut self.lingering, lingers);
         }
+    }
+
+    /// A stream is to be woken then.
+    pub(super) fn linger(&mut self, lingers: Option<(Instant, Arc<EngineHandle>)>) {
+        linger(&mut self.lingering, lingers);
+    }
+}
+
+fn linger(lingering: &mut Vec<(Instant, Arc<EngineHandle>)>, lingers: Option<(Instant, Arc<EngineHandle>)>) {
+    let Some((at, engine)) = lingers else { return };
+    // What went at once in between has made room for a second wait until the same departure.
+    if !lingering.iter().any(|(other, waits)| *other == at && Arc::ptr_eq(waits, &engine)) {
+        lingering.push((at, engine));
     }
 }

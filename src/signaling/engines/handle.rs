@@ -237,10 +237,11 @@ impl EngineHandle {
         self.state().engine.handle(Input::Ack(stream, through), now)
     }
 
-    /// Whether one more command of the stream may be read.
+    /// Whether one more command of the stream may be read: never of one whose place another has taken.
     #[must_use]
-    pub fn takes_commands(&self) -> bool {
-        self.state().pending < COMMANDS_PENDING_MAX
+    pub fn takes_commands(&self, stream: Attachment) -> bool {
+        let state = self.state();
+        state.attachment == Some(stream) && state.pending < COMMANDS_PENDING_MAX
     }
 
     /// How many commands of the present stream are without a result that was taken.
@@ -257,7 +258,12 @@ impl EngineHandle {
         command_id: String,
         created: Option<String>,
     ) -> StreamReply {
-        self.state().pending += 1;
+        let mut state = self.state();
+        // Results of a stream that has ended are never taken.
+        if state.attachment == Some(stream) {
+            state.pending += 1;
+        }
+        drop(state);
         StreamReply::new(Arc::clone(self), stream, command_id, created)
     }
 
@@ -324,5 +330,28 @@ impl EngineHandle {
         }
         state.words.push_back(Word::Result(outcome));
         self.stir(state, urgency, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::EngineLimits;
+
+    #[test]
+    fn what_an_ended_stream_still_asks_does_not_count_for_the_next() {
+        let identity = EngineRef { group: "g".into(), id: "e".into() };
+        let engine = Engine::new(EngineLimits::default(), 1, Instant::ZERO);
+        let handle = Arc::new(EngineHandle::new(identity, engine));
+        let attach = || handle.attach(Open::default(), Instant::ZERO).expect("attached").attachment;
+        let first = attach();
+        handle.detach(first, false, Instant::ZERO);
+        let second = attach();
+        assert!(!handle.takes_commands(first) && handle.takes_commands(second));
+        drop(handle.reply_to(first, "late".into(), None));
+        assert_eq!(handle.commands_pending(), 0);
+        let reply = handle.reply_to(second, "command".into(), None);
+        assert_eq!(handle.commands_pending(), 1);
+        drop(reply);
     }
 }

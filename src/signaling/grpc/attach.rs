@@ -145,7 +145,7 @@ impl Stream for AttachStream {
         let mut items = Vec::new();
         let end = this.say(&mut items);
         if !items.is_empty() {
-            if held_back && this.engine.takes_commands() {
+            if held_back && this.engine.takes_commands(this.stream) {
                 cx.waker().wake_by_ref();
             }
             return Poll::Ready(Some(Ok(proto::AttachResponse { items })));
@@ -170,7 +170,7 @@ impl AttachStream {
             if self.half_closed {
                 return Ok(false);
             }
-            if !self.engine.takes_commands() {
+            if !self.engine.takes_commands(self.stream) {
                 return Ok(true);
             }
             match Pin::new(&mut self.requests).poll_next(cx) {
