@@ -1,5 +1,6 @@
 //! The engine's stream: connect, open, acknowledge what is dealt with, and attach again when it breaks.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -17,8 +18,8 @@ use crate::proto::session::v1::{
     attach_request::Message, event_service_client::EventServiceClient,
 };
 
-/// Requests that wait for the stream. Full: reading events stops until the service takes commands again.
-const OUTBOX_REQUESTS_MAX: usize = 4096;
+/// Requests that the stream takes ahead. What does not fit waits behind them, see [`Attachment::backlog`].
+const OUTBOX_REQUESTS: usize = 4096;
 /// The pause before the engine attaches again: the first, doubled each time up to the last.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// How often the engine says something when it has nothing to say. Half of the service's patience.
@@ -94,7 +95,7 @@ async fn attend(
         Some(Err(error)) => return error.into(),
         None => return StreamEnd::Stopped,
     };
-    let (outbox, requests) = mpsc::channel(OUTBOX_REQUESTS_MAX);
+    let (outbox, requests) = mpsc::channel(OUTBOX_REQUESTS);
     let open = Open {
         engine_id: name.to_owned(),
         group: settings.group.clone(),
@@ -108,8 +109,13 @@ async fn attend(
         None => return StreamEnd::Stopped,
     };
     let trunk = (!settings.trunk.is_empty()).then(|| settings.trunk.clone());
-    let attachment =
-        Attachment { calls: Calls::new(trunk), outbox, timers: DelayQueue::new(), unacknowledged: None };
+    let attachment = Attachment {
+        calls: Calls::new(trunk),
+        outbox,
+        backlog: VecDeque::new(),
+        timers: DelayQueue::new(),
+        unacknowledged: None,
+    };
     attachment.serve(items, opened, stop).await
 }
 
@@ -124,6 +130,10 @@ async fn attach(
 struct Attachment {
     calls: Calls,
     outbox: mpsc::Sender<Message>,
+    /// What the stream does not take yet. Reading goes on meanwhile: the service takes no more commands while their
+    /// results are not read. It is bounded by the events under way, because acknowledgements wait in it behind the
+    /// commands that their events led to.
+    backlog: VecDeque<Message>,
     timers: DelayQueue<String>,
     /// What is dealt with and not acknowledged, and when it is at the latest.
     unacknowledged: Option<(Cursor, Instant)>,
@@ -145,22 +155,25 @@ impl Attachment {
                     Ok(None) => return StreamEnd::Closed,
                     Err(status) => return status.into(),
                 },
-                () = acknowledgement_due(&self.unacknowledged) => {
-                    if self.acknowledge().await.is_err() {
+                is_open = has_room(&self.outbox), if !self.backlog.is_empty() => {
+                    if !is_open {
                         return StreamEnd::Closed;
                     }
-                    continue;
+                    Vec::new()
+                }
+                () = acknowledgement_due(&self.unacknowledged) => {
+                    self.acknowledge();
+                    Vec::new()
                 }
                 () = stop.cancelled() => return self.leave(items).await,
                 Some(expired) = self.timers.next() => self.calls.on_timer(expired.get_ref()),
                 _ = ping.tick() => {
-                    if self.outbox.send(Message::Ping(Ping {})).await.is_err() {
-                        return StreamEnd::Closed;
-                    }
-                    continue;
+                    self.backlog.push_back(Message::Ping(Ping {}));
+                    Vec::new()
                 }
             };
-            if self.carry_out(steps).await.is_err() {
+            self.carry_out(steps);
+            if self.send().is_err() {
                 return StreamEnd::Closed;
             }
         }
@@ -170,8 +183,13 @@ impl Attachment {
     /// if no call is left.
     async fn leave(mut self, mut items: tonic::Streaming<AttachResponse>) -> StreamEnd {
         let leaving = async {
-            // The service may have closed its half already.
-            let _ = self.acknowledge().await;
+            self.acknowledge();
+            for message in self.backlog {
+                // The service may have closed its half already.
+                if self.outbox.send(message).await.is_err() {
+                    break;
+                }
+            }
             drop(self.outbox);
             while let Ok(Some(_)) = items.message().await {}
         };
@@ -213,29 +231,53 @@ impl Attachment {
         steps
     }
 
-    /// Sends the commands, then acknowledges what led to them: events are never acknowledged before they are acted on.
-    async fn carry_out(&mut self, steps: Vec<Step>) -> Result<(), mpsc::error::SendError<Message>> {
-        let mut sent = false;
+    /// Gives the commands, then acknowledges what led to them: events are never acknowledged before they are acted on.
+    fn carry_out(&mut self, steps: Vec<Step>) {
+        let mut given = false;
         for step in steps {
             match step {
                 Step::Send(command) => {
-                    self.outbox.send(Message::Command(*command)).await?;
-                    sent = true;
+                    self.backlog.push_back(Message::Command(*command));
+                    given = true;
                 }
                 Step::Wait(session, pause) => {
                     self.timers.insert(session, pause);
                 }
             }
         }
-        if sent { self.acknowledge().await } else { Ok(()) }
-    }
-
-    async fn acknowledge(&mut self) -> Result<(), mpsc::error::SendError<Message>> {
-        match self.unacknowledged.take() {
-            Some((through, _)) => self.outbox.send(Message::Ack(Ack { through: Some(through) })).await,
-            None => Ok(()),
+        if given {
+            self.acknowledge();
         }
     }
+
+    fn acknowledge(&mut self) {
+        if let Some((through, _)) = self.unacknowledged.take() {
+            self.backlog.push_back(Message::Ack(Ack { through: Some(through) }));
+        }
+    }
+
+    /// Gives the stream what it takes at once.
+    fn send(&mut self) -> Result<(), Closed> {
+        while let Some(message) = self.backlog.pop_front() {
+            match self.outbox.try_send(message) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(message)) => {
+                    self.backlog.push_front(message);
+                    break;
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => return Err(Closed),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The stream takes nothing any more.
+struct Closed;
+
+/// Done when the stream takes something; whether it does at all.
+async fn has_room(outbox: &mpsc::Sender<Message>) -> bool {
+    outbox.reserve().await.is_ok()
 }
 
 /// Done when an acknowledgement is due; never while there is none.

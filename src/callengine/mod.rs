@@ -6,11 +6,14 @@
 //! ```text
 //!   attach.rs     the stream: connect, open, acknowledge, attach again
 //!   calls.rs      all calls: which event belongs to which, timers, retries
-//!   call.rs       one call: events in, actions out
+//!   call/         one call: events in, actions out
 //!   refusal.rs    a refused command, and what the caller is told of it
 //!   command.rs    the commands as messages
 //!   script.rs     user part → script
 //! ```
+//!
+//! What it knows of its calls lasts as long as a stream: a call that stands while the stream breaks stands on when the
+//! engine is back, and its timers and its pairing with a callee are forgotten.
 
 pub mod attach;
 pub mod call;

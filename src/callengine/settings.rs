@@ -38,14 +38,20 @@ impl CallEngineSettings {
         if !self.engine_id.is_empty() {
             return self.engine_id.clone();
         }
-        let host = rustix::system::uname();
-        let host: String = host
-            .nodename()
-            .to_string_lossy()
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || "-.~".contains(c) { c } else { '_' })
-            .take(48)
-            .collect();
-        format!("{host}-{}", std::process::id())
+        process_name()
     }
+}
+
+/// A name that no other process has: the host's name and the process id.
+#[must_use]
+pub fn process_name() -> String {
+    let host = rustix::system::uname();
+    let host: String = host
+        .nodename()
+        .to_string_lossy()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-.~".contains(c) { c } else { '_' })
+        .take(48)
+        .collect();
+    format!("{host}-{}", std::process::id())
 }

@@ -16,6 +16,7 @@ use tonic::transport::Endpoint;
 
 use super::words::{cause, words};
 use crate::callengine::command;
+use crate::callengine::settings::process_name;
 use crate::proto::session::v1::{
     Ack, AttachRequest, AttachResponse, CallLimits, Command, CommandResult, CreateSessionRequest, EndCause,
     Event, Open, Party, Ping, attach_item::Item, attach_request::Message, command::Verb, event::Payload,
@@ -122,7 +123,7 @@ impl Call {
         let endpoint = Endpoint::from_shared(args.api.clone()).map_err(failed)?;
         let endpoint = endpoint.connect_timeout(CONNECT_TIME_MAX).tcp_nodelay(true);
         let channel = endpoint.connect().await.map_err(failed)?;
-        let name = format!("call-{}", std::process::id());
+        let name = format!("call-{}", process_name());
         let (requests, outgoing) = mpsc::channel(OUTBOX_REQUESTS_MAX);
         let open = Open { engine_id: name.clone(), group: name, ..Default::default() };
         let request = AttachRequest { message: Some(Message::Open(open)) };
@@ -156,11 +157,13 @@ impl Call {
             let response = tokio::select! {
                 response = self.items.message() => response?.ok_or(CallError::Closed)?,
                 Some(()) = interrupts.recv() => {
-                    if self.session.is_empty() || self.interrupted {
+                    if std::mem::replace(&mut self.interrupted, true) {
                         return Err(CallError::Interrupted);
                     }
-                    self.interrupted = true;
-                    self.hang_up = Some(Instant::now());
+                    // A call that has not told its id yet is hung up when it does.
+                    if !self.session.is_empty() {
+                        self.hang_up = Some(Instant::now());
+                    }
                     continue;
                 }
                 () = until(self.hang_up) => {
@@ -189,7 +192,11 @@ impl Call {
     /// Reports an event and does what follows from it. Whether it was the last one.
     async fn event(&mut self, event: Event, args: &CallArgs) -> Result<bool, CallError> {
         self.tell(&event);
+        let begins = self.session.is_empty();
         self.session = event.session_id;
+        if begins && self.interrupted {
+            self.hang_up = Some(Instant::now());
+        }
         self.outbox(Message::Ack(Ack { through: event.cursor })).await?;
         match event.payload {
             Some(Payload::Connected(_)) => {
