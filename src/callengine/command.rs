@@ -107,8 +107,9 @@ pub fn tone(session: &str, frequency_hz: f64) -> Verb {
 
 /// Play a tone for so long.
 #[must_use]
-pub fn tone_for(session: &str, frequency_hz: f64, duration: Duration) -> Verb {
-    play(session, Source::Tone(Tone { frequency_hz, level_db: None, duration: Some(duration) }))
+pub fn tone_for(session: &str, frequency_hz: f64, duration: std::time::Duration) -> Verb {
+    let duration = Duration::try_from(duration).ok();
+    play(session, Source::Tone(Tone { frequency_hz, level_db: None, duration }))
 }
 
 /// Play a WAV file once.

@@ -47,11 +47,10 @@ pub fn make_answer(
     check_line_count(session, settled)?;
     let settled_line = settled.and_then(|settled| settled.audio_line);
     let (accepted, mismatch) = choose(session, settled_line, local, intent)?;
-    if let (None, Some(mismatch)) = (&accepted, mismatch) {
-        let disabled = |index: usize| session.medias.get(index).is_some_and(|media| media.port == 0);
-        if !settled_line.is_some_and(disabled) {
-            return Err(SdpError::NothingAcceptable(mismatch));
-        }
+    if let (None, Some(mismatch)) = (&accepted, mismatch)
+        && !stops_only(session, settled)
+    {
+        return Err(SdpError::NothingAcceptable(mismatch));
     }
     let audio_line = accepted.as_ref().map(|accepted| accepted.index).or(settled_line);
     let mut lines: Vec<Line<'_>> = session.medias.iter().map(Line::Refused).collect();
@@ -68,6 +67,15 @@ pub fn make_answer(
         audio_line,
     };
     Ok(Answer { sdp, negotiated })
+}
+
+/// Whether a re-offer disables the line in use and proposes nothing new. One that proposes something in its place, as fax
+/// for audio, is refused whole where that cannot be had, and the line stays in use (RFC 3264 §6, RFC 3261 §14.2).
+fn stops_only(session: &Session, settled: Option<&Negotiated>) -> bool {
+    let Some(settled) = settled else { return false };
+    let disabled = |index: usize| session.medias.get(index).is_some_and(|media| media.port == 0);
+    let proposed = session.medias.iter().skip(settled.line_count).any(|media| media.port != 0);
+    settled.audio_line.is_some_and(disabled) && !proposed
 }
 
 /// The line that is taken, the settled one before all others; and why those before it are not, if any is live.

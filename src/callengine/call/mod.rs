@@ -169,7 +169,7 @@ impl Call {
         match (&self.script, operation, outcome) {
             (Script::Early, Operation::EarlyMedia, Outcome::Succeeded) => {
                 self.waiting = Waiting::ToAnswer;
-                vec![act(command::tone(&self.session, TONE_HZ)), Action::Wait(EARLY_TONE)]
+                vec![act(command::tone_for(&self.session, TONE_HZ, EARLY_TONE)), Action::Wait(EARLY_TONE)]
             }
             (Script::Early, Operation::EarlyMedia, Outcome::Failed | Outcome::TimedOut) => {
                 vec![act(command::answer(&self.session, ""))]

@@ -79,7 +79,7 @@ fn hold_waits_holds_waits_and_resumes() {
 #[test]
 fn early_plays_then_answers_then_echoes() {
     let (mut call, _) = begin("early");
-    let plays = vec![act(command::tone("a", 440.0)), Action::Wait(EARLY_TONE)];
+    let plays = vec![act(command::tone_for("a", 440.0, EARLY_TONE)), Action::Wait(EARLY_TONE)];
     assert_eq!(call.on_event(&done(Operation::EarlyMedia)), plays);
     assert_eq!(call.on_timer(), vec![act(command::answer("a", ""))]);
     let echo = command::create_bridge("echo-a", BridgeMode::Echo, &["a"]);

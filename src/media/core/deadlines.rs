@@ -1,5 +1,5 @@
-//! When endpoints want to be looked at: RTP timeouts. Packets do not touch it; an entry that comes up is checked
-//! against what came since, and put back if it was too early.
+//! When endpoints want to be looked at: RTP timeouts, and digits whose end may be lost. Packets of audio do not touch it;
+//! an entry that comes up is checked against what came since, and put back if it was too early.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,8 +7,9 @@ use std::collections::BinaryHeap;
 use super::EndpointKey;
 use crate::ground::Instant;
 
-/// The entries, soonest first. At most one of an endpoint is valid: the one that the endpoint remembers. Entries of
-/// closed endpoints go when they come up, after one RTP timeout at the latest.
+/// The entries, soonest first. At most one of an endpoint is valid: the one that the endpoint remembers. All others go
+/// when they come up, after one RTP timeout at the latest; there is one for each digit, one of the time before, and none
+/// besides.
 #[derive(Debug, Default)]
 pub struct Deadlines {
     entries: BinaryHeap<Reverse<(Instant, EndpointKey)>>,

@@ -28,6 +28,10 @@ use crate::rtp::OutgoingStream;
 pub use incoming::Dropped;
 pub use outgoing::Numbering;
 
+/// How long after the last packet a digit counts as over whose end has not come: no packet of it may have been the end,
+/// and audio that would show it may stay away, as with silence suppression.
+pub const DIGIT_END_LOST: Duration = Duration::from_millis(300);
+
 /// Where an endpoint stands in its fabric.
 pub type EndpointKey = Key<Endpoint>;
 
@@ -246,6 +250,21 @@ impl Endpoint {
     #[must_use]
     pub fn rtp_timeout_at(&self) -> Option<Instant> {
         (self.expects_rtp() && !self.silent).then(|| self.heard_at + self.settings.rtp_timeout)
+    }
+
+    /// When a digit whose end has not come counts as over, as far as is known now.
+    pub(super) fn digit_over_at(&self) -> Option<Instant> {
+        self.hears_digit().then(|| self.heard_at + DIGIT_END_LOST)
+    }
+
+    /// Whether the peer holds a key down.
+    pub(super) fn hears_digit(&self) -> bool {
+        self.remotes.get(self.selected).is_some_and(|remote| remote.digits.is_running())
+    }
+
+    /// When it is to be looked at, as far as is known now.
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.rtp_timeout_at().into_iter().chain(self.digit_over_at()).min()
     }
 
     /// Waiting for RTP begins anew.

@@ -2,6 +2,7 @@
 
 use super::{Intent, described, described_at, lines_of, local};
 use crate::codec::Codec::{Pcma, Pcmu};
+use crate::ground::Mismatch;
 use crate::sdp::Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
 use crate::sdp::{
     Direction, LocalMedia, Negotiated, RemotePlace, SdpError, apply_answer, make_answer, make_offer,
@@ -85,6 +86,14 @@ fn a_stopped_audio_line_beside_live_video_is_no_reason_to_refuse() {
     let first = answered(&described("m=audio 4000 RTP/AVP 0\nm=video 4002 RTP/AVP 31"), None);
     let stopped = answered(&described("m=audio 0 RTP/AVP 0\nm=video 4002 RTP/AVP 31"), Some(&first));
     assert_eq!(lines_of(&stopped.local, "m="), ["m=audio 0 RTP/AVP 0", "m=video 0 RTP/AVP 31"]);
+}
+
+#[test]
+fn fax_in_the_place_of_audio_is_refused_whole_and_audio_stays() {
+    let first = answered(&described("m=audio 4000 RTP/AVP 0"), None);
+    let fax = described("m=audio 0 RTP/AVP 0\nm=image 4000 udptl t38");
+    let refused = make_answer(fax.as_bytes(), &local(), Intent::default(), Some(&first));
+    assert_eq!(refused, Err(SdpError::NothingAcceptable(Mismatch::MediaType)));
 }
 
 #[test]

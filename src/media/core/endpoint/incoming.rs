@@ -135,11 +135,15 @@ impl Endpoint {
         self.output(Event::Dtmf { digit, duration: Duration::from_micros(micros) })
     }
 
-    /// The RTP timeout has come: tells it once, after a digit whose end was lost.
-    pub fn rtp_timed_out(&mut self, now: Instant, outputs: &mut VecDeque<Output>) {
-        let unfinished = self.remotes.get_mut(self.selected).and_then(|remote| remote.digits.finish());
-        outputs.extend(unfinished.map(|digit| self.pressed(digit)));
-        self.silent = true;
-        outputs.push_back(self.output(Event::RtpSilent { silent_for: now.since(self.heard_at) }));
+    /// Time has passed without a packet: tells a digit whose end was lost, then that nothing comes, each once.
+    pub fn looked_at(&mut self, now: Instant, outputs: &mut VecDeque<Output>) {
+        if self.digit_over_at().is_some_and(|at| at <= now) {
+            let unfinished = self.remotes.get_mut(self.selected).and_then(|remote| remote.digits.finish());
+            outputs.extend(unfinished.map(|digit| self.pressed(digit)));
+        }
+        if self.rtp_timeout_at().is_some_and(|at| at <= now) {
+            self.silent = true;
+            outputs.push_back(self.output(Event::RtpSilent { silent_for: now.since(self.heard_at) }));
+        }
     }
 }

@@ -117,13 +117,11 @@ impl Fabric {
         self.endpoints.get(key).map(Endpoint::codecs).unwrap_or_default()
     }
 
-    /// Looks at an endpoint's RTP timeout when it may be due, unless that is arranged already.
+    /// Looks at an endpoint when something of its time may be due, unless that is arranged already.
     pub(super) fn watch(&mut self, key: EndpointKey) {
         let Some(endpoint) = self.endpoints.get_mut(key) else { return };
-        if endpoint.watched_at.is_some() {
-            return;
-        }
-        if let Some(at) = endpoint.rtp_timeout_at() {
+        let Some(at) = endpoint.look_at() else { return };
+        if endpoint.watched_at.is_none_or(|watched| at < watched) {
             endpoint.watched_at = Some(at);
             self.deadlines.push(at, key);
         }

@@ -49,7 +49,7 @@ impl Fabric {
         let endpoint = self.endpoints.get_mut(at).ok_or(Dropped::NoEndpoint)?;
         let heard = endpoint.receive(&packet, from, now, &mut self.outputs);
         let tie = endpoint.tie;
-        let unwatched = endpoint.watched_at.is_none();
+        let unwatched = endpoint.watched_at.is_none() || endpoint.hears_digit();
         if unwatched {
             self.watch(at);
         }

@@ -38,15 +38,12 @@ impl Fabric {
         }
     }
 
-    /// Looks whether an endpoint's RTP timeout has come.
+    /// Looks whether an endpoint has been silent for too long.
     fn look_at(&mut self, key: EndpointKey, at: Instant, now: Instant) {
         let Some(endpoint) = self.endpoints.get_mut(key).filter(|e| e.watched_at == Some(at)) else { return };
         endpoint.watched_at = None;
-        match endpoint.rtp_timeout_at() {
-            Some(due) if due <= now => endpoint.rtp_timed_out(now, &mut self.outputs),
-            Some(_) => self.watch(key),
-            None => {}
-        }
+        endpoint.looked_at(now, &mut self.outputs);
+        self.watch(key);
     }
 
     /// An endpoint's own sending: digits first, a playback waits for them.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Exchange, Phone, assert_continuous};
+use crate::media::core::endpoint::DIGIT_END_LOST;
 use crate::media::core::{BridgeMode, DigitPlan, Event, Failure};
 use crate::rtp::telephone_event::{DigitDetector, DigitSender, TelephoneEvent};
 
@@ -61,6 +62,30 @@ fn a_digit_is_told_also_when_muted_and_without_a_bridge() {
     exchange.fabric.mute(a.endpoint, true).unwrap();
     press(&mut exchange, &mut a, '2', 800);
     assert_eq!(digits_told(&exchange.events()), [('1', 100), ('2', 100)]);
+}
+
+#[test]
+fn a_digit_whose_end_is_lost_is_told_soon_also_when_nothing_follows() {
+    let mut exchange = Exchange::new();
+    let [mut a] = exchange.phones();
+    exchange.pass(Duration::from_secs(2));
+    a.header.payload_type = 101;
+    for (digit, gap) in [(7, 300), (8, 1_000)] {
+        let began = a.header.timestamp.wrapping_add(8_000);
+        for duration_ticks in [160, 320, 480] {
+            exchange.pass(Duration::from_millis(20));
+            a.header.timestamp = began;
+            let event = TelephoneEvent { event: digit, end: false, volume: 10, duration_ticks };
+            exchange.say(&mut a, &event.to_bytes());
+        }
+        exchange.pass(DIGIT_END_LOST - Duration::from_millis(1));
+        assert_eq!(digits_told(&exchange.events()), []);
+        exchange.pass(Duration::from_millis(1));
+        let told = char::from_digit(u32::from(digit), 10).unwrap();
+        assert_eq!(digits_told(&exchange.events()), [(told, 60)]);
+        exchange.pass(Duration::from_millis(gap));
+        assert_eq!(digits_told(&exchange.events()), [], "it is told once");
+    }
 }
 
 #[test]
