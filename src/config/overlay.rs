@@ -4,9 +4,8 @@ use toml::{Table, Value};
 
 /// What the environment's keys begin with.
 pub const ENVIRONMENT_PREFIX: &str = "CALLPLANE_";
-/// Variables of that beginning that are no settings: which file is read, and what the tests are told.
-const NOT_SETTINGS: [&str; 4] =
-    ["CALLPLANE_CORPORA", "CALLPLANE_CONFIG", "CALLPLANE_SEED", "CALLPLANE_SEEDS"];
+/// The one variable of that beginning that is no setting: which file is read.
+const FILE_VARIABLE: &str = "CALLPLANE_CONFIG";
 
 /// Why a key cannot be placed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +28,7 @@ pub fn environment(
 ) -> Result<(), OverlayError> {
     for (name, value) in variables {
         let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
-        if NOT_SETTINGS.contains(&name.as_str()) {
+        if name == FILE_VARIABLE {
             continue;
         }
         if !key.contains("__") {

@@ -43,7 +43,7 @@ class NothingIsLeft(ServiceTest):
         callplane = self.callplane()
         before = callplane.counters()
         self.warm(callplane)
-        calls = int(os.environ.get("CALLPLANE_LEAK_CALLS", "10000"))
+        calls = int(os.environ.get("TEST_LEAK_CALLS", "10000"))
         self.completes(self.sipp(callplane, "basic_call", "answer", calls, 200, 1000, calls // 200 + 60), calls // 200 + 90)
         self.settles(callplane, before)
 

@@ -2,7 +2,7 @@
 //! and delays, with engines that give all kinds of commands and media that answers late, wrongly or not at all.
 //!
 //! Everything is drawn from one seed. A failing seed prints itself;
-//! `CALLPLANE_SEED=n cargo test --test sim -- --nocapture` runs that one alone and prints its course.
+//! `TEST_SEED=n cargo test --test sim -- --nocapture` runs that one alone and prints its course.
 
 mod agent;
 mod check;
@@ -15,7 +15,7 @@ mod world;
 use coverage::Coverage;
 use world::World;
 
-/// Seeds of the normal run; `CALLPLANE_SEEDS=n` asks for more. They are shared out to four tests, to use what cores
+/// Seeds of the normal run; `TEST_SEEDS=n` asks for more. They are shared out to four tests, to use what cores
 /// there are.
 const SEEDS: u64 = 12_000;
 
@@ -24,18 +24,18 @@ fn number(name: &str) -> Option<u64> {
 }
 
 fn run(quarter: u64) {
-    if let Some(seed) = number("CALLPLANE_SEED") {
+    if let Some(seed) = number("TEST_SEED") {
         if seed % 4 == quarter {
             World::new(seed, true).live();
         }
         return;
     }
     let mut coverage = Coverage::default();
-    for seed in (0..number("CALLPLANE_SEEDS").unwrap_or(SEEDS)).filter(|seed| seed % 4 == quarter) {
+    for seed in (0..number("TEST_SEEDS").unwrap_or(SEEDS)).filter(|seed| seed % 4 == quarter) {
         match std::panic::catch_unwind(|| World::new(seed, false).live()) {
             Ok(seen) => coverage.add(&seen),
             Err(_) => {
-                panic!("seed {seed} failed; CALLPLANE_SEED={seed} cargo test --test sim shows its course")
+                panic!("seed {seed} failed; TEST_SEED={seed} cargo test --test sim shows its course")
             }
         }
     }

@@ -276,9 +276,9 @@ impl Game {
 
 fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    match number("CALLPLANE_SEED") {
+    match number("TEST_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("CALLPLANE_SEEDS").unwrap_or(400),
+        None => 0..number("TEST_SEEDS").unwrap_or(400),
     }
 }
 
