@@ -115,13 +115,11 @@ async fn a_thread_that_ends_is_noticed() {
 }
 
 #[tokio::test]
-async fn an_end_without_clients_is_quick_and_leaves_nothing() {
+async fn an_end_without_clients_leaves_nothing() {
     let scripted = Scripted::start().await;
     let Scripted { node, channel, .. } = scripted;
     drop(channel);
-    let begin = std::time::Instant::now();
     soon("the end", node.shutdown()).await;
-    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     let held = node.counters().held;
     assert_eq!((held.tasks, held.api_connections), (0, 0));
     soon("a second end", node.shutdown()).await;

@@ -89,6 +89,7 @@ struct Job {
 #[derive(Debug)]
 pub struct Lookups {
     jobs: SyncSender<Job>,
+    now: fn() -> Instant,
     counters: Arc<Counters>,
 }
 
@@ -98,21 +99,27 @@ impl Lookups {
     /// # Errors
     /// When they cannot be started.
     pub fn new() -> io::Result<Self> {
-        Self::with(LOOKUPS_MAX, LOOKUP_TIME_MAX, Arc::new(|host, port| (host, port).to_socket_addrs()))
+        let resolve = Arc::new(|host: &str, port| (host, port).to_socket_addrs());
+        Self::with(LOOKUPS_MAX, LOOKUP_TIME_MAX, resolve, Instant::now)
     }
 
-    fn with(threads: usize, time_max: Duration, resolve: Arc<Resolve>) -> io::Result<Self> {
+    fn with(
+        threads: usize,
+        time_max: Duration,
+        resolve: Arc<Resolve>,
+        now: fn() -> Instant,
+    ) -> io::Result<Self> {
         let (jobs, waiting) = sync_channel(LOOKUPS_WAITING_MAX);
         let (waiting, counters) = (Arc::new(Mutex::new(waiting)), Arc::<Counters>::default());
         for number in 0..threads {
             let (resolve, counters) = (Arc::clone(&resolve), Arc::clone(&counters));
-            let asker = Asker { time_max, resolve, counters };
+            let asker = Asker { time_max, now, resolve, counters };
             let waiting = Arc::clone(&waiting);
             thread::Builder::new()
                 .name(format!("media-names-{number}"))
                 .spawn(move || asker.run(&waiting))?;
         }
-        Ok(Self { jobs, counters })
+        Ok(Self { jobs, now, counters })
     }
 
     /// Looks a host up, and calls `then` with its address on another thread.
@@ -124,7 +131,7 @@ impl Lookups {
         query: Query,
         then: impl FnOnce(Result<SocketAddr, LookupError>) + Send + 'static,
     ) -> Result<(), LookupError> {
-        let job = Job { query, asked: Instant::now(), then: Box::new(then) };
+        let job = Job { query, asked: (self.now)(), then: Box::new(then) };
         self.counters.under_way.fetch_add(1, Ordering::Relaxed);
         self.jobs.try_send(job).map_err(|_| {
             self.counters.under_way.fetch_sub(1, Ordering::Relaxed);
@@ -157,6 +164,7 @@ impl Lookups {
 /// One thread's part.
 struct Asker {
     time_max: Duration,
+    now: fn() -> Instant,
     resolve: Arc<Resolve>,
     counters: Arc<Counters>,
 }
@@ -181,7 +189,10 @@ impl Asker {
     }
 
     fn ask(&self, query: &Query, asked: Instant) -> Result<SocketAddr, LookupError> {
-        let in_time = || if asked.elapsed() < self.time_max { Ok(()) } else { Err(LookupError::Late) };
+        let in_time = || {
+            let taken = (self.now)().saturating_duration_since(asked);
+            if taken < self.time_max { Ok(()) } else { Err(LookupError::Late) }
+        };
         in_time()?;
         let found = (self.resolve)(&query.host, query.port);
         in_time()?;
@@ -196,6 +207,8 @@ impl Asker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::LazyLock;
+    use std::sync::atomic::AtomicBool;
     use std::sync::mpsc::{Receiver, channel};
 
     const PATIENCE: Duration = Duration::from_secs(10);
@@ -238,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_first_address_of_the_version_that_can_be_sent_to_is_taken() {
-        let lookups = Lookups::with(1, PATIENCE, Arc::new(listed)).unwrap();
+        let lookups = Lookups::with(1, PATIENCE, Arc::new(listed), Instant::now).unwrap();
         let rows = [
             ("192.0.2.1 192.0.2.2", true, Some("192.0.2.1:4000")),
             ("2001:db8::1 192.0.2.2", true, Some("192.0.2.2:4000")),
@@ -255,14 +268,17 @@ mod tests {
 
     #[test]
     fn an_answer_that_comes_too_late_is_none_and_who_waited_too_long_is_not_asked_for() {
+        static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        static IS_LATE: AtomicBool = AtomicBool::new(false);
+        let now = || *BEGIN + if IS_LATE.load(Ordering::SeqCst) { PATIENCE } else { Duration::ZERO };
         let (word, resolve) = held_up();
-        let lookups = Lookups::with(1, Duration::from_millis(20), resolve).unwrap();
+        let lookups = Lookups::with(1, PATIENCE, resolve, now).unwrap();
         let (sender, answers) = channel();
         for _ in 0..2 {
             let sender = sender.clone();
             lookups.look_up(query("a", true), move |answer| sender.send(answer).unwrap()).unwrap();
         }
-        thread::sleep(Duration::from_millis(30));
+        IS_LATE.store(true, Ordering::SeqCst);
         // One word for two: the second look-up asks nobody.
         word.send(()).unwrap();
         for _ in 0..2 {
@@ -274,7 +290,7 @@ mod tests {
     #[test]
     fn as_many_as_there_are_threads_are_asked_at_once_and_past_the_waiting_ones_none() {
         let (word, resolve) = held_up();
-        let lookups = Lookups::with(2, PATIENCE, resolve).unwrap();
+        let lookups = Lookups::with(2, PATIENCE, resolve, Instant::now).unwrap();
         let (sender, answers) = channel();
         let ask = || {
             let sender = sender.clone();

@@ -159,10 +159,13 @@ async fn an_ack_with_too_short_a_length_is_handed_up_because_nobody_could_be_tol
 async fn what_came_before_a_stream_broke_is_still_answered() {
     let mut rig = Rig::new(|_| {});
     let mut peer = peer_of(&rig).await;
-    peer.write_all(&request("INVITE", "a", 3)).await.unwrap();
+    let (whole, broken) = (request("INVITE", "a", 3), b"a=sendrecv\r\n");
+    peer.write_all(&whole).await.unwrap();
     let flow = rig.message().await.flow;
-    peer.write_all(b"a=sendrecv\r\n").await.unwrap();
-    tokio::time::sleep(SHORT).await;
+    peer.write_all(broken).await.unwrap();
+    // What is counted was looked at: the stream is broken before the answer is there.
+    let sent = (whole.len() + broken.len()) as u64;
+    rig.counted(|counted| counted.stream_bytes_in == sent).await;
     rig.send(1, &flow, Bytes::from_static(b"SIP/2.0 400 Bad Request\r\n\r\n"));
     let mut answer = [0; 27];
     patiently(peer.read_exact(&mut answer)).await.unwrap();
