@@ -28,7 +28,8 @@ from probe import Probe
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCENARIOS = os.path.join(ROOT, "sipp_scenarios")
 TICKS = os.sysconf("SC_CLK_TCK")
-SIP, API, TRUNK, REFERENCE = 25060, 27070, 25080, 25090
+# Apart from the RTP range, where any port may be taken.
+SIP, API, TRUNK, REFERENCE = 15060, 17070, 15080, 15090
 SERVER_CORE, LOAD_CORE = "0", "1"
 # Calls a second at which CPU and set-up time are taken.
 RATE = 500

@@ -2,7 +2,8 @@
 # Runs every SIPp scenario against Callplane and prints a table; exit status 0 when all pass.
 #
 #   run_tests.sh                     starts a fresh Callplane with its engine, on ports of its own
-#   run_tests.sh --target HOST:PORT  uses one that runs (its engine's trunk must be 127.0.0.1:$TRUNK_PORT)
+#   run_tests.sh --target HOST:PORT  uses one that runs (its API at 127.0.0.1:$API_PORT, its engine's trunk at
+#                                    127.0.0.1:$TRUNK_PORT, its RTP ports apart from $TRUNK_PORT and $TONE_PORT + 32)
 #   run_tests.sh --only NAME         one row of the table (may be given several times)
 #   run_tests.sh --quick             the stress test for 5 s instead of 30 s
 #
@@ -11,10 +12,14 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 results=${RESULTS:-$here/results}
-SIP_PORT=${SIP_PORT:-15060}
-API_PORT=${API_PORT:-17070}
-ADMIN_PORT=${ADMIN_PORT:-17071}
-TRUNK_PORT=${TRUNK_PORT:-15080}
+# Every port named here is above Callplane's RTP range and below the ports that the kernel gives to sockets that ask for
+# none (32768 to 60999): an endpoint, drawn at random, cannot have it already. SIPp's own are below 10000.
+RTP_PORTS=(10000 19999)
+SIP_PORT=${SIP_PORT:-27560}
+API_PORT=${API_PORT:-27570}
+ADMIN_PORT=${ADMIN_PORT:-27571}
+TRUNK_PORT=${TRUNK_PORT:-27580}
+TONE_PORT=${TONE_PORT:-27600}
 target=
 only=()
 stress_seconds=30
@@ -23,7 +28,7 @@ while [ $# -gt 0 ]; do
   --target) target=$2; shift 2 ;;
   --only) only+=("$2"); shift 2 ;;
   --quick) stress_seconds=5; shift ;;
-  *) sed -n '2,9p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,10p' "$0" >&2; exit 2 ;;
   esac
 done
 binary=${CALLPLANE:-$root/target/release/callplane}
@@ -48,6 +53,7 @@ start_callplane() {
     --set "admin.listen=\"127.0.0.1:$ADMIN_PORT\"" \
     --set "media.rtp_timeout_ms=12000" \
     --set "media.bind_ipv4=\"127.0.0.1\"" \
+    --set "media.rtp_port_min=${RTP_PORTS[0]}" --set "media.rtp_port_max=${RTP_PORTS[1]}" \
     --set "engine.api=\"http://127.0.0.1:$API_PORT\"" \
     --set "engine.trunk=\"127.0.0.1:$TRUNK_PORT\"" \
     >"$results/callplane.log" 2>&1 &
@@ -148,16 +154,16 @@ timeout_no_ack() { sipp_once timeout_no_ack answer 1 -timeout 45s; }
 timeout_no_bye_answer() { sipp_once timeout_no_bye_answer bye-1 1 -timeout 45s; }
 timeout_peer_gone() { sipp_once timeout_peer_gone answer 1 -timeout 45s; }
 bridge_two_party() {
-  party callee - 880 16102 4 >"$results/$row-callee.out" 2>&1 &
+  party callee - 880 $((TONE_PORT + 2)) 4 >"$results/$row-callee.out" 2>&1 &
   local pid=$!
   listens "$TRUNK_PORT"
-  party caller dial-bob 440 16100 4 && wait "$pid" && check_parties 440 880
+  party caller dial-bob 440 "$TONE_PORT" 4 && wait "$pid" && check_parties 440 880
 }
 bridge_early_media() { # what they hear of each other is all before the answer
-  party early_callee - 880 16132 4 >"$results/$row-callee.out" 2>&1 &
+  party early_callee - 880 $((TONE_PORT + 32)) 4 >"$results/$row-callee.out" 2>&1 &
   local pid=$!
   listens "$TRUNK_PORT"
-  party early_caller dial-bob 440 16130 3 && wait "$pid" && check_parties 440 880
+  party early_caller dial-bob 440 $((TONE_PORT + 30)) 3 && wait "$pid" && check_parties 440 880
 }
 conference() { # conference SERVICE BASE_PORT
   local pids=() hz port=$2 failed=0
@@ -169,8 +175,8 @@ conference() { # conference SERVICE BASE_PORT
   for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
   [ "$failed" = 0 ] && check_parties 440 880 1320
 }
-conference_three_party() { conference room-conference 16110; }
-mesh_three_party() { conference mesh-conference 16120; }
+conference_three_party() { conference room-conference $((TONE_PORT + 10)); }
+mesh_three_party() { conference mesh-conference $((TONE_PORT + 20)); }
 
 rows=(basic_call basic_call_tcp basic_call_builtin call_rejection call_cancel options_ping hold_resume early_media
   multiple_codecs multiple_codecs_none forking_test timeout_no_answer timeout_nobody_there bridge_two_party

@@ -27,8 +27,12 @@ def binary():
     raise FileNotFoundError("no callplane binary: cargo build --release")
 
 
-# Below the ports that the kernel gives to outgoing connections, and beside those of RTP.
-PORTS = range(10_000, 20_000)
+# Callplane's RTP, unless a test sets its own range above 30,000: room for 200 calls a second of a second each, whose ports
+# then rest for five.
+RTP_PORTS = (10_000, 19_999)
+# Every other port that is named, apart from both, from those of `tests/media` and of the SIPp scenarios, and below those
+# that the kernel gives to sockets that ask for none (32,768 and above): nobody else takes one before its process has it.
+PORTS = range(28_000, 30_000)
 given = set()
 
 
@@ -106,6 +110,8 @@ class Callplane:
             "signaling.listeners": f'[{{transport="udp",bind="127.0.0.1:{self.sip}"}},{{transport="tcp",bind="127.0.0.1:{self.sip}"}}]',
             "signaling.grpc_listen": f'"127.0.0.1:{self.api}"',
             "media.bind_ipv4": '"127.0.0.1"',
+            "media.rtp_port_min": str(RTP_PORTS[0]),
+            "media.rtp_port_max": str(RTP_PORTS[1]),
             **{key.replace("__", "."): value for key, value in settings.items()},
         }
         self.processes = {}
