@@ -146,9 +146,22 @@ timeout_no_answer() {
   local called=$?
   wait "$pid" && return "$called"
 }
-timeout_nobody_there() {
-  "$binary" call "sip:bob@127.0.0.1:$((TRUNK_PORT + 9))" --api "http://127.0.0.1:$API_PORT" --ring-seconds 40 \
-    --expect timeout,network-failure
+timeout_nobody_there() { # the system itself says that nobody listens there (ICMP): the call ends at once
+  "$binary" call "sip:bob@127.0.0.1:$((TRUNK_PORT + 9))" --api "http://127.0.0.1:$API_PORT" --ring-seconds 600 \
+    --expect network-failure
+}
+timeout_silent() { # somebody has the port and never answers: the call ends with timer B, long before its ring time
+  local port=$((TRUNK_PORT + 8)) called
+  python3 -c 'import signal, socket, sys
+silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+silent.bind(("127.0.0.1", int(sys.argv[1])))
+signal.pause()' "$port" &
+  local pid=$!
+  listens "$port" &&
+    timeout 60 "$binary" call "sip:bob@127.0.0.1:$port" --api "http://127.0.0.1:$API_PORT" --ring-seconds 600 --expect timeout
+  called=$?
+  kill "$pid" && wait "$pid" 2>/dev/null
+  return "$called"
 }
 timeout_no_ack() { sipp_once timeout_no_ack answer 1 -timeout 45s; }
 timeout_no_bye_answer() { sipp_once timeout_no_bye_answer bye-1 1 -timeout 45s; }
@@ -180,10 +193,10 @@ mesh_three_party() { conference mesh-conference $((TONE_PORT + 20)); }
 
 rows=(basic_call basic_call_tcp basic_call_builtin call_rejection call_cancel options_ping hold_resume early_media
   multiple_codecs multiple_codecs_none forking_test timeout_no_answer timeout_nobody_there bridge_two_party
-  bridge_early_media conference_three_party mesh_three_party timeout_no_ack timeout_no_bye_answer timeout_peer_gone
-  stress_test)
+  bridge_early_media conference_three_party mesh_three_party timeout_silent timeout_no_ack timeout_no_bye_answer
+  timeout_peer_gone stress_test)
 # These last as long as the RFC's timers: they run beside the others.
-slow=" timeout_nobody_there timeout_no_ack timeout_no_bye_answer timeout_peer_gone "
+slow=" timeout_silent timeout_no_ack timeout_no_bye_answer timeout_peer_gone "
 [ ${#only[@]} -gt 0 ] && rows=("${only[@]}")
 
 run_row() {
