@@ -2,10 +2,14 @@
 #   docker build -t callplane .                       builds Callplane inside
 #   docker build -t callplane --target prebuilt .     takes target/release/callplane as built outside
 FROM debian:bookworm-slim AS runtime
-RUN useradd --system --no-create-home --shell /usr/sbin/nologin callplane \
+# A number: Kubernetes can tell that it is not root (runAsNonRoot).
+RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin callplane \
  && mkdir -p /var/lib/callplane/audio && chown -R callplane /var/lib/callplane
 WORKDIR /var/lib/callplane
-USER callplane
+USER 10001:10001
+# SIP, the session API, the admin endpoint, the media service. RTP (10000 to 20000 UDP) is left out: `docker run -P` would
+# publish every port of it, and under another number than descriptions tell.
+EXPOSE 5060/udp 5060/tcp 7070/tcp 7071/tcp 7080/tcp
 ENTRYPOINT ["/usr/local/bin/callplane"]
 CMD ["serve"]
 
