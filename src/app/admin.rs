@@ -2,9 +2,11 @@
 //!
 //! ```text
 //!   GET /health    200 while the process lives
-//!   GET /ready     200 while new calls are taken, 503 while starting and draining
+//!   GET /ready     200 while new calls are taken, 503 while draining and while media is away
 //!   GET /counters  JSON: how much of everything there is now; zero where no call is left
 //! ```
+//!
+//! It is bound last: before that nobody answers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
