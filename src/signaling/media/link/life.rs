@@ -1,0 +1,187 @@
+//! The life of the link's stream: opened, kept, opened again; and what comes by it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::time::Instant;
+
+use super::MediaLink;
+use crate::ground::{BridgeId, SessionId};
+use crate::proto::media::v1 as proto;
+use crate::proto::media::v1::control_item::Item;
+use crate::proto::media::v1::request::Operation;
+use crate::session::media::{MediaError, MediaReply};
+use crate::shard::io::Input;
+use crate::signaling::media::pending::Waiting;
+use crate::signaling::media::stream::Requests;
+use crate::signaling::media::{MediaConnection, reply};
+
+/// How long the media service may be away before its endpoints count as lost.
+pub const AWAY_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long the service may take to say welcome.
+const WELCOME_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The first and the longest pause between two tries to open the stream; it doubles from one to the other.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+impl MediaLink {
+    /// Keeps the stream open until [`close`](Self::close). `lost` is called when all endpoints and bridges are gone;
+    /// `bridges` names those that are wanted.
+    pub async fn run(
+        self: Arc<Self>,
+        connection: MediaConnection,
+        lost: impl Fn() + Send,
+        bridges: impl Fn() -> Vec<BridgeId> + Send,
+    ) {
+        let mut incarnation = None;
+        let mut away_since = Instant::now();
+        let mut told_lost = true;
+        let mut pause = BACK_OFF.0;
+        loop {
+            let one_stream = self.one_stream(&connection, &mut incarnation, &lost, &bridges);
+            let Some(was_up) = self.closing.run_until_cancelled(one_stream).await else { break };
+            if was_up {
+                (away_since, told_lost, pause) = (Instant::now(), false, BACK_OFF.0);
+            }
+            self.broken();
+            if !told_lost && away_since.elapsed() >= AWAY_TIME_MAX {
+                told_lost = true;
+                self.lost(&lost);
+            }
+            if self.closing.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                break;
+            }
+            pause = (pause * 2).min(BACK_OFF.1);
+        }
+        self.broken();
+    }
+
+    /// Opens one stream and serves it to its end. Whether it was welcomed.
+    async fn one_stream(
+        self: &Arc<Self>,
+        connection: &MediaConnection,
+        incarnation: &mut Option<u64>,
+        lost: &(impl Fn() + Send),
+        bridges: &(impl Fn() -> Vec<BridgeId> + Send),
+    ) -> bool {
+        let stream = self.streams.fetch_add(1, Ordering::AcqRel) + 1;
+        let hello = proto::Request { id: 0, operation: Some(Operation::Hello(self.owner.clone())) };
+        let requests = Requests::new(Arc::clone(self), stream, hello);
+        let opening = async {
+            let mut responses = connection.control(requests).await.map_err(|error| error.to_string())?;
+            let first = responses.next().await.transpose().map_err(|status| status.to_string())?;
+            Ok::<_, String>((responses, first))
+        };
+        let opened = tokio::time::timeout(WELCOME_TIME_MAX, opening).await;
+        let (mut responses, first) = match opened.unwrap_or_else(|_| Err("no welcome in time".into())) {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::debug!(%error, "media service away");
+                return false;
+            }
+        };
+        let mut items = first.map(|response| response.items).unwrap_or_default().into_iter();
+        let Some(welcome) = items.next().and_then(welcome) else {
+            tracing::warn!("the media service did not say welcome");
+            return false;
+        };
+        if incarnation.replace(welcome.incarnation).is_some_and(|before| before != welcome.incarnation) {
+            self.lost(lost);
+        }
+        tracing::info!(node = welcome.node, incarnation = welcome.incarnation, "media service up");
+        if welcome.events_lost > 0 {
+            tracing::warn!(lost = welcome.events_lost, "the media service dropped events");
+            self.events_lost.fetch_add(welcome.events_lost, Ordering::Relaxed);
+        }
+        self.up(stream, &bridges());
+        items.for_each(|item| self.take(item));
+        loop {
+            match responses.next().await {
+                Some(Ok(response)) => response.items.into_iter().for_each(|item| self.take(item)),
+                // Ours was the first end.
+                None | Some(Err(_)) if self.closing.is_cancelled() => return true,
+                None => {
+                    tracing::warn!("the media service ended the stream");
+                    return true;
+                }
+                Some(Err(status)) => {
+                    tracing::warn!(%status, "the media service's stream broke");
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Opens the gate. First goes what is still wanted; whatever else this owner has there is closed.
+    fn up(&self, stream: u64, bridges: &[BridgeId]) {
+        self.pending().open(stream, || self.directory.sessions(), bridges);
+        self.stream_waker.wake();
+    }
+
+    /// Shuts the gate and answers whoever waits.
+    fn broken(&self) {
+        let waiting = self.pending().shut();
+        for one in waiting {
+            self.answer(one, Err(MediaError::Unavailable));
+        }
+    }
+
+    fn lost(&self, lost: &impl Fn()) {
+        tracing::warn!("all endpoints and bridges of the media service are lost");
+        self.pending().lose();
+        for shard in &*self.shards {
+            shard.answer(Input::MediaLost);
+        }
+        lost();
+    }
+
+    fn take(&self, item: proto::ControlItem) {
+        match item.item {
+            Some(Item::Reply(reply)) => {
+                let Some(waiting) = self.pending().answered(reply.id) else { return };
+                self.answer(waiting, reply::result(reply.result));
+            }
+            Some(Item::Event(event)) => self.event(event),
+            None => {}
+        }
+    }
+
+    fn answer(&self, waiting: Waiting, result: Result<MediaReply, MediaError>) {
+        match waiting {
+            Waiting::Shard { shard, request, .. } => {
+                if let Some(shard) = self.shards.get(usize::from(shard)) {
+                    shard.answer(Input::MediaReply { request, result });
+                }
+            }
+            // Whoever asked may have gone.
+            Waiting::Bridge(reply) => drop(reply.send(result.map(|_| ()))),
+            Waiting::Nobody => {}
+        }
+    }
+
+    fn event(&self, event: proto::EndpointEvent) {
+        let session = SessionId::parse(&event.endpoint_id).ok();
+        let shard = session.as_ref().and_then(|session| self.directory.shard_of(session));
+        let inbox = shard.and_then(|shard| self.shards.get(usize::from(shard)));
+        match (session, inbox, reply::event(event.event)) {
+            (Some(session), Some(inbox), Some(event)) => {
+                inbox.media_event(Input::MediaEvent { session, event })
+            }
+            _ => {
+                self.events_lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+fn welcome(item: proto::ControlItem) -> Option<proto::Welcome> {
+    match item.item? {
+        Item::Reply(proto::Reply { result: Some(proto::reply::Result::Welcome(welcome)), .. }) => {
+            Some(welcome)
+        }
+        _ => None,
+    }
+}
