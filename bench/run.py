@@ -96,6 +96,10 @@ def start(binary, folder, **settings):
         "media.bind_ipv4": '"127.0.0.1"',
         "media.rtp_port_min": "20000",
         "media.rtp_port_max": "59999",
+        # What is measured is what a call costs, not how many ports there are: by default they would run out at 4000 calls
+        # a second, as each rests for five, and two batches of held calls are more than the default of endpoints.
+        "media.port_rest_ms": "1000",
+        "media.endpoints_max": "20000",
         "telemetry.log": '"warn"',
     }
     defaults.update(settings)
@@ -210,6 +214,8 @@ def held_calls(options, figures):
                  "-m", str(held), "-r", "500", "-d", "90000", "-l", str(held), "-nostdin", "-timeout", "120s", f"127.0.0.1:{SIP}"],
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
             time.sleep(held / 500 + 4)
+            if loads[-1].poll() is not None:
+                sys.exit("held calls: refused or lost")
             rss.append(server.rss())
         figures["held_bytes"] = (rss[1] - rss[0]) / held
     finally:
