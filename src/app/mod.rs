@@ -76,7 +76,10 @@ pub enum StartError {
     },
     /// A thread of signaling has died: only another start helps.
     #[error("a thread of signaling has died")]
-    Died,
+    SignalingDied,
+    /// A worker of media has died, and what it carried with it: only another start helps.
+    #[error("a worker of media has died")]
+    MediaDied,
     /// A socket, a thread, a signal handler.
     #[error("{what}: {cause}")]
     System {
@@ -119,22 +122,26 @@ async fn serve(settings: &Settings, services: Services, tracing: bool) -> Result
     let mut engine = engine.map(tokio::spawn);
     tokio::select! {
         () = signals.next() => tracing::info!("draining for at most {:?}; a second signal ends it", settings.admin.drain()),
-        () = node.failed() => {
+        died = node.failed() => {
             node.shutdown().await;
-            return Err(StartError::Died);
+            return Err(died);
         }
         Some(outcome) = ended(&mut engine) => {
             node.shutdown().await;
             return outcome;
         }
     }
-    tokio::select! {
-        () = node.drain(settings.admin.drain()) => {}
-        () = signals.next() => tracing::info!("ending at once"),
-    }
+    let drained = tokio::select! {
+        () = node.drain(settings.admin.drain()) => Ok(()),
+        () = signals.next() => {
+            tracing::info!("ending at once");
+            Ok(())
+        }
+        died = node.failed() => Err(died),
+    };
     stop.cancel();
     node.shutdown().await;
-    ended(&mut engine).await.unwrap_or(Ok(()))
+    drained.and(ended(&mut engine).await.unwrap_or(Ok(())))
 }
 
 /// Waits for the engine's end; `None` at once where there is no engine.

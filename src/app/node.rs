@@ -80,11 +80,12 @@ impl Node {
         Some(SocketAddr::new(here, bound.port()))
     }
 
-    /// Waits until signaling cannot go on because a thread of it has died; for ever where there is no signaling.
-    pub(super) async fn failed(&self) {
-        match &self.services.signaling {
-            Some(signaling) => signaling.ended().await,
-            None => std::future::pending().await,
+    /// Waits until a service cannot go on because a thread of it has died, and says which; for ever where there is none.
+    pub(super) async fn failed(&self) -> StartError {
+        tokio::select! {
+            Some(()) = ended(self.services.signaling.as_ref().map(SignalingNode::ended)) => StartError::SignalingDied,
+            Some(()) = ended(self.services.media.as_ref().map(MediaNode::ended)) => StartError::MediaDied,
+            else => std::future::pending().await,
         }
     }
 
@@ -108,6 +109,12 @@ impl Node {
             let _ = tokio::time::timeout(CLOSE_TIME_MAX, server).await;
         }
     }
+}
+
+/// Waits for a service's end; `None` at once where there is no such service.
+async fn ended(end: Option<impl Future<Output = ()>>) -> Option<()> {
+    end?.await;
+    Some(())
 }
 
 /// The media service in this process, or the one configured.

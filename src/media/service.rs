@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio_util::sync::CancellationToken;
+
 use super::grpc::MediaGrpc;
-use super::worker::net::{self, Epoll, PortPool, SocketSettings};
-use super::worker::{Clips, Command, Gauges, Inbox, Lookups, Node, WorkerHandle, clock};
+use super::worker::net::{self, Backend, Epoll, PortPool, SocketSettings};
+use super::worker::{Clips, Command, Gauges, Inbox, Lookups, Node, Worker, WorkerHandle, clock};
 use super::{MediaSettings, MediaSettingsError, MediaSnapshot};
 use crate::ground::Random;
 
@@ -39,6 +41,8 @@ pub struct MediaNode {
     pub service: MediaGrpc,
     node: Arc<Node>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// A worker has ended, however.
+    ended: CancellationToken,
 }
 
 /// Starts a node: its threads run when this returns.
@@ -47,6 +51,10 @@ pub struct MediaNode {
 /// When a setting cannot be used, an audio folder does not exist, or the system gives no thread, descriptor or
 /// randomness. Nothing is left running then.
 pub fn start(settings: &MediaSettings) -> Result<MediaNode, MediaStartError> {
+    start_over::<Epoll>(settings)
+}
+
+fn start_over<B: Backend + Send + 'static>(settings: &MediaSettings) -> Result<MediaNode, MediaStartError> {
     let node_settings = settings.node_settings()?;
     try_addresses(settings, &node_settings.socket)?;
     let mut random = random()?;
@@ -60,8 +68,8 @@ pub fn start(settings: &MediaSettings) -> Result<MediaNode, MediaStartError> {
     let workers = workers.map_err(system("a doorbell"))?;
     let node = Arc::new(Node::new(node_settings, workers, clips, lookups, ports));
     let service = MediaGrpc::new(Arc::clone(&node), name_of(settings), incarnation());
-    let started = MediaNode { service, node, threads: Mutex::default() };
-    started.spawn_workers(settings.nice, &mut random).map_err(system("a media worker"))?;
+    let started = MediaNode { service, node, threads: Mutex::default(), ended: CancellationToken::new() };
+    started.spawn_workers::<B>(settings.nice, &mut random).map_err(system("a media worker"))?;
     Ok(started)
 }
 
@@ -111,17 +119,30 @@ fn name_of(settings: &MediaSettings) -> String {
 }
 
 impl MediaNode {
-    fn spawn_workers(&self, nice: i32, random: &mut Random) -> std::io::Result<()> {
+    fn spawn_workers<B: Backend + Send + 'static>(
+        &self,
+        nice: i32,
+        random: &mut Random,
+    ) -> std::io::Result<()> {
         for index in 0..self.node.workers.len() {
-            let worker = super::worker::Worker::<Epoll>::new(index, Arc::clone(&self.node), random.fork())?;
+            let worker = Worker::<B>::new(index, Arc::clone(&self.node), random.fork())?;
+            let ended = self.ended.clone();
             let thread = std::thread::Builder::new().name(format!("media-{index}"));
             let thread = thread.spawn(move || {
+                // Dropped last, when the worker's inbox is closed: whoever hears of the end sees it there.
+                let _ended = ended.drop_guard();
                 prefer(nice);
                 worker.run();
             })?;
             self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
         Ok(())
+    }
+
+    /// Waits until a worker has ended, well or by a panic. Without [`shutdown`](Self::shutdown) before, that is a fault
+    /// of ours: what it carried is gone, and only another start helps.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// Ends the node: streams end, endpoints close, threads stop. Returns when they have.
@@ -167,17 +188,4 @@ impl Drop for MediaNode {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_that_this_host_does_not_have_stops_the_start_by_its_key() {
-        // Addresses of documentation are nobody's (RFC 5737, RFC 3849).
-        let rows = [("bind_ipv4 = '192.0.2.1'", "bind_ipv4"), ("bind_ipv6 = '2001:db8::1'", "bind_ipv6")];
-        for (text, key) in rows {
-            let settings: MediaSettings = toml::from_str(text).unwrap();
-            let error = start(&settings).expect_err(key).to_string();
-            assert!(error.starts_with(&format!("media.{key}: ")), "{error}");
-        }
-    }
-}
+mod tests;

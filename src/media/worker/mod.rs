@@ -8,6 +8,7 @@ pub mod net;
 pub mod operation;
 pub mod owner;
 
+mod barrier;
 mod clips;
 mod directory;
 mod gauges;

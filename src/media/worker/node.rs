@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::barrier::Part;
 use super::clips::Clips;
 use super::directory::{BridgePlace, Directory};
 use super::gauges::Gauges;
 use super::inbox::{COMMANDS_MAX, Inbox};
 use super::lookups::Lookups;
 use super::net::{Addresses, PortPool, SocketSettings};
-use super::operation::{Barrier, Kept, Operation, Outcome, Reply, ReplyTo};
+use super::operation::{Kept, Operation, Outcome, Reply, ReplyTo};
 use super::owner::{Item, Owner, Owners};
 use super::thread::{Command, Departure, Serve};
 use crate::codec::Codec;
@@ -150,15 +151,18 @@ impl Node {
         }
     }
 
-    /// The worker for something new: by its affinity, else the one with the fewest endpoints.
+    /// The worker for something new: by its affinity, else the one with the fewest endpoints. One that has ended is
+    /// passed over: it has none, and would get everything.
     fn choose(&self, affinity: &str) -> usize {
+        let works = |worker: &usize| !self.workers[*worker].inbox.is_closed();
         if affinity.is_empty() {
             let load = |worker: &usize| self.workers[*worker].gauges.endpoints.load(Ordering::Relaxed);
-            return (0..self.workers.len()).min_by_key(load).unwrap_or(0);
+            return (0..self.workers.len()).filter(works).min_by_key(load).unwrap_or(0);
         }
         let mut hasher = DefaultHasher::new();
         affinity.hash(&mut hasher);
-        (hasher.finish() % self.workers.len() as u64) as usize
+        let first = (hasher.finish() % self.workers.len() as u64) as usize;
+        (first..self.workers.len()).chain(0..first).find(works).unwrap_or(first)
     }
 
     /// Finds the worker of an operation and sends it there. The owner's directory stays locked meanwhile, so that two
@@ -267,11 +271,11 @@ impl Node {
     }
 
     fn reconcile_all(&self, serve: Serve, kept: &Arc<Kept>) {
-        let barrier = Barrier::new(self.workers.len(), serve.reply_to);
-        for worker in &self.workers {
-            let (owner, reply_to) = (Arc::clone(&serve.owner), ReplyTo::Last(Arc::clone(&barrier)));
-            let part = Serve { owner, reply_to, operation: Operation::Reconcile(Arc::clone(kept)) };
-            worker.inbox.push_always(Command::Serve(Box::new(part)));
+        let parts = Part::divide(self.workers.len(), &serve.owner, serve.reply_to);
+        for (worker, part) in self.workers.iter().zip(parts) {
+            let (owner, reply_to) = (Arc::clone(&serve.owner), ReplyTo::Last(part));
+            let serve = Serve { owner, reply_to, operation: Operation::Reconcile(Arc::clone(kept)) };
+            worker.inbox.push_always(Command::Serve(Box::new(serve)));
         }
     }
 }
@@ -284,8 +288,8 @@ pub fn answer(owner: &Owner, reply_to: ReplyTo, reply: Reply) {
             // Whoever asked may have gone.
             let _ = sender.send(reply);
         }
-        ReplyTo::Last(barrier) => {
-            if let Some(then) = barrier.arrive() {
+        ReplyTo::Last(part) => {
+            if let Some(then) = part.done() {
                 answer(owner, then, reply);
             }
         }

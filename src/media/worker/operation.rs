@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::barrier::Part;
 use crate::codec::Codec;
 use crate::media::core::{BridgeMode, Described, DigitPlan, Failure, Statistics, Step};
 use crate::sdp::Direction;
@@ -219,34 +220,8 @@ pub enum ReplyTo {
     },
     /// Who waits for just this.
     Once(oneshot::Sender<Reply>),
-    /// The last of several workers to be done answers this one.
-    Last(Arc<Barrier>),
+    /// The last of several workers to be done answers whoever asked.
+    Last(Part),
     /// Nobody.
     Nobody,
-}
-
-/// Counts workers down; the last one answers.
-#[derive(Debug)]
-pub struct Barrier {
-    left: std::sync::atomic::AtomicUsize,
-    then: std::sync::Mutex<Option<ReplyTo>>,
-}
-
-impl Barrier {
-    /// A barrier for so many.
-    #[must_use]
-    pub fn new(workers: usize, then: ReplyTo) -> Arc<Self> {
-        Arc::new(Self {
-            left: std::sync::atomic::AtomicUsize::new(workers),
-            then: std::sync::Mutex::new(Some(then)),
-        })
-    }
-
-    /// One is done. The last gets whom to answer.
-    pub fn arrive(&self) -> Option<ReplyTo> {
-        if self.left.fetch_sub(1, std::sync::atomic::Ordering::AcqRel) > 1 {
-            return None;
-        }
-        self.then.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
-    }
 }

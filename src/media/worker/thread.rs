@@ -204,10 +204,10 @@ impl<B: Backend> Worker<B> {
             ReplyTo::Stream { stream, id } => {
                 self.telling.push((Arc::clone(owner), Item::Reply { stream, id, reply }));
             }
-            ReplyTo::Last(barrier) => {
+            ReplyTo::Last(part) => {
                 // What this worker has to tell comes before the answer that another one may give.
                 self.tell();
-                if let Some(then) = barrier.arrive() {
+                if let Some(then) = part.done() {
                     self.answer(owner, then, reply);
                 }
             }
