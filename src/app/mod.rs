@@ -60,6 +60,9 @@ pub enum StartError {
     /// The call engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The call engine in the box has panicked.
+    #[error("the call engine in the box has died")]
+    EngineDied,
     /// Signaling.
     #[error(transparent)]
     Signaling(#[from] crate::signaling::StartError),
@@ -150,5 +153,20 @@ async fn ended(
 ) -> Option<Result<(), StartError>> {
     let outcome = engine.as_mut()?.await;
     *engine = None;
-    Some(outcome.unwrap_or(Ok(())).map_err(StartError::from))
+    // Nobody aborts it: what does not return has panicked.
+    Some(outcome.map_or(Err(StartError::EngineDied), |ended| ended.map_err(StartError::from)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_engine_that_panics_is_no_success() {
+        let mut engine = Some(tokio::spawn(async { panic!("an engine of this test") }));
+        assert!(matches!(ended(&mut engine).await, Some(Err(StartError::EngineDied))));
+        assert!(ended(&mut engine).await.is_none(), "it is told once");
+        let mut engine = Some(tokio::spawn(async { Ok(()) }));
+        assert!(matches!(ended(&mut engine).await, Some(Ok(()))));
+    }
 }
