@@ -1,9 +1,11 @@
 //! Putting signaling together: sockets, threads, and everything between them.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
@@ -28,6 +30,9 @@ use crate::shard::{Shard, ShardSettings};
 use crate::sip::Limits;
 use crate::transport::resolve::SystemResolver;
 use crate::transport::{self, BindError, Dispatcher, LaneBounds, ShardQueue, Transports, UdpReceiver};
+
+/// How long calls that are hung up because signaling cannot go on may take to be over.
+const GIVE_UP_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Why signaling cannot start. Nothing is left running then.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +105,7 @@ pub fn start_with<C: Core>(
     let gauges: Vec<Arc<Gauges>> = (0..settings.shards).map(|_| Arc::default()).collect();
     let mut mains = Vec::with_capacity(gauges.len());
     for ((shard, gauges), queue) in (0..).zip(&gauges).zip(network.queues) {
-        mains.push(Main(Parts {
+        let parts = Parts {
             core: make(floors::shard(settings, shard, &placement, &network.transports)),
             shard,
             clock: board.clock,
@@ -109,22 +114,19 @@ pub fn start_with<C: Core>(
             outlets: middle.outlets(&network.transports),
             gauges: Arc::clone(gauges),
             tracing,
-        }));
+        };
+        mains.push(Main { parts, given_up: middle.given_up.clone() });
     }
     middle.begin(media);
     for receiver in network.receivers {
-        let listener = receiver.listener();
+        let what = format!("the receiver of listener {}", receiver.listener().0);
         let receiving = receiver.run(Arc::clone(&network.dispatcher));
-        board.tasks.spawn_on(&front, async move {
-            if let Err(error) = receiving.await {
-                tracing::error!(listener = listener.0, %error, "cannot receive");
-            }
-        });
+        middle.run_vital(what, async { Ok(receiving.await?) });
     }
-    board.tasks.spawn_on(&front, async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the API's server ended");
-        }
+    let told = stop.clone();
+    middle.run_vital("the API's server", async move {
+        server.await?;
+        if told.is_cancelled() { Ok(()) } else { Err("nobody told it to".into()) }
     });
     let front_end = CancellationToken::new();
     let threads = runtimes.begin(mains, front_end.clone().cancelled_owned()).map_err(StartError::Threads)?;
@@ -134,12 +136,17 @@ pub fn start_with<C: Core>(
 }
 
 /// A driver, to be made and run on its shard's thread.
-struct Main<C>(Parts<C>);
+struct Main<C> {
+    parts: Parts<C>,
+    given_up: CancellationToken,
+}
 
 impl<C: Core> AsyncMain for Main<C> {
     async fn run(self) {
-        let shard = self.0.shard;
-        let ended = match Driver::new(self.0) {
+        let shard = self.parts.shard;
+        let directory = Arc::clone(&self.parts.outlets.directory);
+        tokio::spawn(give_up(self.given_up, Arc::clone(&self.parts.inbox), directory));
+        let ended = match Driver::new(self.parts) {
             Ok(driver) => driver.run().await,
             Err(error) => Err(error),
         };
@@ -147,6 +154,17 @@ impl<C: Core> AsyncMain for Main<C> {
             tracing::error!(shard, %error, "the shard's driver ended");
         }
     }
+}
+
+/// When signaling cannot go on: hangs up the calls of a shard and lets its driver end. The end of its thread is what the
+/// process hears of. A task beside the driver, which would pay for it with each of its turns.
+async fn give_up(given_up: CancellationToken, shard: Arc<Inbox>, directory: Arc<Directory>) {
+    given_up.cancelled().await;
+    shard.drain();
+    shard.hang_up_all();
+    // Who does not answer the BYE in time is not waited for.
+    let _ = tokio::time::timeout(GIVE_UP_TIME_MAX, directory.wait_empty()).await;
+    shard.stop();
 }
 
 fn listen(address: SocketAddr, front: &Handle) -> io::Result<TcpListener> {
@@ -177,10 +195,15 @@ impl Network {
     }
 }
 
+/// How something ended that signaling cannot be without: well, because it was told to, or not.
+type Ended = Result<(), Box<dyn Error + Send + Sync>>;
+
 /// What stands between sockets, engines and media.
 struct Middle {
     board: Arc<Switchboard>,
     media: Arc<MediaLink>,
+    /// Something ended without which signaling is deaf: it cannot go on.
+    given_up: CancellationToken,
 }
 
 impl Middle {
@@ -205,7 +228,7 @@ impl Middle {
             draining: AtomicBool::new(false),
             next_shard: AtomicUsize::new(0),
         });
-        Self { board, media }
+        Self { board, media, given_up: CancellationToken::new() }
     }
 
     fn outlets(&self, transports: &Transports) -> Outlets {
@@ -224,10 +247,29 @@ impl Middle {
     fn begin(&self, connection: MediaConnection) {
         let board = &self.board;
         let engines = Arc::clone(&board.engines);
-        board.tasks.spawn_on(&board.front, async move { engines.keep_time().await });
+        self.run_vital("the timekeeper of engines", async move {
+            engines.keep_time().await;
+            Ok(())
+        });
         let (lost, wanted) = (Arc::clone(&board.bridges), Arc::clone(&board.bridges));
         let link = Arc::clone(&self.media).run(connection, move || lost.lost(), move || wanted.ids());
-        board.tasks.spawn_on(&board.front, link);
+        self.run_vital("the link to media", async move {
+            link.await;
+            Ok(())
+        });
+    }
+
+    /// Runs what signaling cannot be without on the front. If it fails or panics signaling gives up: better to end, and be
+    /// started anew, than to stay and hear nothing.
+    fn run_vital(&self, what: impl Into<String>, work: impl Future<Output = Ended> + Send + 'static) {
+        let what = what.into();
+        let giving_up = self.given_up.clone().drop_guard();
+        self.board.tasks.spawn_on(&self.board.front, async move {
+            match work.await {
+                Ok(()) => drop(giving_up.disarm()),
+                Err(error) => tracing::error!(%error, "{what} ended: signaling cannot go on"),
+            }
+        });
     }
 }
 
@@ -235,3 +277,6 @@ impl Middle {
 fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests;
