@@ -4,6 +4,10 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
 
 use super::StartError;
 use crate::listening::{Connections, Incoming, grpc_server};
@@ -17,18 +21,27 @@ const CONNECTIONS_MAX: usize = 512;
 /// HTTP/2 streams of one connection. More are refused by HTTP/2 itself.
 const STREAMS_PER_CONNECTION_MAX: u32 = 16;
 
-/// Serves the media API, health and reflection until told to stop.
+/// Says by the health service whether new endpoints are made.
+pub(super) async fn set_ready(health: &HealthReporter, ready: bool) {
+    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+    for service in ["", MediaServiceServer::<MediaGrpc>::NAME] {
+        health.set_service_status(service, status).await;
+    }
+}
+
+/// Serves the media API, health and reflection until told to stop. What `health` says is the caller's.
 pub(super) async fn start(
     address: SocketAddr,
     service: &MediaGrpc,
     connections: Connections,
+    health: &HealthReporter,
     stop: CancellationToken,
 ) -> Result<tokio::task::JoinHandle<()>, StartError> {
     let what = || format!("media.api: cannot listen on {address}");
     let listener =
         TcpListener::bind(address).await.map_err(|cause| StartError::System { what: what(), cause })?;
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<MediaServiceServer<MediaGrpc>>().await;
+    let health_service = HealthServer::new(HealthService::from_health_reporter(health.clone()));
+    set_ready(health, true).await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .build_v1()

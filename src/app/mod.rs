@@ -83,6 +83,9 @@ pub enum StartError {
     /// A worker of media has died, and what it carried with it: only another start helps.
     #[error("a worker of media has died")]
     MediaDied,
+    /// Media's API or the operator's endpoint has ended by itself.
+    #[error("a server of this process has ended")]
+    ServerEnded,
     /// A socket, a thread, a signal handler.
     #[error("{what}: {cause}")]
     System {

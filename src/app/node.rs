@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tonic_health::server::HealthReporter;
 
 use super::admin::{self, Overview};
 use super::{Services, StartError, media_server};
@@ -21,8 +23,12 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
 /// The services of a process.
 pub(super) struct Node {
     services: Arc<Running>,
+    /// What the health service of media's own API says.
+    media_health: HealthReporter,
     stop: CancellationToken,
-    servers: Vec<tokio::task::JoinHandle<()>>,
+    servers: Vec<JoinHandle<()>>,
+    /// A server has ended that nobody told to.
+    deaf: CancellationToken,
 }
 
 /// What can be looked into while it runs.
@@ -40,14 +46,16 @@ impl Node {
         services: Services,
         tracing: bool,
     ) -> Result<Self, StartError> {
-        let stop = CancellationToken::new();
+        let (stop, deaf) = (CancellationToken::new(), CancellationToken::new());
+        let media_health = HealthReporter::new();
         let mut servers = Vec::new();
         let connections = <(Connections, Connections)>::default();
         let media = services.media.then(|| service::start(&settings.media)).transpose()?;
         if let (Some(media), Some(address)) = (&media, settings.media.api) {
-            servers.push(
-                media_server::start(address, &media.service, connections.0.clone(), stop.clone()).await?,
-            );
+            let open = connections.0.clone();
+            let server =
+                media_server::start(address, &media.service, open, &media_health, stop.clone()).await?;
+            servers.push(watched(server, stop.clone(), deaf.clone()));
         } else if !services.signaling && services.media {
             let what = "media that runs apart needs an address for its API".into();
             return Err(StartError::Setting { key: "media.api", what });
@@ -63,10 +71,11 @@ impl Node {
             let listener = admin::bind(address).await.map_err(|cause| StartError::System { what, cause })?;
             let overview = Arc::clone(&running) as Arc<dyn Overview>;
             let connections = running.connections.1.clone();
-            servers.push(tokio::spawn(admin::serve(listener, connections, overview, stop.clone())));
+            let server = tokio::spawn(admin::serve(listener, connections, overview, stop.clone()));
+            servers.push(watched(server, stop.clone(), deaf.clone()));
         }
         running.tell();
-        Ok(Self { services: running, stop, servers })
+        Ok(Self { services: running, media_health, stop, servers, deaf })
     }
 
     /// Where this process's own session API is reached from this host.
@@ -80,19 +89,26 @@ impl Node {
         Some(SocketAddr::new(here, bound.port()))
     }
 
-    /// Waits until a service cannot go on because a thread of it has died, and says which; for ever where there is none.
+    /// Waits until a service cannot go on because a thread of it has died or a server has ended, and says which; for ever
+    /// where there is none.
     pub(super) async fn failed(&self) -> StartError {
         tokio::select! {
             Some(()) = ended(self.services.signaling.as_ref().map(SignalingNode::ended)) => StartError::SignalingDied,
             Some(()) = ended(self.services.media.as_ref().map(MediaNode::ended)) => StartError::MediaDied,
-            else => std::future::pending().await,
+            () = self.deaf.cancelled() => StartError::ServerEnded,
         }
     }
 
-    /// Takes no more new calls and waits for those that are up, for at most `grace`.
+    /// Takes no more new calls and waits for those that are up, for at most `grace`. Media that runs apart makes no new
+    /// endpoints meanwhile; beside signaling it goes on, since calls that are up may still want some.
     pub(super) async fn drain(&self, grace: Duration) {
-        if let Some(signaling) = &self.services.signaling {
-            signaling.drain(grace).await;
+        media_server::set_ready(&self.media_health, false).await;
+        match (&self.services.signaling, &self.services.media) {
+            (Some(signaling), _) => drop(signaling.drain(grace).await),
+            (None, Some(media)) if !media.drain(grace).await => {
+                tracing::warn!(endpoints = media.snapshot().endpoints, "endpoints left at the end");
+            }
+            (None, _) => {}
         }
     }
 
@@ -109,6 +125,17 @@ impl Node {
             let _ = tokio::time::timeout(CLOSE_TIME_MAX, server).await;
         }
     }
+}
+
+/// A server whose end is told to `deaf`, unless it was told to `stop`.
+fn watched(server: JoinHandle<()>, stop: CancellationToken, deaf: CancellationToken) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        // Also when it panicked.
+        let _ = server.await;
+        if !stop.is_cancelled() {
+            deaf.cancel();
+        }
+    })
 }
 
 /// Waits for a service's end; `None` at once where there is no such service.
@@ -147,6 +174,7 @@ impl Running {
 impl Overview for Running {
     fn ready(&self) -> bool {
         self.signaling.as_ref().is_none_or(SignalingNode::is_ready)
+            && !self.media.as_ref().is_some_and(MediaNode::is_draining)
     }
 
     fn counters(&self) -> Value {
@@ -160,3 +188,6 @@ impl Overview for Running {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +13,9 @@ use super::worker::net::{self, Backend, Epoll, PortPool, SocketSettings};
 use super::worker::{Clips, Command, Gauges, Inbox, Lookups, Node, Worker, WorkerHandle, clock};
 use super::{MediaSettings, MediaSettingsError, MediaSnapshot};
 use crate::ground::Random;
+
+/// How often the count of endpoints is looked at while draining: nothing says that it changed.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Why media could not start.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +146,23 @@ impl MediaNode {
     /// of ours: what it carried is gone, and only another start helps.
     pub async fn ended(&self) {
         self.ended.cancelled().await;
+    }
+
+    /// Makes no more new endpoints, and waits until none is left, for at most `grace`. Whether none is.
+    pub async fn drain(&self, grace: Duration) -> bool {
+        self.node.draining.store(true, Ordering::Relaxed);
+        let emptied = async {
+            while self.node.endpoints.load(Ordering::Acquire) > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(grace, emptied).await.is_ok()
+    }
+
+    /// Whether no new endpoints are made.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.node.draining.load(Ordering::Relaxed)
     }
 
     /// Ends the node: streams end, endpoints close, threads stop. Returns when they have.

@@ -55,6 +55,9 @@ pub enum Failure {
         /// The bound.
         limit: usize,
     },
+    /// The node is ending and takes no new endpoints.
+    #[error("the media node is ending: it takes no new endpoints")]
+    Draining,
     /// A field is missing or malformed.
     #[error("{0}")]
     BadRequest(String),

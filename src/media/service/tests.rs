@@ -1,8 +1,6 @@
 //! Starts that are refused, and workers that die.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::time::Duration;
-
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 

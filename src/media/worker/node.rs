@@ -1,7 +1,7 @@
 //! What the workers of one node share, and the way of an operation to the worker that serves it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -63,6 +63,8 @@ pub struct Node {
     pub endpoints: AtomicUsize,
     /// Bridges on all workers, and those that have none yet.
     pub bridges: AtomicUsize,
+    /// No new endpoints are made.
+    pub draining: AtomicBool,
     ports: Mutex<PortPool>,
 }
 
@@ -101,6 +103,7 @@ impl Node {
             lookups,
             endpoints: AtomicUsize::new(0),
             bridges: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
             ports: Mutex::new(ports),
         }
     }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rustix::io::Errno;
 
@@ -40,6 +41,9 @@ impl<B: Backend> Worker<B> {
         create: &Create,
     ) -> Result<EndpointKey, Failure> {
         check_id("endpoint_id", &negotiate.endpoint)?;
+        if self.node.draining.load(Ordering::Relaxed) {
+            return Err(Failure::Draining);
+        }
         let limit = self.node.settings.endpoints_max;
         node::claim(&self.node.endpoints, limit, "endpoints")?;
         let opened = self.open_claimed(owner, negotiate, create);
