@@ -1,7 +1,7 @@
 //! What a media node carries at one moment: for tests that look for leaks, for operators.
 
 use crate::media::worker::net::PortCounts;
-use crate::media::worker::{LookupCounts, WorkerSnapshot};
+use crate::media::worker::{AudioCounts, LookupCounts, WorkerSnapshot};
 
 /// One node at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -20,6 +20,8 @@ pub struct MediaSnapshot {
     pub owners: usize,
     /// Host names of peers' descriptions.
     pub lookups: LookupCounts,
+    /// Decoded audio files.
+    pub audio: AudioCounts,
     /// Each worker.
     pub workers: Vec<WorkerSnapshot>,
 }

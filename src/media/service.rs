@@ -196,6 +196,7 @@ impl MediaNode {
             ports: self.node.ports().counts(clock::now()),
             owners: self.node.owners.all().len(),
             lookups: self.node.lookups.counts(),
+            audio: self.node.clips.counts(),
             workers,
         }
     }

@@ -61,7 +61,8 @@ pub struct MediaSettings {
     pub codecs: Vec<String>,
     /// Folders whose WAV files may be played. Nothing outside them is read.
     pub audio_roots: Vec<PathBuf>,
-    /// Bytes of decoded audio files that are kept in memory.
+    /// Bytes that decoded audio files take: those that are played, and others that are kept. A file that finds no room
+    /// beside what is played is refused, and so is one that alone is longer.
     pub audio_cache_bytes: usize,
 }
 

@@ -19,6 +19,7 @@ mod negotiation;
 mod packetizer;
 mod playback;
 mod remote;
+mod room;
 mod slab;
 mod wheel;
 
@@ -34,6 +35,7 @@ pub use failure::Failure;
 pub use lock_in::{LOCK_IN_WINDOW, LockIn, PROBATION_PACKETS, Verdict};
 pub use negotiation::{Agreed, Ask, DESCRIPTOR_BYTES_MAX, Described, Intent, Step};
 pub use playback::{Clip, PlayEnd, PlayOrder, PlaySource, Playback};
+pub use room::Room;
 pub use slab::{Key, Slab};
 pub use wheel::{CATCH_UP_MS, Lateness};
 

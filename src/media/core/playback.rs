@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{FRAME_SAMPLES, Failure, Frame, SAMPLE_RATE_HZ};
+use super::{FRAME_SAMPLES, Failure, Frame, Room, SAMPLE_RATE_HZ};
 use crate::codec::Tone;
 
 /// A signal that is held in memory: linear samples at [`SAMPLE_RATE_HZ`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Clip {
     /// The samples.
     pub samples: Vec<i16>,
+    /// The memory that they take: given back with them, when nobody plays them any more.
+    pub room: Room,
 }
 
 /// What to play.
@@ -181,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_clip_is_played_as_often_as_asked_without_a_gap_between_the_rounds() {
-        let clip = Arc::new(Clip { samples: (1..=100).collect() });
+        let clip = Arc::new(Clip { samples: (1..=100).collect(), ..Clip::default() });
         let frames = frames(PlaySource::Clip { clip, times: 4 });
         let samples: Vec<i16> = frames.concat();
         assert_eq!(samples.len(), 480);
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_was_played_is_counted_to_the_sample() {
-        let clip = Arc::new(Clip { samples: vec![5; 200] });
+        let clip = Arc::new(Clip { samples: vec![5; 200], ..Clip::default() });
         let source = PlaySource::Clip { clip, times: 1 };
         let mut playback = Playback::new(PlayOrder { playback: "p".into(), source }).unwrap();
         assert!(playback.is_new());

@@ -19,7 +19,7 @@ mod node;
 mod thread;
 mod trace;
 
-pub use clips::Clips;
+pub use clips::{AudioCounts, Clips};
 pub use gauges::{Gauges, WorkerSnapshot};
 pub use inbox::{COMMANDS_MAX, Inbox};
 pub use lookups::{LookupCounts, Lookups};
