@@ -55,6 +55,9 @@ pub enum Failure {
         /// The bound.
         limit: usize,
     },
+    /// The system is short of descriptors or memory.
+    #[error("the system is short of something: {0}")]
+    Short(String),
     /// The node is ending and takes no new endpoints.
     #[error("the media node is ending: it takes no new endpoints")]
     Draining,

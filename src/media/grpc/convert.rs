@@ -222,7 +222,7 @@ const fn code(failure: &Failure) -> proto::failure::Code {
         Failure::NotNegotiated(_) => Code::NotNegotiated,
         Failure::NoTelephoneEvent => Code::NoTelephoneEvent,
         Failure::FileUnusable(_) => Code::FileUnusable,
-        Failure::Limit { .. } | Failure::Draining => Code::Limit,
+        Failure::Limit { .. } | Failure::Short(_) | Failure::Draining => Code::Limit,
         Failure::BadRequest(_) => Code::BadRequest,
         Failure::OldIncarnation { .. } => Code::OldIncarnation,
         Failure::Internal(_) => Code::Internal,

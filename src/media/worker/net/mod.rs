@@ -10,4 +10,4 @@ pub use addresses::{Addresses, peer_address};
 pub use backend::{Backend, Woken};
 pub use epoll::Epoll;
 pub use ports::{PortCounts, PortPool};
-pub use socket::{SocketSettings, open};
+pub use socket::{SocketSettings, is_short, open};

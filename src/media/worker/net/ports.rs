@@ -28,6 +28,8 @@ pub struct PortCounts {
     pub free: usize,
     /// Times a pair was passed over because another process had its port. A total.
     pub taken_by_others: u64,
+    /// Times a pair could not be bound because the system was short of descriptors or memory. A total.
+    pub unbound: u64,
 }
 
 /// The pairs of one node.
@@ -38,6 +40,7 @@ pub struct PortPool {
     used: usize,
     rest: Duration,
     taken_by_others: u64,
+    unbound: u64,
 }
 
 impl PortPool {
@@ -51,7 +54,7 @@ impl PortPool {
         for place in (1..free.len()).rev() {
             free.swap(place, random.below(place as u64 + 1) as usize);
         }
-        Self { free: free.into(), used: 0, rest, taken_by_others: 0 }
+        Self { free: free.into(), used: 0, rest, taken_by_others: 0, unbound: 0 }
     }
 
     /// Takes the pair that was used least recently. `None`: all are used or rest.
@@ -75,6 +78,13 @@ impl PortPool {
         self.release(port, now);
     }
 
+    /// Takes a pair back that was not bound because the system was short of something: it is free at once, and first.
+    pub fn release_unbound(&mut self, port: u16) {
+        self.unbound += 1;
+        self.used = self.used.saturating_sub(1);
+        self.free.push_front(Free { port, rests_until: Instant::ZERO });
+    }
+
     /// How many pairs are in which state.
     #[must_use]
     pub fn counts(&self, now: Instant) -> PortCounts {
@@ -84,6 +94,7 @@ impl PortPool {
             resting: self.free.len() - free,
             free,
             taken_by_others: self.taken_by_others,
+            unbound: self.unbound,
         }
     }
 }
@@ -120,10 +131,23 @@ mod tests {
         pool.release(first, start);
         let others = [pool.take(start).unwrap(), pool.take(start).unwrap()];
         assert!(!others.contains(&first));
-        let counts = PortCounts { used: 2, resting: 1, free: 0, taken_by_others: 0 };
+        let counts = PortCounts { used: 2, resting: 1, ..PortCounts::default() };
         assert_eq!(pool.counts(start), counts);
         assert_eq!(pool.take(start + (REST - Duration::from_nanos(1))), None);
         assert_eq!(pool.take(start + REST), Some(first));
+    }
+
+    #[test]
+    fn a_pair_that_was_never_bound_does_not_rest() {
+        let mut pool = pool(10_000, 10_005);
+        let start = Instant::from_millis(1000);
+        let used = pool.take(start).unwrap();
+        pool.release(used, start);
+        let unbound = pool.take(start).unwrap();
+        pool.release_unbound(unbound);
+        let counts = PortCounts { resting: 1, free: 2, unbound: 1, ..PortCounts::default() };
+        assert_eq!(pool.counts(start), counts);
+        assert_eq!(pool.take(start), Some(unbound));
     }
 
     #[test]

@@ -16,6 +16,12 @@ pub struct SocketSettings {
     pub dscp: u8,
 }
 
+/// Whether this says that the system is short of something: it passes, and is nobody's fault.
+#[must_use]
+pub fn is_short(error: Errno) -> bool {
+    matches!(error, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NOSPC)
+}
+
 /// Opens a non-blocking datagram socket, bound.
 ///
 /// # Errors

@@ -79,7 +79,11 @@ impl<B: Backend> Worker<B> {
             self.backend.add(key, socket).map(|()| key).map_err(|error| {
                 // The fabric has nothing else of it.
                 let _ = self.fabric.close(key);
-                Failure::Internal(format!("a socket cannot be waited for: {error}"))
+                let message = format!("a socket cannot be waited for: {error}");
+                match Errno::from_io_error(&error) {
+                    Some(errno) if net::is_short(errno) => Failure::Short(message),
+                    _ => Failure::Internal(message),
+                }
             })
         });
         let key = added.inspect_err(|_| self.node.ports().release(port, now))?;
@@ -95,7 +99,12 @@ impl<B: Backend> Worker<B> {
             match net::open(address, port, &self.node.settings.socket) {
                 Ok(socket) => return Ok((port, socket)),
                 Err(Errno::ADDRINUSE) => self.node.ports().release_foreign(port, now),
+                Err(error) if net::is_short(error) => {
+                    self.node.ports().release_unbound(port);
+                    return Err(Failure::Short(format!("no socket: {error}")));
+                }
                 Err(error) => {
+                    // To rest, so that the next endpoint tries another one.
                     self.node.ports().release(port, now);
                     return Err(Failure::Internal(format!("no socket at {address} port {port}: {error}")));
                 }
