@@ -9,9 +9,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::Stream;
 use futures_util::stream::BoxStream;
+use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 use super::{MediaGrpc, convert, no_operation};
@@ -24,6 +26,9 @@ use crate::proto::media::v1 as proto;
 /// Requests of one stream that may be unanswered. While there are so many, no more are read: the stream's flow
 /// control holds the owner back.
 pub const IN_FLIGHT_MAX: usize = 8192;
+
+/// How long after its beginning a stream may take to say `hello`.
+const HELLO_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Items of one message. The rest goes with the next.
 const ITEMS_PER_MESSAGE: usize = 512;
@@ -47,6 +52,9 @@ pub struct ControlReplies {
     requests: BoxStream<'static, Result<proto::ControlRequest, Status>>,
     requests_ended: bool,
     open: Option<Open>,
+    hello_time_max: Duration,
+    /// Until when `hello` has to come, from the first poll that finds none. A stream that says it at once needs no timer.
+    hello_due: Option<Pin<Box<Sleep>>>,
     in_flight: usize,
     /// What is to be told before anything else.
     first: Vec<proto::ControlItem>,
@@ -59,11 +67,21 @@ impl ControlReplies {
         service: MediaGrpc,
         requests: BoxStream<'static, Result<proto::ControlRequest, Status>>,
     ) -> Self {
+        Self::within(HELLO_TIME_MAX, service, requests)
+    }
+
+    fn within(
+        hello_time_max: Duration,
+        service: MediaGrpc,
+        requests: BoxStream<'static, Result<proto::ControlRequest, Status>>,
+    ) -> Self {
         Self {
             service,
             requests,
             requests_ended: false,
             open: None,
+            hello_time_max,
+            hello_due: None,
             in_flight: 0,
             first: Vec::new(),
             items: Vec::new(),
@@ -129,12 +147,23 @@ impl ControlReplies {
         let opened = owner.open_stream();
         tracing::info!(owner = hello.owner, incarnation = hello.incarnation, "an owner's stream is open");
         self.open = Some(Open { owner, stream: opened.stream });
+        self.hello_due = None;
         Ok(proto::Welcome {
             node: self.service.inner.name.clone(),
             incarnation: self.service.inner.incarnation,
             capacity: Some(self.service.capacity()),
             events_lost: opened.events_lost,
         })
+    }
+
+    /// Ends the stream when `hello` does not come in time.
+    fn poll_hello_due(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<proto::ControlResponse, Status>>> {
+        let time_max = self.hello_time_max;
+        let due = self.hello_due.get_or_insert_with(|| Box::pin(sleep(time_max)));
+        due.as_mut().poll(cx).map(|()| Some(Err(Status::deadline_exceeded("no hello came in time"))))
     }
 
     /// The next message, made of all that waits.
@@ -147,14 +176,15 @@ impl ControlReplies {
             return Poll::Ready(Some(Ok(proto::ControlResponse { items })));
         }
         let Some(open) = &self.open else {
-            return if self.requests_ended { Poll::Ready(None) } else { Poll::Pending };
+            return if self.requests_ended { Poll::Ready(None) } else { self.poll_hello_due(cx) };
         };
         match open.owner.poll_items(open.stream, ITEMS_PER_MESSAGE, &mut self.items, cx) {
             Poll::Ready(StreamState::Items) => {
                 let replies = self.items.iter().filter(|item| matches!(item, Item::Reply { .. })).count();
+                let held_back = self.in_flight >= IN_FLIGHT_MAX;
                 self.in_flight = self.in_flight.saturating_sub(replies);
-                if replies > 0 && !self.requests_ended {
-                    // There may be room again for requests that were not read.
+                if held_back && replies > 0 && !self.requests_ended {
+                    // There is room again for requests that were not read. Where all were, the next one wakes the task.
                     cx.waker().wake_by_ref();
                 }
                 let items = self.items.drain(..).map(convert::item).collect();
@@ -190,3 +220,6 @@ impl Stream for ControlReplies {
         polled
     }
 }
+
+#[cfg(test)]
+mod tests;
