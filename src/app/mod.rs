@@ -3,6 +3,7 @@
 pub mod admin;
 mod media_server;
 mod node;
+mod open_files;
 mod signals;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -109,6 +110,7 @@ pub fn run(settings: Settings, services: Services) -> Result<(), StartError> {
         .map_err(|cause| StartError::System { what: "runtime".into(), cause })?;
     runtime.block_on(async {
         let telemetry = Telemetry::install(&settings.telemetry, services.name())?;
+        open_files::raise_limit();
         let outcome = serve(&settings, services, telemetry.is_tracing()).await;
         // The exporter sends what is left over this runtime: the wait for it must not hold the runtime's thread.
         let _ = tokio::task::spawn_blocking(|| telemetry.shutdown()).await;
