@@ -155,7 +155,9 @@ impl Transactions {
         let is_client = transaction.machine.is_client();
         let counters = &mut self.counters;
         match input {
-            Input::Timer(Timer::A | Timer::E) => counters.requests_retransmitted += u64::from(sent),
+            Input::Timer(Timer::A | Timer::E) | Input::ConnectionLost => {
+                counters.requests_retransmitted += u64::from(sent);
+            }
             Input::Timer(Timer::G) => counters.responses_retransmitted += u64::from(sent),
             Input::Again => {
                 counters.retransmissions_absorbed += 1;

@@ -28,8 +28,8 @@ use crate::sip::{Request, Response, build_ack};
 ///       | 2xx: tell  +------------+                    |              |
 ///       |              |     | 300-699: ACK, tell, set D              |
 ///       |              |     +------------------------>|              |
-///       |              | transport error, 64·T1 after  |              |
-///       |              | CANCEL: tell user             v              |
+///       |              | 64·T1 after CANCEL:           |              |
+///       |              | tell user                     v              |
 ///       v              |                        +-----------+         |
 ///  +----------+        |   300-699: ACK again   | Completed |         |
 ///  | Accepted |        |                        +-----------+         |
@@ -43,6 +43,10 @@ use crate::sip::{Request, Response, build_ack};
 /// A is set on unreliable transports only; on reliable ones D is zero: a refusal leads straight to `Terminated`.
 /// A CANCEL waits in `Calling` for a provisional response. In `Proceeding` no timer runs unless a CANCEL was sent: how
 /// long a phone may ring is the user's business.
+///
+/// The end of the connection is no error: in `Calling` the INVITE may have been lost with it and goes once more, with
+/// the same branch, by which a server that has it absorbs it (§17.2.3). In `Proceeding` the INVITE has arrived, and
+/// Figure 5 knows no transport error there: the final response may come on another connection (§18.2.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ClientInvite {
     /// The INVITE is sent, nothing came back.
@@ -70,8 +74,10 @@ pub(super) enum Input<'a> {
     Response(&'a Response),
     /// The user withdraws it by this CANCEL.
     Cancel(Request),
-    /// The last message could not be sent, or the connection ended.
+    /// The last message could not be sent.
     TransportError,
+    /// The connection that it was sent on ended; from here on it sends on another.
+    ConnectionLost,
 }
 
 impl ClientInvite {
@@ -151,6 +157,10 @@ fn calling(
         }
         Input::Timer(Timer::B) => (ClientInvite::Terminated, Effects::none().tell(Tell::Timeout)),
         Input::TransportError => (ClientInvite::Terminated, Effects::none().tell(Tell::Transport)),
+        Input::ConnectionLost => {
+            let effects = Effects::none().send(request.as_bytes());
+            (ClientInvite::Calling { request, every, cancel }, effects)
+        }
         Input::Cancel(wish) if cancel.is_none() => {
             (ClientInvite::Calling { request, every, cancel: Some(wish) }, Effects::none())
         }
@@ -181,7 +191,10 @@ fn proceeding(
         Input::Timer(Timer::Cancelled) if cancelled => {
             (ClientInvite::Terminated, Effects::none().tell(Tell::Cancelled))
         }
-        Input::TransportError => (ClientInvite::Terminated, Effects::none().tell(Tell::Transport)),
+        // The peer has the INVITE, whatever became of a repeat of it.
+        Input::TransportError | Input::ConnectionLost => {
+            (ClientInvite::Proceeding { request, cancelled }, Effects::none())
+        }
         Input::Cancel(_) | Input::Timer(_) => {
             (ClientInvite::Proceeding { request, cancelled }, Effects::unexpected())
         }
@@ -211,6 +224,8 @@ fn completed(ack: Bytes, input: Input<'_>) -> (ClientInvite, Effects) {
         }
         // The user has its final response and learns of the end by that of the transaction.
         Input::Timer(Timer::D) | Input::TransportError => (ClientInvite::Terminated, Effects::none()),
+        // A repeat of the refusal may come another way.
+        Input::ConnectionLost => (ClientInvite::Completed { ack }, Effects::none()),
         Input::Response(_) | Input::Cancel(_) | Input::Timer(_) => {
             (ClientInvite::Completed { ack }, Effects::unexpected())
         }
@@ -224,7 +239,7 @@ fn accepted(input: Input<'_>) -> (ClientInvite, Effects) {
         }
         Input::Timer(Timer::M) => (ClientInvite::Terminated, Effects::none()),
         // Nothing is sent from here, and further 2xx may come another way.
-        Input::TransportError => (ClientInvite::Accepted, Effects::none()),
+        Input::TransportError | Input::ConnectionLost => (ClientInvite::Accepted, Effects::none()),
         Input::Response(_) | Input::Cancel(_) | Input::Timer(_) => {
             (ClientInvite::Accepted, Effects::unexpected())
         }

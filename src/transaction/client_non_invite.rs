@@ -16,8 +16,8 @@ use crate::sip::{Request, Response};
 ///                       +--------+                               |
 ///       200-699: tell, set K |  | 1xx: tell                      |
 ///                +-----------+  v                                |
-///                |        +------------+  F, transport error:    |
-///  1xx: tell     |<-------| Proceeding |  tell user              |
+///                |        +------------+  F, UDP: transport      |
+///  1xx: tell     |<-------| Proceeding |  error: tell user       |
 ///  E: send, T2   | final  +------------+------------------------>|
 ///                v                                               |
 ///           +-----------+                                        |
@@ -31,7 +31,8 @@ use crate::sip::{Request, Response};
 /// ```
 ///
 /// E is set on unreliable transports only; on reliable ones K is zero: the final response leads straight to
-/// `Terminated`.
+/// `Terminated`. The end of the connection is no error, as with INVITE: in `Trying` the request goes once more, in
+/// `Proceeding` it has arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ClientNonInvite {
     /// The request is sent, nothing came back.
@@ -53,8 +54,10 @@ pub(super) enum ClientNonInvite {
 pub(super) enum Input<'a> {
     Timer(Timer),
     Response(&'a Response),
-    /// The last message could not be sent, or the connection ended.
+    /// The last message could not be sent.
     TransportError,
+    /// The connection that it was sent on ended; from here on it sends on another.
+    ConnectionLost,
 }
 
 impl ClientNonInvite {
@@ -112,6 +115,11 @@ fn trying(
         }
         Input::Timer(Timer::F) => (ClientNonInvite::Terminated, Effects::none().tell(Tell::Timeout)),
         Input::TransportError => (ClientNonInvite::Terminated, Effects::none().tell(Tell::Transport)),
+        // It may have been lost with the connection. A server that has it absorbs it (RFC 3261 §17.2.3).
+        Input::ConnectionLost => {
+            let effects = Effects::none().send(request.as_bytes());
+            (ClientNonInvite::Trying { request, every }, effects)
+        }
         Input::Timer(_) => (ClientNonInvite::Trying { request, every }, Effects::unexpected()),
     }
 }
@@ -127,6 +135,11 @@ fn proceeding(request: Request, input: &Input<'_>, timing: &Timing) -> (ClientNo
             (ClientNonInvite::Proceeding { request }, effects)
         }
         Input::Timer(Timer::F) => (ClientNonInvite::Terminated, Effects::none().tell(Tell::Timeout)),
+        // The peer has it, and the final response may come on another connection (RFC 3261 §18.2.2).
+        Input::ConnectionLost => (ClientNonInvite::Proceeding { request }, Effects::none()),
+        Input::TransportError if timing.reliable => {
+            (ClientNonInvite::Proceeding { request }, Effects::none())
+        }
         Input::TransportError => (ClientNonInvite::Terminated, Effects::none().tell(Tell::Transport)),
         Input::Timer(_) => (ClientNonInvite::Proceeding { request }, Effects::unexpected()),
     }
@@ -146,7 +159,7 @@ fn completed(input: &Input<'_>) -> (ClientNonInvite, Effects) {
         Input::Response(_) => (ClientNonInvite::Completed, Effects::none().tell(Tell::Repeat)),
         Input::Timer(Timer::K) => (ClientNonInvite::Terminated, Effects::none()),
         // Nothing is sent from here.
-        Input::TransportError => (ClientNonInvite::Completed, Effects::none()),
+        Input::TransportError | Input::ConnectionLost => (ClientNonInvite::Completed, Effects::none()),
         Input::Timer(_) => (ClientNonInvite::Completed, Effects::unexpected()),
     }
 }

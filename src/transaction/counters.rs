@@ -9,7 +9,7 @@ pub struct Counters {
     pub clients_begun: u64,
     /// Server transactions begun.
     pub servers_begun: u64,
-    /// Requests sent again by timer A or E.
+    /// Requests sent again by timer A or E, or because their connection ended.
     pub requests_retransmitted: u64,
     /// Responses sent again by timer G or because the request came again.
     pub responses_retransmitted: u64,

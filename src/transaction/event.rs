@@ -93,8 +93,8 @@ pub enum ClientError {
     /// Timer B or F: the peer did not answer within 64·T1. To be treated as a 408 (RFC 3261 §8.1.3.1).
     #[error("no answer within 64·T1")]
     Timeout,
-    /// It could not be sent, or its connection ended. To be treated as a 503.
-    #[error("the request could not be sent or its connection ended")]
+    /// It could not be sent. To be treated as a 503.
+    #[error("the request could not be sent")]
     Transport,
     /// A CANCEL was sent and no final response came within 64·T1 after it (RFC 3261 §9.1).
     #[error("cancelled, and no final answer within 64·T1 after that")]

@@ -86,12 +86,15 @@ impl Transactions {
         }
     }
 
-    /// A connection ended. Client transactions on it fail; server transactions answer on another one, to the port that
-    /// the request's Via names (RFC 3261 §18.2.2).
+    /// A connection ended, which is no failure of what went over it: responses may come on another one (RFC 3261
+    /// §18.2.2). A client that has heard nothing sends once more, on a new connection; one that has waits on. Server
+    /// transactions answer on another connection, to the port that the request's Via names.
     pub fn flow_down(&mut self, connection: ConnectionId, now: Now) {
         while let Some(index) = self.slots.orphan_one(connection) {
             let Some(transaction) = self.slots.get_mut(index) else { continue };
-            if !transaction.machine.is_client() && transaction.other_port != 0 {
+            if transaction.machine.is_client() {
+                self.step(index, Input::ConnectionLost, now);
+            } else if transaction.other_port != 0 {
                 transaction.flow.remote.set_port(transaction.other_port);
             } else {
                 self.step(index, Input::TransportError, now);

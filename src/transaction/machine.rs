@@ -34,8 +34,10 @@ pub(super) enum Input<'a> {
     Respond(&'a Response),
     /// The user withdraws the INVITE by this CANCEL.
     Cancel(&'a Request),
-    /// A message could not be sent, or the connection ended.
+    /// A message could not be sent.
     TransportError,
+    /// The connection of a client ended.
+    ConnectionLost,
 }
 
 impl Machine {
@@ -51,6 +53,7 @@ impl Machine {
                     Input::Response(response, _) => client_invite::Input::Response(response),
                     Input::Cancel(request) => client_invite::Input::Cancel(request.clone()),
                     Input::TransportError => client_invite::Input::TransportError,
+                    Input::ConnectionLost => client_invite::Input::ConnectionLost,
                     Input::Again | Input::Ack(..) | Input::Respond(_) => {
                         return (Self::ClientInvite(machine), Effects::unexpected());
                     }
@@ -63,6 +66,7 @@ impl Machine {
                     Input::Timer(timer) => client_non_invite::Input::Timer(timer),
                     Input::Response(response, _) => client_non_invite::Input::Response(response),
                     Input::TransportError => client_non_invite::Input::TransportError,
+                    Input::ConnectionLost => client_non_invite::Input::ConnectionLost,
                     Input::Again | Input::Ack(..) | Input::Respond(_) | Input::Cancel(_) => {
                         return (Self::ClientNonInvite(machine), Effects::unexpected());
                     }
@@ -77,7 +81,7 @@ impl Machine {
                     Input::Ack(..) => server_invite::Input::Ack,
                     Input::Respond(response) => server_invite::Input::Respond(response),
                     Input::TransportError => server_invite::Input::TransportError,
-                    Input::Response(..) | Input::Cancel(_) => {
+                    Input::Response(..) | Input::Cancel(_) | Input::ConnectionLost => {
                         return (Self::ServerInvite(machine), Effects::unexpected());
                     }
                 };
@@ -90,7 +94,7 @@ impl Machine {
                     Input::Again => server_non_invite::Input::Request,
                     Input::Respond(response) => server_non_invite::Input::Respond(response),
                     Input::TransportError => server_non_invite::Input::TransportError,
-                    Input::Response(..) | Input::Ack(..) | Input::Cancel(_) => {
+                    Input::Response(..) | Input::Ack(..) | Input::Cancel(_) | Input::ConnectionLost => {
                         return (Self::ServerNonInvite(machine), Effects::unexpected());
                     }
                 };

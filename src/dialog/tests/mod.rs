@@ -2,6 +2,7 @@
 
 mod bench;
 mod cancel;
+mod connections;
 mod lookups;
 mod matrix;
 mod network;

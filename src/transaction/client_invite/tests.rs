@@ -17,9 +17,10 @@ enum On {
     OtherTimer,
     CancelWish,
     TransportError,
+    ConnectionLost,
 }
 
-const ALL: [On; 11] = [
+const ALL: [On; 12] = [
     On::R1xx,
     On::R2xx,
     On::R486,
@@ -31,6 +32,7 @@ const ALL: [On; 11] = [
     On::OtherTimer,
     On::CancelWish,
     On::TransportError,
+    On::ConnectionLost,
 ];
 
 fn response(code: u16) -> Response {
@@ -60,6 +62,7 @@ fn put(state: ClientInvite, on: On, timing: &Timing) -> (ClientInvite, Effects) 
             On::OtherTimer => Input::Timer(Timer::G),
             On::CancelWish => Input::Cancel(cancel()),
             On::TransportError => Input::TransportError,
+            On::ConnectionLost => Input::ConnectionLost,
         },
         timing,
     )
@@ -135,6 +138,7 @@ fn calling_on_every_input() {
                 (On::B, (Terminated, none().tell(Tell::Timeout))),
                 (On::CancelWish, (calling_cancelled(), none())),
                 (On::TransportError, (Terminated, none().tell(Tell::Transport))),
+                (On::ConnectionLost, (calling(500), none().send(invite().as_bytes()))),
             ],
         );
     }
@@ -155,6 +159,7 @@ fn calling_with_a_cancel_that_waits_on_every_input() {
                 (On::A, (again.clone(), none().send(invite().as_bytes()).set(Timer::A, ms(1000)))),
                 (On::B, (Terminated, none().tell(Tell::Timeout))),
                 (On::TransportError, (Terminated, none().tell(Tell::Transport))),
+                (On::ConnectionLost, (calling_cancelled(), none().send(invite().as_bytes()))),
             ],
         );
     }
@@ -172,7 +177,8 @@ fn proceeding_on_every_input() {
                 (On::R2xx, accepted()),
                 (On::R486, refused(&timing)),
                 (On::CancelWish, (proceeding(true), cancelled)),
-                (On::TransportError, (Terminated, none().tell(Tell::Transport))),
+                (On::TransportError, (proceeding(false), none())),
+                (On::ConnectionLost, (proceeding(false), none())),
             ],
         );
     }
@@ -189,7 +195,8 @@ fn proceeding_after_a_cancel_on_every_input() {
                 (On::R2xx, accepted()),
                 (On::R486, refused(&timing)),
                 (On::Cancelled, (Terminated, none().tell(Tell::Cancelled))),
-                (On::TransportError, (Terminated, none().tell(Tell::Transport))),
+                (On::TransportError, (proceeding(true), none())),
+                (On::ConnectionLost, (proceeding(true), none())),
             ],
         );
     }
@@ -205,6 +212,7 @@ fn completed_on_every_input() {
                 (On::R486, (completed(), none().send(&ack()).tell(Tell::Repeat))),
                 (On::D, (Terminated, none())),
                 (On::TransportError, (Terminated, none())),
+                (On::ConnectionLost, (completed(), none())),
             ],
         );
     }
@@ -220,6 +228,7 @@ fn accepted_on_every_input() {
                 (On::R2xx, (Accepted, up())),
                 (On::M, (Terminated, none())),
                 (On::TransportError, (Accepted, none())),
+                (On::ConnectionLost, (Accepted, none())),
             ],
         );
     }

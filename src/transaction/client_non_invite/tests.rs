@@ -14,9 +14,20 @@ enum On {
     /// A timer of another machine.
     OtherTimer,
     TransportError,
+    ConnectionLost,
 }
 
-const ALL: [On; 8] = [On::R1xx, On::R2xx, On::R404, On::E, On::F, On::K, On::OtherTimer, On::TransportError];
+const ALL: [On; 9] = [
+    On::R1xx,
+    On::R2xx,
+    On::R404,
+    On::E,
+    On::F,
+    On::K,
+    On::OtherTimer,
+    On::TransportError,
+    On::ConnectionLost,
+];
 
 use ClientNonInvite::{Completed, Terminated};
 
@@ -31,6 +42,7 @@ fn put(state: ClientNonInvite, on: On, timing: &Timing) -> (ClientNonInvite, Eff
         On::K => Input::Timer(Timer::K),
         On::OtherTimer => Input::Timer(Timer::A),
         On::TransportError => Input::TransportError,
+        On::ConnectionLost => Input::ConnectionLost,
     };
     state.step(input, timing)
 }
@@ -83,6 +95,7 @@ fn trying_on_every_input() {
                 (On::E, (trying(1000), none().send(options().as_bytes()).set(Timer::E, ms(1000)))),
                 (On::F, (Terminated, none().tell(Tell::Timeout))),
                 (On::TransportError, (Terminated, none().tell(Tell::Transport))),
+                (On::ConnectionLost, (trying(500), none().send(options().as_bytes()))),
             ],
         );
     }
@@ -90,7 +103,8 @@ fn trying_on_every_input() {
 
 #[test]
 fn proceeding_on_every_input() {
-    for timing in [udp(), tcp()] {
+    let failed = (Terminated, none().tell(Tell::Transport));
+    for (timing, unsent) in [(udp(), failed), (tcp(), (proceeding(), none()))] {
         check(
             &proceeding(),
             &timing,
@@ -100,7 +114,8 @@ fn proceeding_on_every_input() {
                 (On::R404, answered(&timing)),
                 (On::E, (proceeding(), none().send(options().as_bytes()).set(Timer::E, ms(4000)))),
                 (On::F, (Terminated, none().tell(Tell::Timeout))),
-                (On::TransportError, (Terminated, none().tell(Tell::Transport))),
+                (On::TransportError, unsent),
+                (On::ConnectionLost, (proceeding(), none())),
             ],
         );
     }
@@ -119,6 +134,7 @@ fn completed_on_every_input() {
                 (On::R404, absorbed.clone()),
                 (On::K, (Terminated, none())),
                 (On::TransportError, (Completed, none())),
+                (On::ConnectionLost, (Completed, none())),
             ],
         );
     }

@@ -30,40 +30,86 @@ fn without_rport_a_datagram_is_answered_at_the_port_of_sent_by() {
 }
 
 #[test]
-fn clients_on_a_connection_that_ends_fail_and_others_do_not() {
+fn clients_that_heard_nothing_send_once_more_when_their_connection_ends_and_others_do_not() {
     let mut rig = Rig::new();
-    let here = rig.send(&invite(), tcp_flow(1));
-    let also_here = rig.send(&request(Method::Bye), tcp_flow(1));
+    rig.send(&invite(), tcp_flow(1));
+    rig.send(&request(Method::Bye), tcp_flow(1));
     rig.send(&fixture::request(&Method::Bye, "z9hG4bK-elsewhere"), tcp_flow(2));
-    rig.drain();
+    let first = rig.drain().sent;
     rig.layer.flow_down(ConnectionId(1), rig.now);
-    let failed: Vec<_> = rig
-        .drain()
-        .events
-        .into_iter()
-        .filter_map(|event| match event {
-            TransactionEvent::Failed { id, error } => Some((id, error)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(failed, [(also_here, ClientError::Transport), (here, ClientError::Transport)]);
+    let again = rig.drain();
+    assert!(again.events.is_empty(), "nothing has failed: {:?}", again.events);
+    let anew = Flow { connection: None, ..tcp_flow(1) };
+    let expected: Vec<_> = [&first[1], &first[0]].map(|(_, bytes, tag)| (anew, bytes.clone(), *tag)).into();
+    assert_eq!(again.sent, expected, "the same bytes, so the same branch");
+    assert_eq!(rig.layer.counters().requests_retransmitted, 2);
+    rig.layer.flow_down(ConnectionId(1), rig.now);
+    assert!(rig.drain().sent.is_empty(), "once");
+    // Nobody can be reached there.
+    for (_, _, tag) in again.sent {
+        rig.layer.send_failed(tag, rig.now);
+        assert_eq!(super::client::events_of(&rig.drain()), ["Transport", "terminated"]);
+    }
     assert_eq!(rig.layer.len(), 1);
-    rig.layer.flow_down(ConnectionId(2), rig.now);
+}
+
+#[test]
+fn clients_that_heard_a_provisional_response_wait_on_when_their_connection_ends() {
+    for (method, last) in [(Method::Invite, 200), (Method::Invite, 486), (Method::Bye, 200)] {
+        let mut rig = Rig::new();
+        let sent = request(method);
+        rig.send(&sent, Flow { connection: None, ..tcp_flow(0) });
+        rig.drain();
+        // It is bound to the connection that its response comes on.
+        rig.receive_on(tcp_flow(7), response_to(&sent, 183));
+        rig.layer.flow_down(ConnectionId(7), rig.now);
+        let out = rig.drain();
+        assert!(out.events.is_empty() && out.sent.is_empty(), "{:?}", out.events);
+        // The peer opens another one for its answer (RFC 3261 §18.2.2).
+        let out = rig.receive_on(tcp_flow(8), response_to(&sent, last));
+        assert_eq!(super::client::events_of(&out)[0], last.to_string());
+        if last == 486 {
+            assert_eq!(out.sent[0].0.connection, Some(ConnectionId(8)), "the ACK goes the same way");
+        }
+        rig.advance(ms(32_000));
+        rig.assert_empty();
+    }
+}
+
+#[test]
+fn another_request_that_waits_on_has_its_timer_f() {
+    let mut rig = Rig::new();
+    let bye = request(Method::Bye);
+    rig.send(&bye, tcp_flow(1));
+    rig.receive_on(tcp_flow(1), response_to(&bye, 100));
+    rig.layer.flow_down(ConnectionId(1), rig.now);
     rig.drain();
+    assert_eq!(super::client::events_of(&rig.advance(ms(32_000))), ["Timeout", "terminated"]);
     rig.assert_empty();
 }
 
 #[test]
-fn a_request_to_a_peer_is_bound_to_the_connection_that_its_response_comes_on() {
+fn an_invite_whose_connection_ended_is_cancelled_on_a_new_one() {
     let mut rig = Rig::new();
-    let unconnected = Flow { connection: None, ..tcp_flow(0) };
-    let id = rig.send(&invite(), unconnected);
-    assert_eq!(rig.drain().sent[0].0, unconnected);
-    rig.receive_on(tcp_flow(7), response_to(&invite(), 180));
-    rig.layer.flow_down(ConnectionId(7), rig.now);
-    let error = ClientError::Transport;
-    let events = [TransactionEvent::Failed { id, error }, TransactionEvent::Terminated { id }];
-    assert_eq!(rig.drain().events, events);
+    let id = rig.send(&invite(), tcp_flow(1));
+    rig.receive_on(tcp_flow(1), response_to(&invite(), 180));
+    rig.layer.flow_down(ConnectionId(1), rig.now);
+    rig.drain();
+    assert_eq!(rig.layer.cancel(id, &[], rig.now), Ok(Cancelling::Sent));
+    let out = rig.drain();
+    assert_eq!(out.lines(), ["CANCEL sip:bob@example.com"]);
+    assert_eq!(out.sent[0].0, Flow { connection: None, ..tcp_flow(1) });
+    // A CANCEL that went into a connection that was dead already goes once more, too.
+    let mut rig = Rig::new();
+    let id = rig.send(&invite(), tcp_flow(1));
+    rig.receive_on(tcp_flow(1), response_to(&invite(), 180));
+    assert_eq!(rig.layer.cancel(id, &[], rig.now), Ok(Cancelling::Sent));
+    rig.drain();
+    rig.layer.flow_down(ConnectionId(1), rig.now);
+    let out = rig.drain();
+    assert_eq!(out.lines(), ["CANCEL sip:bob@example.com"]);
+    assert_eq!(out.sent[0].0.connection, None);
+    assert_eq!(super::client::events_of(&rig.advance(ms(32_000))), ["Cancelled", "terminated"]);
     rig.assert_empty();
 }
 
@@ -116,6 +162,8 @@ fn many_transactions_on_one_connection_leave_it_in_any_order() {
         rig.receive_on(tcp_flow(1), response_to(&byes[n], 200));
     }
     rig.layer.flow_down(ConnectionId(1), rig.now);
-    assert_eq!(rig.drain().events.iter().filter(|event| is_terminated(event)).count(), 2);
+    assert_eq!(rig.drain().sent.len(), 2);
+    assert_eq!(rig.layer.slots.connections(), 0);
+    rig.advance(ms(32_000));
     rig.assert_empty();
 }

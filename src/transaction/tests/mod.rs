@@ -156,7 +156,3 @@ fn request(method: Method) -> Request {
 fn ack(branch: &str, to_tag: &str) -> Request {
     as_request(&request_text("ACK", branch, 1, Some(to_tag)))
 }
-
-fn is_terminated(event: &TransactionEvent) -> bool {
-    matches!(event, TransactionEvent::Terminated { .. })
-}
