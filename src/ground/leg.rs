@@ -194,20 +194,35 @@ pub struct Farewell {
 }
 
 /// Why no final response came, or why the leg could not go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 pub enum LegFailure {
     /// The peer did not answer in time (timers B, F, 64·T1).
+    #[error("the peer did not answer")]
     Timeout,
     /// The transport could not deliver: refused, reset, no route.
+    #[error("the peer cannot be reached")]
     Transport,
     /// The target could not be located: unknown host, no listener for it, an unusable URI.
+    #[error("the peer's address cannot be found")]
     Unlocated,
     /// The peer no longer knows the dialog: 481, or 408 to a request in it (RFC 3261 §12.2.1.2).
+    #[error("the peer no longer knows the call")]
     DialogLost,
     /// The peer broke the offer/answer rules.
+    #[error("the peer broke the rules of offer and answer")]
     Protocol,
-    /// A bound of ours was reached.
+    /// A bound of ours was reached, or the request makes no message.
+    #[error("a bound is reached")]
     Limit,
+}
+
+/// Why a request of ours within the dialog has no final response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unanswered {
+    /// Why.
+    pub failure: LegFailure,
+    /// What exactly could not be done, for people; empty when `failure` says all.
+    pub reason: Box<str>,
 }
 
 /// What a leg tells its session. Those of one leg come in order; [`LegEvent::Ended`] comes last, exactly once.
@@ -279,16 +294,19 @@ pub enum LegEvent {
         /// The peer's offer.
         offer: Option<Description>,
     },
-    /// Our re-INVITE was refused, 491 and its retries included, or could not be sent (503); what was before stands. After
-    /// 481 or 408 [`LegEvent::Failed`] follows.
+    /// Our re-INVITE was refused, 491 and its retries included; what was before stands. After 481 or 408
+    /// [`LegEvent::Failed`] follows.
     ReofferRefused(Box<Farewell>),
+    /// Our re-INVITE has no final response: it could not be sent, and what was before stands, or the peer was silent, and
+    /// [`LegEvent::Failed`] follows.
+    ReofferFailed(Unanswered),
     /// A request that we sent has its final response, or failed. None comes for requests that are pending when the leg
     /// ends.
     RequestDone {
         /// As given with the intent.
         key: u64,
         /// The response, or why there is none.
-        outcome: Result<Box<Farewell>, LegFailure>,
+        outcome: Result<Box<Farewell>, Unanswered>,
     },
     /// INFO or MESSAGE came and was answered with 200.
     Received {

@@ -30,7 +30,7 @@ use super::event::{EndCause, Ended, Outcome};
 use super::media::MediaError;
 use super::settings::{Refusal, SessionSettings};
 use crate::ground::Mismatch;
-use crate::ground::leg::{Farewell, LegFailure};
+use crate::ground::leg::{Farewell, LegFailure, Unanswered};
 
 /// What the peer gets when media could not serve its INVITE or re-INVITE.
 pub(super) fn refusal_for(fault: &MediaFault, settings: &SessionSettings) -> Refusal {
@@ -76,13 +76,16 @@ pub(super) const fn cause_of_failure(failure: LegFailure, answered: bool) -> End
     }
 }
 
-/// How a request within the dialog went.
-pub(super) fn outcome_of_request(outcome: &Result<Box<Farewell>, LegFailure>) -> Outcome {
+/// How a request within the dialog went, and what there is to tell of it.
+pub(super) fn outcome_of_request(outcome: Result<Box<Farewell>, Unanswered>) -> (Outcome, Farewell) {
     match outcome {
-        Ok(farewell) if farewell.status < 300 => Outcome::Succeeded,
-        Ok(_) => Outcome::Refused,
-        Err(LegFailure::Timeout) => Outcome::TimedOut,
-        Err(_) => Outcome::Failed,
+        Ok(farewell) if farewell.status < 300 => (Outcome::Succeeded, *farewell),
+        Ok(farewell) => (Outcome::Refused, *farewell),
+        Err(Unanswered { failure, reason }) => {
+            let outcome = if failure == LegFailure::Timeout { Outcome::TimedOut } else { Outcome::Failed };
+            let phrase = if reason.is_empty() { failure.to_string() } else { reason.into() };
+            (outcome, Farewell { phrase, ..Farewell::default() })
+        }
     }
 }
 

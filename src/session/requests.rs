@@ -8,7 +8,7 @@ use super::event::{EventPayload, Operation};
 use super::settings::REQUESTS_MAX;
 use super::state::Request;
 use super::{Session, failure};
-use crate::ground::leg::{Farewell, InDialogMethod, LegFailure, LegIntent};
+use crate::ground::leg::{Farewell, InDialogMethod, LegIntent, Unanswered};
 use crate::ground::{Body, HeaderField};
 
 impl Session {
@@ -54,7 +54,7 @@ impl Session {
     pub(super) fn request_done(
         &mut self,
         key: u64,
-        outcome: Result<Box<Farewell>, LegFailure>,
+        outcome: Result<Box<Farewell>, Unanswered>,
         cx: &mut Context<'_>,
     ) {
         let requests = self.running.as_mut().map(|running| &mut running.requests);
@@ -65,9 +65,8 @@ impl Session {
             return self.absorb("RequestDone", cx);
         };
         self.rest();
-        let how = failure::outcome_of_request(&outcome);
-        let farewell = outcome.map(|farewell| *farewell).unwrap_or_default();
-        self.complete_with(request.operation, how, farewell, &request.by, cx);
+        let (outcome, farewell) = failure::outcome_of_request(outcome);
+        self.complete_with(request.operation, outcome, farewell, &request.by, cx);
     }
 
     pub(super) fn received(

@@ -10,7 +10,7 @@ use super::settings::Refusal;
 use super::state::{Reinvited, Reoffer, State, Up};
 use super::{Session, failure, view};
 use crate::ground::Description;
-use crate::ground::leg::{Farewell, LegEvent, LegIntent};
+use crate::ground::leg::{Farewell, LegEvent, LegIntent, Unanswered};
 
 /// The longest Retry-After of a 500 that refuses a re-INVITE because another is under way, seconds (RFC 3261 §14.2).
 const BUSY_RETRY_AFTER_MAX: u64 = 10;
@@ -134,7 +134,10 @@ impl Session {
                 self.hang_up(Ended::with_cause(EndCause::Internal), cx);
             }
             (Up::ReofferSent(reoffer), LegEvent::ReofferRefused(farewell)) => {
-                self.reoffer_refused(&reoffer, *farewell, cx);
+                self.reoffer_over(&reoffer, Ok(farewell), cx);
+            }
+            (Up::ReofferSent(reoffer), LegEvent::ReofferFailed(unanswered)) => {
+                self.reoffer_over(&reoffer, Err(unanswered), cx);
             }
             (Up::Idle, LegEvent::Reoffered { offer }) => self.answer_peer(offer, None, cx),
             // Ours waits out a 491, and the peer's takes its place.
@@ -191,9 +194,15 @@ impl Session {
         self.negotiate_as(generation, None, direction(holding), preferences, step, cx);
     }
 
-    fn reoffer_refused(&mut self, reoffer: &Reoffer, farewell: Farewell, cx: &mut Context<'_>) {
+    /// The peer refused our offer or never heard of it: what was in force stays.
+    fn reoffer_over(
+        &mut self,
+        reoffer: &Reoffer,
+        outcome: Result<Box<Farewell>, Unanswered>,
+        cx: &mut Context<'_>,
+    ) {
         self.give_up_negotiation(reoffer.generation, cx);
-        let outcome = if farewell.status == 0 { Outcome::TimedOut } else { Outcome::Refused };
+        let (outcome, farewell) = failure::outcome_of_request(outcome);
         self.complete_with(reoffer.operation, outcome, farewell, &reoffer.by, cx);
     }
 

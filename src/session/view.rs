@@ -137,6 +137,7 @@ pub(super) const fn name_of(event: &LegEvent) -> &'static str {
         LegEvent::ReofferAbandoned => "ReofferAbandoned",
         LegEvent::ReofferAccepted { .. } => "ReofferAccepted",
         LegEvent::ReofferRefused(_) => "ReofferRefused",
+        LegEvent::ReofferFailed(_) => "ReofferFailed",
         LegEvent::RequestDone { .. } => "RequestDone",
         LegEvent::Received { .. } => "Received",
         LegEvent::HungUp(_) => "HungUp",

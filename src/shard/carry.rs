@@ -4,7 +4,7 @@ use super::io::Output;
 use super::{Shard, SlotId};
 use crate::dialog;
 use crate::ground::Now;
-use crate::ground::leg::{Farewell, LegEvent, LegFailure, LegId, LegIntent};
+use crate::ground::leg::{LegEvent, LegFailure, LegId, LegIntent, Unanswered};
 use crate::session::event::EndCause;
 use crate::session::media::MediaError;
 use crate::session::{Action, Asked, Context, MediaFault, Session, SessionTimer};
@@ -154,14 +154,12 @@ impl Shard {
             return self.counters.absorbed += 1;
         }
         self.counters.intents_refused += 1;
+        let unanswered = Unanswered { failure: LegFailure::Limit, reason: error.to_string().into() };
         self.step(slot, now, |session, cx| match fallback {
             Fallback::Request(key) => {
-                session.leg(LegEvent::RequestDone { key, outcome: Err(LegFailure::Limit) }, cx);
+                session.leg(LegEvent::RequestDone { key, outcome: Err(unanswered) }, cx);
             }
-            Fallback::Reoffer => {
-                let farewell = Farewell { phrase: error.to_string(), ..Farewell::default() };
-                session.leg(LegEvent::ReofferRefused(Box::new(farewell)), cx);
-            }
+            Fallback::Reoffer => session.leg(LegEvent::ReofferFailed(unanswered), cx),
             Fallback::Call => session.give_up(EndCause::Internal, cx),
         });
     }

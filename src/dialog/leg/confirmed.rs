@@ -1,7 +1,7 @@
 //! An acknowledged leg: requests both ways, BYE, and what ends a dialog (RFC 3261 §12.2, §15). Re-INVITEs are
 //! `reinvite.rs`'s.
 
-use crate::ground::leg::{Farewell, InDialogMethod, LegEvent, LegFailure, LegIntent};
+use crate::ground::leg::{InDialogMethod, LegEvent, LegFailure, LegIntent};
 use crate::ground::{Body, Flow, HeaderField};
 use crate::sip::{Method, Request, Response, StatusCode};
 use crate::transaction::{ClientError, TransactionId};
@@ -82,7 +82,8 @@ impl Confirmed {
             }
             Err(Unsent::Unwritable(error)) => Err(error.into()),
             Err(Unsent::Failure(failure)) => {
-                ctx.tell(LegEvent::RequestDone { key, outcome: Err(failure) });
+                let unanswered = ctx.unanswered(&self.dialog, failure);
+                ctx.tell(LegEvent::RequestDone { key, outcome: Err(unanswered) });
                 Ok(())
             }
         }
@@ -147,7 +148,8 @@ impl Confirmed {
     /// INFO or MESSAGE has no final response. Silence ends the dialog, as 408 does (RFC 3261 §12.2.1.2).
     pub fn failed(mut self: Box<Self>, ctx: &mut Context<'_>, key: u64, failure: LegFailure) -> State {
         self.requests = self.requests.saturating_sub(1);
-        ctx.tell(LegEvent::RequestDone { key, outcome: Err(failure) });
+        let unanswered = ctx.unanswered(&self.dialog, failure);
+        ctx.tell(LegEvent::RequestDone { key, outcome: Err(unanswered) });
         if failure == LegFailure::Timeout { self.give_up(ctx, failure) } else { State::Confirmed(self) }
     }
 }
@@ -163,10 +165,4 @@ pub(in crate::dialog) const fn failure_of(error: ClientError) -> LegFailure {
         ClientError::Timeout | ClientError::Cancelled => LegFailure::Timeout,
         ClientError::Transport => LegFailure::Transport,
     }
-}
-
-/// What a request that could not be sent is to be treated as: 503 (RFC 3261 §8.1.3.1).
-pub(super) fn unavailable() -> Box<Farewell> {
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    Box::new(Farewell { status: status.code(), phrase: status.reason().to_owned(), ..Farewell::default() })
 }

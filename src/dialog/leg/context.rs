@@ -7,7 +7,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::ground::hash::OwnKeyMap;
-use crate::ground::leg::{LegEvent, LegFailure, LegId};
+use crate::ground::leg::{LegEvent, LegFailure, LegId, Unanswered};
 use crate::ground::timer::TimerWheel;
 use crate::ground::{Flow, Now, Random};
 use crate::sip::{BuildError, Request, Response, StatusCode};
@@ -135,6 +135,14 @@ impl Context<'_> {
         let reason = self.why.take().unwrap_or_default();
         self.tell(LegEvent::Failed { failure, reason });
         self.end();
+    }
+
+    /// Why a request in this dialog has no final response, with what is known of it.
+    pub fn unanswered(&mut self, dialog: &Dialog, failure: LegFailure) -> Unanswered {
+        if let (LegFailure::Transport, Some(hop)) = (failure, dialog.hop) {
+            self.because(|| format!("{} cannot be reached", hop.remote));
+        }
+        Unanswered { failure, reason: self.why.take().unwrap_or_default() }
     }
 
     /// Notes what exactly went wrong. The first note of a step is the cause of what follows.

@@ -121,7 +121,7 @@ impl Game {
                     player.owes_ack = offer.is_some();
                     player.to_answer = offer;
                 }
-                LegEvent::ReofferAbandoned | LegEvent::ReofferRefused(_) => {
+                LegEvent::ReofferAbandoned | LegEvent::ReofferRefused(_) | LegEvent::ReofferFailed(_) => {
                     player.offered = None;
                     player.to_answer = None;
                     player.asked = false;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::bench::{Bench, answer_to, body_of, header, sdp};
 use crate::dialog::LegIntentError;
 use crate::ground::Description;
-use crate::ground::leg::{LegEvent, LegFailure, LegId, LegIntent};
+use crate::ground::leg::{LegEvent, LegFailure, LegId, LegIntent, Unanswered};
 use crate::sip::{HeaderName, Method, Request};
 
 fn reoffer(text: &str) -> LegIntent {
@@ -125,21 +125,24 @@ fn a_re_invite_that_is_never_answered_ends_the_call() {
     let (leg, _) = bench.incoming_call();
     reinvite(&mut bench, leg, Some(sdp("hold")));
     bench.advance(Duration::from_secs(32));
+    let unanswered = Unanswered { failure: LegFailure::Timeout, reason: "".into() };
+    assert_eq!(bench.told(), LegEvent::ReofferFailed(unanswered));
     assert_eq!(bench.failed(), LegFailure::Timeout);
     bench.ended();
     bench.assert_empty();
 }
 
 #[test]
-fn a_re_invite_that_could_not_be_sent_counts_as_refused() {
+fn a_re_invite_that_could_not_be_sent_fails_and_says_why() {
     let mut bench = Bench::new();
     let (leg, _) = bench.incoming_call();
     bench.tags.clear();
     reinvite(&mut bench, leg, Some(sdp("hold")));
     let tag = bench.tags.pop_front().unwrap();
     bench.send_failed(tag);
-    let LegEvent::ReofferRefused(farewell) = bench.told() else { panic!() };
-    assert_eq!(farewell.status, 503);
+    let reason = "198.51.100.7:5060 cannot be reached".into();
+    let unanswered = Unanswered { failure: LegFailure::Transport, reason };
+    assert_eq!(bench.told(), LegEvent::ReofferFailed(unanswered));
     bench.nothing_told();
     bench.hang_up(leg);
     bench.assert_empty();

@@ -3,7 +3,7 @@
 use super::bench::{Bench, TYPES_TAKEN, field, header, sdp, settings};
 use crate::dialog::{DialogSettings, LegIntentError};
 use crate::ground::Body;
-use crate::ground::leg::{InDialogMethod, LegEvent, LegFailure, LegIntent};
+use crate::ground::leg::{InDialogMethod, LegEvent, LegFailure, LegIntent, Unanswered};
 use crate::sip::{HeaderName, Method};
 
 fn dtmf() -> Body {
@@ -91,7 +91,8 @@ fn a_peer_that_is_silent_loses_the_dialog_too() {
     let (leg, _) = bench.incoming_call();
     assert_eq!(bench.intent(leg, info(1)), Ok(()));
     bench.advance(std::time::Duration::from_secs(32));
-    assert_eq!(bench.told(), LegEvent::RequestDone { key: 1, outcome: Err(LegFailure::Timeout) });
+    let unanswered = Unanswered { failure: LegFailure::Timeout, reason: "".into() };
+    assert_eq!(bench.told(), LegEvent::RequestDone { key: 1, outcome: Err(unanswered) });
     assert_eq!(bench.failed(), LegFailure::Timeout);
     bench.ended();
     bench.assert_empty();
@@ -105,7 +106,9 @@ fn a_request_that_could_not_be_sent_leaves_the_dialog() {
     assert_eq!(bench.intent(leg, info(1)), Ok(()));
     let tag = bench.tags.pop_front().unwrap();
     bench.send_failed(tag);
-    assert_eq!(bench.told(), LegEvent::RequestDone { key: 1, outcome: Err(LegFailure::Transport) });
+    let reason = "198.51.100.7:5060 cannot be reached".into();
+    let unanswered = Unanswered { failure: LegFailure::Transport, reason };
+    assert_eq!(bench.told(), LegEvent::RequestDone { key: 1, outcome: Err(unanswered) });
     bench.nothing_told();
     bench.hang_up(leg);
     bench.assert_empty();

@@ -1,5 +1,6 @@
 //! What runs beside the states: requests in the dialog, digits, playbacks, bridges, muting.
 
+use super::super::event::Outcome;
 use super::super::media::{MediaError, PlaybackCause};
 use super::*;
 
@@ -13,13 +14,42 @@ fn each_request_in_the_dialog_has_its_own_end() {
     bench.leg(LegEvent::RequestDone { key: 1, outcome: Ok(farewell(415)) });
     bench.leg(LegEvent::RequestDone { key: 1, outcome: Ok(farewell(200)) });
     assert_eq!(bench.said(), "INFO, MESSAGE, INFO, SendMessage Succeeded, SendInfo Refused");
-    bench.leg(LegEvent::RequestDone { key: 3, outcome: Err(LegFailure::Timeout) });
+    bench.leg(LegEvent::RequestDone { key: 3, outcome: Err(unanswered(LegFailure::Timeout, "")) });
     assert_eq!((bench.said().as_str(), bench.absorbed), ("SendInfo TimedOut", 1));
     assert!(bench.session.running.is_none(), "no memory is kept for what is over");
     for _ in 0..REQUESTS_MAX {
         bench.command(verb("SendInfo")).expect("legal");
     }
     assert!(matches!(bench.command(verb("SendInfo")), Err(CommandError::LimitReached(_))));
+}
+
+#[test]
+fn what_the_peer_never_answered_has_no_status_and_says_what_failed() {
+    let reached = "198.51.100.7:5060 cannot be reached";
+    for (failure, reason, outcome, phrase) in [
+        (LegFailure::Timeout, "", Outcome::TimedOut, "the peer did not answer"),
+        (LegFailure::Transport, "", Outcome::Failed, "the peer cannot be reached"),
+        (LegFailure::Transport, reached, Outcome::Failed, reached),
+        (LegFailure::Unlocated, "no address for x", Outcome::Failed, "no address for x"),
+        (LegFailure::Limit, "", Outcome::Failed, "a bound is reached"),
+    ] {
+        for request in [true, false] {
+            let mut bench = Bench::at(if request { Phase::Connected } else { Phase::ReofferSent });
+            let unanswered = unanswered(failure, reason);
+            if request {
+                bench.command(verb("SendInfo")).expect("legal");
+                bench.leg(LegEvent::RequestDone { key: 1, outcome: Err(unanswered) });
+            } else {
+                bench.leg(LegEvent::ReofferFailed(unanswered));
+            }
+            let told = bench.events.last().map(|event| event.payload.clone());
+            let Some(EventPayload::OperationCompleted { outcome: how, status, phrase: said, .. }) = told
+            else {
+                panic!("{told:?}")
+            };
+            assert_eq!((how, status, said.as_str()), (outcome, 0, phrase));
+        }
+    }
 }
 
 #[test]

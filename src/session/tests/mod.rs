@@ -19,7 +19,7 @@ use super::media::{
     NegotiationStep, PlaybackSource, Statistics,
 };
 use super::*;
-use crate::ground::leg::{Farewell, Invited, LegEvent, LegFailure, Party, RemoteTag};
+use crate::ground::leg::{Farewell, Invited, LegEvent, LegFailure, Party, RemoteTag, Unanswered};
 use crate::ground::{
     Body, BridgeId, Description, Flow, ListenerId, Now, PlaybackId, Random, SessionId, Transport,
 };
@@ -66,6 +66,10 @@ pub(super) fn farewell(status: u16) -> Box<Farewell> {
 
 pub(super) fn failed(failure: LegFailure) -> LegEvent {
     LegEvent::Failed { failure, reason: "why".into() }
+}
+
+pub(super) fn unanswered(failure: LegFailure, reason: &str) -> Unanswered {
+    Unanswered { failure, reason: reason.into() }
 }
 
 pub(super) fn bridge(name: &str) -> BridgeId {

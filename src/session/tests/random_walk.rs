@@ -23,7 +23,7 @@ enum Input {
 fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         5 => (0..VERBS.len()).prop_map(Input::Verb),
-        5 => (0..18_u8).prop_map(Input::Leg),
+        5 => (0..19_u8).prop_map(Input::Leg),
         8 => (0..4_usize).prop_map(Input::Served),
         1 => (0..4_usize, any::<bool>()).prop_map(|(n, silent)| Input::Refused(n, silent)),
         2 => (0..7_u8).prop_map(Input::Media),
@@ -49,8 +49,9 @@ fn leg_event(n: u8) -> LegEvent {
         12 => LegEvent::ReofferAbandoned,
         13 => LegEvent::ReofferAccepted { answer: answer(), offer: None },
         14 => LegEvent::ReofferRefused(farewell(491)),
-        15 => LegEvent::RequestDone { key: 1, outcome: Ok(farewell(200)) },
-        16 => LegEvent::HungUp(farewell(0)),
+        15 => LegEvent::ReofferFailed(unanswered(LegFailure::Transport, "")),
+        16 => LegEvent::RequestDone { key: 1, outcome: Ok(farewell(200)) },
+        17 => LegEvent::HungUp(farewell(0)),
         _ => failed(LegFailure::DialogLost),
     }
 }

@@ -43,6 +43,10 @@ fn re_accepted() -> LegEvent {
     LegEvent::ReofferAccepted { answer: Some(sdp("answer")), offer: None }
 }
 
+fn re_failed(failure: LegFailure) -> LegEvent {
+    LegEvent::ReofferFailed(unanswered(failure, ""))
+}
+
 fn re_confirmed(answer: Option<&str>) -> LegEvent {
     LegEvent::ReofferConfirmed { answer: answer.map(sdp) }
 }
@@ -166,7 +170,8 @@ fn re_confirmed(answer: Option<&str>) -> LegEvent {
 #[case(MakingReoffer, Lost, Ending, "hang up, Hold SessionEnded")]
 #[case(ReofferSent, Leg(re_accepted()), ApplyingReoffer, "apply #2 sendonly")]
 #[case(ReofferSent, Leg(LegEvent::ReofferRefused(farewell(488))), Connected, "rollback #2, Hold Refused")]
-#[case(ReofferSent, Leg(LegEvent::ReofferRefused(farewell(0))), Connected, "rollback #2, Hold TimedOut")]
+#[case(ReofferSent, Leg(re_failed(LegFailure::Timeout)), Connected, "rollback #2, Hold TimedOut")]
+#[case(ReofferSent, Leg(re_failed(LegFailure::Transport)), Connected, "rollback #2, Hold Failed")]
 #[case(ReofferSent, Leg(reoffered()), AnsweringPeer, "rollback #2, answer #3")]
 #[case(ReofferSent, Leg(LegEvent::HungUp(farewell(0))), Ending, "close, Hold SessionEnded")]
 #[case(

@@ -14,7 +14,7 @@ use super::super::super::offer_answer::{Carrier, Exchange, Meaning};
 use super::super::super::request::{Draft, Purpose};
 use super::super::super::settings::GLARE_RETRIES_MAX;
 use super::super::super::state::Role;
-use super::super::confirmed::{Confirmed, ends_dialog, unavailable};
+use super::super::confirmed::{Confirmed, ends_dialog};
 use super::super::context::{Context, Timer};
 use super::super::send::Unsent;
 use super::super::{State, Stepped, closing, late};
@@ -50,7 +50,8 @@ impl Confirmed {
             }
             Err(unsent) => {
                 if matches!(unsent, Unsent::Failure(_)) || tries > 0 {
-                    ctx.tell(LegEvent::ReofferRefused(unavailable()));
+                    let unanswered = ctx.unanswered(&self.dialog, unsent.failure());
+                    ctx.tell(LegEvent::ReofferFailed(unanswered));
                 }
                 Err(unsent)
             }
@@ -199,11 +200,9 @@ impl Confirmed {
         }
         self.reinvite = Reinvite::Idle;
         ctx.stop(Timer::Reinvite);
-        if failure == LegFailure::Timeout {
-            return self.give_up(ctx, failure);
-        }
-        ctx.tell(LegEvent::ReofferRefused(unavailable()));
-        State::Confirmed(self)
+        let unanswered = ctx.unanswered(&self.dialog, failure);
+        ctx.tell(LegEvent::ReofferFailed(unanswered));
+        if failure == LegFailure::Timeout { self.give_up(ctx, failure) } else { State::Confirmed(self) }
     }
 
     /// The session answers the offer in the 2xx to our re-INVITE, or cannot.
