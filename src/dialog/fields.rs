@@ -142,11 +142,30 @@ pub(super) fn party(address: &NameAddr<'_>) -> Party {
     }
 }
 
+/// All Reason fields as one list in their order: there may be one of each protocol (RFC 3326 §2), and several fields mean
+/// the same as one with commas (RFC 3261 §7.3.1). Bounded as all that is handed up.
+fn reasons(headers: Headers<'_>, counters: &mut Counters) -> Option<String> {
+    let mut list = String::new();
+    for field in headers.fields(HeaderName::Reason) {
+        match field.value() {
+            Some("") => {}
+            Some(value) if list.len() + value.len() <= FIELDS_BYTES_MAX => {
+                if !list.is_empty() {
+                    list.push_str(", ");
+                }
+                list.push_str(value);
+            }
+            Some(_) | None => counters.fields_dropped += 1,
+        }
+    }
+    (!list.is_empty()).then_some(list)
+}
+
 fn farewell(headers: Headers<'_>, content: &[u8], counters: &mut Counters) -> Farewell {
     Farewell {
         status: 0,
         phrase: String::new(),
-        reason: headers.first(HeaderName::Reason).map(ToOwned::to_owned),
+        reason: reasons(headers, counters),
         contacts: Vec::new(),
         retry_after: match headers.retry_after() {
             Ok(Some(retry_after)) => Some(Duration::from_secs(u64::from(retry_after.seconds))),

@@ -181,7 +181,7 @@ pub struct Farewell {
     pub status: u16,
     /// The reason phrase.
     pub phrase: String,
-    /// The Reason header (RFC 3326), as it stands.
+    /// The Reason header (RFC 3326) as it stands; of several fields one list.
     pub reason: Option<String>,
     /// Contact URIs of a 3xx.
     pub contacts: Vec<String>,

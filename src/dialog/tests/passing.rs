@@ -7,7 +7,7 @@ use crate::dialog::settings::{FIELDS_BYTES_MAX, FIELDS_MAX};
 use crate::dialog::{DialogSettings, is_owned_field};
 use crate::ground::Body;
 use crate::ground::leg::{Invite, Invited, LegEvent, LegIntent};
-use crate::sip::{HeaderName, Message, Method, Request, RequestBuilder};
+use crate::sip::{HeaderName, Limits, Message, Method, Request, RequestBuilder};
 
 fn invited_by(bench: &mut Bench, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Invited {
     let head = bench.head(&Method::Invite, 1, None);
@@ -231,6 +231,64 @@ fn a_bye_brings_its_reason_and_its_fields() {
     let LegEvent::HungUp(farewell) = bench.told() else { panic!() };
     assert_eq!(farewell.reason.as_deref(), Some("Q.850;cause=16;text=\"x\""));
     assert_eq!((farewell.status, farewell.fields), (0, vec![field("X-Mos", "4.1")]));
+}
+
+fn with_reasons(message: &Message, reasons: &[&str]) -> Message {
+    let fields: String = reasons.iter().map(|reason| format!("\r\nReason: {reason}")).collect();
+    let text = String::from_utf8(message.as_bytes().to_vec()).unwrap();
+    let text = text.replacen("\r\n\r\n", &format!("{fields}\r\n\r\n"), 1);
+    Message::parse(text.into(), &Limits::default()).unwrap()
+}
+
+/// RFC 3326 §2: a message may have one Reason of each protocol, as several fields or as a list.
+#[test]
+fn all_reasons_of_a_message_come_up_as_one_list_in_their_order() {
+    const SIP: &str = "SIP;cause=486";
+    const Q850: &str = "Q.850;cause=17;text=\"User busy\"";
+    let both = format!("{SIP}, {Q850}");
+    let rows: [(&[&str], Option<&str>); 5] = [
+        (&[], None),
+        (&[SIP], Some(SIP)),
+        (&[SIP, Q850], Some(&both)),
+        (&[&both], Some(&both)),
+        (&["", SIP, "", Q850], Some(&both)),
+    ];
+    for (fields, reason) in rows {
+        // A BYE.
+        let mut bench = Bench::new();
+        let (_, tag) = bench.incoming_call();
+        let bye = bench.head(&Method::Bye, 2, Some(&tag)).build().unwrap();
+        bench.receive(&with_reasons(&bye.into(), fields));
+        let LegEvent::HungUp(farewell) = bench.told() else { panic!() };
+        assert_eq!(farewell.reason.as_deref(), reason);
+        // A CANCEL.
+        let mut bench = Bench::new();
+        let (_, invite) = bench.invited(Some(&sdp("offer")));
+        let cancel = crate::sip::build_cancel(&invite).unwrap();
+        bench.receive(&with_reasons(&cancel.into(), fields));
+        let LegEvent::Cancelled(farewell) = bench.told() else { panic!() };
+        assert_eq!(farewell.reason.as_deref(), reason);
+        // A final response.
+        let mut bench = Bench::new();
+        let (_, invite) = bench.calling(Some(sdp("offer")));
+        let busy = answer_to(&invite, 486, "bob-1", None);
+        bench.receive(&with_reasons(&busy.into(), fields));
+        let LegEvent::Rejected(farewell) = bench.told() else { panic!() };
+        assert_eq!(farewell.reason.as_deref(), reason);
+        assert!(farewell.fields.is_empty());
+    }
+}
+
+#[test]
+fn reasons_past_the_bound_of_what_is_handed_up_are_dropped_and_counted() {
+    let mut bench = Bench::new();
+    let (_, tag) = bench.incoming_call();
+    let long = format!("SIP;text=\"{}\"", "x".repeat(FIELDS_BYTES_MAX / 2));
+    let bye = bench.head(&Method::Bye, 2, Some(&tag)).build().unwrap();
+    bench.receive(&with_reasons(&bye.into(), &[&long, &long, "Q.850;cause=16"]));
+    let LegEvent::HungUp(farewell) = bench.told() else { panic!() };
+    assert_eq!(farewell.reason, Some(format!("{long}, Q.850;cause=16")));
+    assert_eq!(bench.legs.counters().fields_dropped, 1);
 }
 
 fn text(content: &str) -> Option<Body> {
