@@ -223,7 +223,7 @@ pub enum CommandError {
     #[error("session {0} exists")]
     SessionExists(SessionId),
     /// Not legal in the state.
-    #[error("{operation} is not legal in {state}; legal here: {}", legal.join(", "))]
+    #[error("{operation} is not legal in {state}; {}", told(legal))]
     WrongState {
         /// Where the session stands.
         state: SessionState,
@@ -268,4 +268,12 @@ pub enum CommandError {
     /// Draining: no new calls.
     #[error("draining")]
     Draining,
+}
+
+fn told(legal: &[&'static str]) -> String {
+    if legal.is_empty() {
+        "nothing is legal here".into()
+    } else {
+        format!("legal here: {}", legal.join(", "))
+    }
 }

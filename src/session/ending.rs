@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::action::{Action, Asked, Context, MediaFault};
 use super::event::{EndCause, Ended, EventPayload, Operation, Outcome};
-use super::media::{MediaReply, MediaRequest, Membership, PlaybackCause};
+use super::media::{MediaReply, MediaRequest, Membership, PlaybackCause, Statistics};
 use super::settings::Refusal;
 use super::state::{Ending, Inbound, Outbound, State, Up};
 use super::{Session, failure};
@@ -69,7 +69,10 @@ impl Session {
     /// Refuses an incoming call that is not answered.
     pub(super) fn refuse(&mut self, ended: Ended, refusal: Refusal, cx: &mut Context<'_>) {
         let by = Arc::clone(cx.out.unmarked());
-        let ended = Ended { status: refusal.status, ..ended };
+        let mut ended = Ended { status: refusal.status, ..ended };
+        if ended.phrase.is_empty() {
+            ended.phrase = failure::phrase_of(refusal.status);
+        }
         self.end(ended, by, Some(Rejection::from(refusal).into_intent()), cx);
     }
 
@@ -142,7 +145,7 @@ impl Session {
 
     /// The peer's CANCEL: the leg has refused the INVITE with 487.
     pub(super) fn cancelled(&mut self, farewell: Farewell, cx: &mut Context<'_>) {
-        let farewell = Farewell { status: 487, ..farewell };
+        let farewell = Farewell { status: 487, phrase: failure::phrase_of(487), ..farewell };
         self.ended_by_peer(EndCause::Cancelled, farewell, cx);
     }
 
@@ -189,7 +192,9 @@ impl Session {
             return self.absorb("Closed", cx);
         };
         ending.closing = false;
-        if let Ok(MediaReply::Closed(statistics)) = result {
+        if let Ok(MediaReply::Closed(statistics)) = result
+            && (self.media.is_some() || statistics != Statistics::default())
+        {
             ending.ended.statistics = Some(statistics);
         }
         self.finish(cx);

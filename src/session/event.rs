@@ -348,7 +348,7 @@ pub struct Ended {
     pub cause: EndCause,
     /// The SIP status; 0: none.
     pub status: u16,
-    /// Its phrase.
+    /// Its phrase, or what failed.
     pub phrase: String,
     /// The peer's Reason header.
     pub reason: Option<String>,
@@ -362,6 +362,6 @@ pub struct Ended {
     pub duration: Option<Duration>,
     /// How long the peer asks to wait.
     pub retry_after: Option<Duration>,
-    /// What the media saw.
+    /// What the media saw; `None` where no media was agreed upon.
     pub statistics: Option<Statistics>,
 }

@@ -31,6 +31,7 @@ use super::media::MediaError;
 use super::settings::{Refusal, SessionSettings};
 use crate::ground::Mismatch;
 use crate::ground::leg::{Farewell, LegFailure, Unanswered};
+use crate::sip::StatusCode;
 
 /// What the peer gets when media could not serve its INVITE or re-INVITE.
 pub(super) fn refusal_for(fault: &MediaFault, settings: &SessionSettings) -> Refusal {
@@ -62,6 +63,11 @@ pub(super) const fn cause_of_status(status: u16) -> EndCause {
         603 => EndCause::Declined,
         _ => EndCause::Rejected,
     }
+}
+
+/// The phrase that goes with a status of ours where no other was given.
+pub(super) fn phrase_of(status: u16) -> String {
+    StatusCode::new(status).map_or_else(|_| String::new(), |status| status.reason().to_owned())
 }
 
 /// Why a call ended whose leg failed.

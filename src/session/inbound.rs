@@ -160,7 +160,7 @@ impl Session {
     pub(super) fn reject(&mut self, rejection: Rejection, by: Arc<str>, cx: &mut Context<'_>) {
         let ended = Ended {
             status: rejection.status,
-            phrase: rejection.phrase.clone().unwrap_or_default(),
+            phrase: rejection.phrase.clone().unwrap_or_else(|| failure::phrase_of(rejection.status)),
             ..Ended::with_cause(failure::cause_of_status(rejection.status))
         };
         self.end(ended, by, Some(rejection.into_intent()), cx);
@@ -174,7 +174,12 @@ impl Session {
         by: Arc<str>,
         cx: &mut Context<'_>,
     ) {
-        let ended = Ended { status, contacts: contacts.clone(), ..Ended::with_cause(EndCause::Redirected) };
+        let ended = Ended {
+            status,
+            phrase: failure::phrase_of(status),
+            contacts: contacts.clone(),
+            ..Ended::with_cause(EndCause::Redirected)
+        };
         let (phrase, retry_after, mismatch, body) = (None, None, None, None);
         let intent = LegIntent::Reject { status, phrase, contacts, retry_after, mismatch, fields, body };
         self.end(ended, by, Some(intent), cx);

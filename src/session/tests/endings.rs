@@ -1,7 +1,14 @@
 //! From every phase, by every way to end, in every order: one `Close`, one `Ended`, nothing after it.
 
-use super::super::event::EndCause;
+use super::super::event::{EndCause, Ended};
 use super::*;
+
+fn ended(bench: &Bench) -> &Ended {
+    match &bench.events.last().expect("events").payload {
+        EventPayload::Ended(ended) => ended,
+        other => panic!("the last event is {other:?}"),
+    }
+}
 
 type Way = (&'static str, fn(&mut Bench));
 
@@ -58,13 +65,64 @@ fn end(phase: Phase, (name, way): Way, media_first: bool) {
 }
 
 #[test]
+fn statistics_are_told_where_media_was_agreed_upon_or_saw_packets_all_the_same() {
+    for (phase, packets_received, told) in [
+        (Phase::Connected, 0, true),
+        (Phase::EarlyMedia, 0, true),
+        (Phase::AwaitingAnswerMedia, 0, false),
+        (Phase::AwaitingOfferMedia, 0, false),
+        (Phase::AwaitingOfferMedia, 3, true),
+    ] {
+        let mut bench = Bench::at(phase);
+        bench.step(|session, cx| session.give_up(EndCause::Shutdown, cx));
+        bench.leg(LegEvent::Ended);
+        let close = bench.asked.iter().position(|asked| matches!(asked.1, MediaRequest::Close));
+        let (asked, _) = bench.asked.remove(close.expect("a close"));
+        let seen = Statistics { packets_received, ..Statistics::default() };
+        bench.reply(asked, Ok(MediaReply::Closed(seen)));
+        assert_eq!(ended(&bench).statistics, told.then_some(seen), "{phase}");
+    }
+}
+
+/// Each way to refuse an incoming call: the status and the phrase that the peer got.
+#[test]
+fn a_call_that_we_refuse_ends_with_the_phrase_that_the_peer_got() {
+    let reject = |status, phrase: Option<&str>| Verb::Reject {
+        status,
+        phrase: phrase.map(ToOwned::to_owned),
+        retry_after: None,
+        fields: Vec::new(),
+        body: None,
+    };
+    let redirect = || Verb::Redirect { status: 302, contacts: vec!["sip:c@d".into()], fields: Vec::new() };
+    type Refusing = Box<dyn Fn(&mut Bench)>;
+    let command = |verb: Verb| -> Refusing { Box::new(move |bench| drop(bench.command(verb.clone()))) };
+    let rows: [(Refusing, u16, &str); 6] = [
+        (command(reject(486, None)), 486, "Busy Here"),
+        (command(reject(486, Some("Not now"))), 486, "Not now"),
+        (command(redirect()), 302, "Moved Temporarily"),
+        (Box::new(|bench| bench.leg(LegEvent::Cancelled(farewell(0)))), 487, "Request Terminated"),
+        (Box::new(|bench| bench.timer(SessionTimer::Ring)), 480, "Temporarily Unavailable"),
+        (
+            Box::new(|bench| bench.step(|session, cx| session.give_up(EndCause::EngineGone, cx))),
+            503,
+            "Service Unavailable",
+        ),
+    ];
+    for (way, status, phrase) in rows {
+        let mut bench = Bench::at(Phase::Alerting);
+        way(&mut bench);
+        bench.leg(LegEvent::Ended);
+        let ended = ended(&bench);
+        assert_eq!((ended.status, ended.phrase.as_str()), (status, phrase));
+    }
+}
+
+#[test]
 fn a_close_that_is_not_answered_ends_without_statistics() {
     let mut bench = Bench::at(Phase::Ending);
     bench.leg(LegEvent::Ended);
     bench.media_refuses(MediaFault::TimedOut);
     assert!(bench.over);
-    match &bench.events.last().expect("events").payload {
-        EventPayload::Ended(ended) => assert_eq!(ended.statistics, None),
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(ended(&bench).statistics, None);
 }
