@@ -79,11 +79,13 @@ impl Transactions {
         Some(output)
     }
 
-    /// What was sent with this tag could not be sent.
+    /// What was sent with this tag could not be sent. A client that was to send on a certain connection finds that one
+    /// gone, which it is then told of here before [`Transactions::flow_down`].
     pub fn send_failed(&mut self, tag: u64, now: Now) {
-        if let Some(index) = self.live(TransactionId::from_tag(tag)) {
-            self.step(index, Input::TransportError, now);
-        }
+        let Some(index) = self.live(TransactionId::from_tag(tag)) else { return };
+        let is_client = self.slots.get(index).is_some_and(|transaction| transaction.machine.is_client());
+        let lost = is_client && self.slots.orphan(index);
+        self.step(index, if lost { Input::ConnectionLost } else { Input::TransportError }, now);
     }
 
     /// A connection ended, which is no failure of what went over it: responses may come on another one (RFC 3261

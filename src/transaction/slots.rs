@@ -196,9 +196,14 @@ impl Slots {
     /// Takes the connection away from its first transaction, and says which that is.
     pub fn orphan_one(&mut self, connection: ConnectionId) -> Option<u32> {
         let index = self.by_connection.get(&connection).copied()?;
-        self.unlink(index);
-        self.get_mut(index)?.flow.connection = None;
+        self.orphan(index);
         Some(index)
+    }
+
+    /// Takes a transaction's connection away; `false` when it has none.
+    pub fn orphan(&mut self, index: u32) -> bool {
+        self.unlink(index);
+        self.get_mut(index).is_some_and(|transaction| transaction.flow.connection.take().is_some())
     }
 
     fn link(&mut self, index: u32, connection: ConnectionId) {

@@ -113,6 +113,27 @@ fn an_invite_whose_connection_ended_is_cancelled_on_a_new_one() {
     rig.assert_empty();
 }
 
+/// The user may act before it is known that the connection has ended.
+#[test]
+fn a_cancel_that_finds_its_connection_gone_goes_by_a_new_one() {
+    let mut rig = Rig::new();
+    let id = rig.send(&invite(), tcp_flow(1));
+    rig.receive_on(tcp_flow(1), response_to(&invite(), 180));
+    assert_eq!(rig.layer.cancel(id, &[], rig.now), Ok(Cancelling::Sent));
+    let (flow, bytes, tag) = rig.drain().sent.pop().unwrap();
+    assert_eq!(flow, tcp_flow(1));
+    rig.layer.send_failed(tag, rig.now);
+    assert_eq!(rig.drain().sent, [(Flow { connection: None, ..flow }, bytes, tag)]);
+    rig.layer.flow_down(ConnectionId(1), rig.now);
+    assert!(rig.drain().sent.is_empty());
+    // Nobody can be reached there: the INVITE waits out its time.
+    rig.layer.send_failed(tag, rig.now);
+    let out = rig.drain();
+    assert!(out.sent.is_empty() && out.events.is_empty());
+    assert_eq!(super::client::events_of(&rig.advance(ms(32_000))), ["Cancelled", "terminated"]);
+    rig.assert_empty();
+}
+
 #[test]
 fn an_accepted_client_outlives_its_connection() {
     let mut rig = Rig::new();
