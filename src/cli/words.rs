@@ -82,9 +82,7 @@ fn playback_ended(ended: &PlaybackEnded) -> String {
 
 fn session_ended(ended: &SessionEnded) -> String {
     let mut text = format!("ended: {}", cause(ended.cause()));
-    if ended.sip_status != 0 {
-        text.push_str(&why(ended.sip_status, &ended.reason_phrase));
-    }
+    text.push_str(&why(ended.sip_status, &ended.reason_phrase));
     if let Some(statistics) = &ended.statistics {
         text.push_str(&format!(
             "; RTP: {} sent, {} received, {} lost",
@@ -150,7 +148,13 @@ mod tests {
             reason_phrase: "Busy Here".into(),
             ..Default::default()
         };
+        let unreachable = SessionEnded {
+            cause: EndCause::NetworkFailure.into(),
+            reason_phrase: "192.0.2.2:5060 cannot be reached".into(),
+            ..Default::default()
+        };
         let rows = [
+            (Payload::SessionEnded(unreachable), "ended: network-failure, 192.0.2.2:5060 cannot be reached"),
             (Payload::Ringing(Ringing { sip_status: 180 }), "180 sent"),
             (Payload::OperationCompleted(refused), "update-media refused, 488 Not Acceptable Here"),
             (Payload::PlaybackStarted(PlaybackStarted { playback_id: "p".into() }), "playback p is heard"),

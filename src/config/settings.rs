@@ -36,7 +36,7 @@ pub struct AdminSettings {
     /// Where health, readiness and gauges are served over HTTP. Absent: nowhere.
     #[serde(deserialize_with = "or_none")]
     pub listen: Option<SocketAddr>,
-    /// How long calls may go on after SIGTERM before they are hung up, milliseconds.
+    /// How long calls, and endpoints of media that runs apart, may go on after SIGTERM, milliseconds. Then they are ended.
     pub drain_ms: u64,
 }
 
