@@ -19,8 +19,8 @@ mod negotiation;
 mod packetizer;
 mod playback;
 mod remote;
-mod room;
 mod slab;
+mod taken_bytes;
 mod wheel;
 
 #[cfg(test)]
@@ -35,8 +35,8 @@ pub use failure::Failure;
 pub use lock_in::{LOCK_IN_WINDOW, LockIn, PROBATION_PACKETS, Verdict};
 pub use negotiation::{Agreed, Ask, DESCRIPTOR_BYTES_MAX, Described, Intent, Step};
 pub use playback::{Clip, PlayEnd, PlayOrder, PlaySource, Playback};
-pub use room::Room;
 pub use slab::{Key, Slab};
+pub use taken_bytes::TakenBytes;
 pub use wheel::{CATCH_UP_MS, Lateness};
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{FRAME_SAMPLES, Failure, Frame, Room, SAMPLE_RATE_HZ};
+use super::{FRAME_SAMPLES, Failure, Frame, SAMPLE_RATE_HZ, TakenBytes};
 use crate::codec::Tone;
 
 /// A signal that is held in memory: linear samples at [`SAMPLE_RATE_HZ`].
@@ -12,7 +12,7 @@ pub struct Clip {
     /// The samples.
     pub samples: Vec<i16>,
     /// The memory that they take: given back with them, when nobody plays them any more.
-    pub room: Room,
+    pub taken: TakenBytes,
 }
 
 /// What to play.

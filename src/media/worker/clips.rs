@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::codec::wav;
-use crate::media::core::{Clip, Failure, Room, SAMPLE_RATE_HZ};
+use crate::media::core::{Clip, Failure, SAMPLE_RATE_HZ, TakenBytes};
 
 /// Files that may wait to be read.
 pub const LOADS_MAX: usize = 256;
@@ -143,14 +143,14 @@ impl Memory {
     }
 
     /// Room for so many bytes. Clips that nobody plays make way, those that were used longest ago first.
-    fn make_room(&self, bytes: usize) -> Result<Room, Failure> {
+    fn make_room(&self, bytes: usize) -> Result<TakenBytes, Failure> {
         let mut clips = self.clips();
-        let idle: usize = clips.values().filter(|c| c.is_idle()).map(|c| c.clip.room.bytes()).sum();
+        let idle: usize = clips.values().filter(|c| c.is_idle()).map(|c| c.clip.taken.bytes()).sum();
         let played = self.taken.load(Ordering::Acquire).saturating_sub(idle);
         if played.saturating_add(bytes) <= self.bytes_max {
             loop {
-                if let Some(room) = Room::take(&self.taken, bytes, self.bytes_max) {
-                    return Ok(room);
+                if let Some(taken) = TakenBytes::take(&self.taken, bytes, self.bytes_max) {
+                    return Ok(taken);
                 }
                 let idle = clips.iter().filter(|(_, cached)| cached.is_idle());
                 let oldest = idle.min_by_key(|(_, cached)| cached.used).map(|(path, _)| path.clone());
@@ -203,8 +203,8 @@ impl Loader {
             let why = format_args!("{bytes} bytes when decoded, media.audio_cache_bytes is {bytes_max}");
             return Err(unusable(&why));
         }
-        let room = self.memory.make_room(bytes)?;
-        let clip = Arc::new(Clip { samples, room });
+        let taken = self.memory.make_room(bytes)?;
+        let clip = Arc::new(Clip { samples, taken });
         self.memory.keep(path, &clip, modified);
         Ok(clip)
     }

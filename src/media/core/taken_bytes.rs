@@ -1,16 +1,16 @@
-//! Memory that is bounded over all that have some of it.
+//! TakenBytes that is bounded over all that have some of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes taken of a bound. Dropped, they are given back.
 #[derive(Debug, Default)]
-pub struct Room {
+pub struct TakenBytes {
     taken: Arc<AtomicUsize>,
     bytes: usize,
 }
 
-impl Room {
+impl TakenBytes {
     /// Takes so many bytes of a bound, of which so many are `taken`. `None`: there are not so many left.
     #[must_use]
     pub fn take(taken: &Arc<AtomicUsize>, bytes: usize, bound: usize) -> Option<Self> {
@@ -26,7 +26,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for TakenBytes {
     fn drop(&mut self) {
         self.taken.fetch_sub(self.bytes, Ordering::AcqRel);
     }
