@@ -136,12 +136,12 @@ impl Receiver {
 }
 
 fn corpora() -> Option<Vec<(String, Bytes)>> {
-    let root = std::env::var_os("TEST_CORPORA")
+    let root = std::env::var_os("CALLPLANE_CORPORA")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"), PathBuf::from);
     let mut messages = Vec::new();
     for suite in ["rfc4475", "rfc5118"] {
         let Ok(folder) = std::fs::read_dir(root.join(suite)) else {
-            println!("skipped: no {suite} in {}; set TEST_CORPORA", root.display());
+            println!("skipped: no {suite} in {}; set CALLPLANE_CORPORA", root.display());
             return None;
         };
         for entry in folder {

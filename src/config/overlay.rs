@@ -4,8 +4,9 @@ use toml::{Table, Value};
 
 /// What the environment's keys begin with.
 pub const ENVIRONMENT_PREFIX: &str = "CALLPLANE_";
-/// The one variable of that beginning that is no setting: which file is read.
-const FILE_VARIABLE: &str = "CALLPLANE_CONFIG";
+/// Variables of that beginning that are no settings: which file is read, and where tests find their data, which a
+/// process that they start inherits.
+const NOT_SETTINGS: [&str; 2] = ["CALLPLANE_CONFIG", "CALLPLANE_CORPORA"];
 
 /// Why a key cannot be placed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +29,7 @@ pub fn environment(
 ) -> Result<(), OverlayError> {
     for (name, value) in variables {
         let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
-        if name == FILE_VARIABLE {
+        if NOT_SETTINGS.contains(&name.as_str()) {
             continue;
         }
         if !key.contains("__") {

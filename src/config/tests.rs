@@ -66,9 +66,8 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn foreign_variables_and_the_one_that_names_the_file_are_left_alone() {
-    let environment =
-        [("PATH", "/bin"), ("CALLPLANE", "/bin/callplane"), ("CALLPLANE_CONFIG", "/etc/callplane.toml")];
+fn foreign_variables_and_those_that_are_no_settings_are_left_alone() {
+    let environment = [("PATH", "/bin"), ("CALLPLANE", "/bin/callplane"), ("CALLPLANE_CORPORA", "/data")];
     assert!(load(None, variables(&environment), &[]).is_ok());
 }
 

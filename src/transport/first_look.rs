@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn every_torture_message_passes() {
         let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpora");
-        let corpora = std::env::var("TEST_CORPORA").unwrap_or_else(|_| default.to_owned());
+        let corpora = std::env::var("CALLPLANE_CORPORA").unwrap_or_else(|_| default.to_owned());
         for folder in ["rfc4475", "rfc5118"] {
             let Ok(files) = std::fs::read_dir(format!("{corpora}/{folder}")) else {
                 println!("skipped: no {folder} in {corpora}");

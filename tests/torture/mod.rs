@@ -72,10 +72,10 @@ pub fn judge(bytes: &Bytes) -> Outcome {
 
 /// The files of a suite by name; `None` when the corpora are not here.
 pub fn corpus(suite: &str) -> Option<Vec<(String, Bytes)>> {
-    let root = std::env::var_os("TEST_CORPORA")
+    let root = std::env::var_os("CALLPLANE_CORPORA")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"), PathBuf::from);
     let Ok(folder) = std::fs::read_dir(root.join(suite)) else {
-        println!("skipped: no {suite} in {}; set TEST_CORPORA", root.display());
+        println!("skipped: no {suite} in {}; set CALLPLANE_CORPORA", root.display());
         return None;
     };
     let mut files: Vec<(String, Bytes)> = folder

@@ -6,7 +6,7 @@ use super::*;
 
 /// The vectors' words, 16-bit little endian; `None` when the corpora are not there.
 fn words(name: &str) -> Option<Vec<u16>> {
-    let corpora = std::env::var_os("TEST_CORPORA").map_or_else(
+    let corpora = std::env::var_os("CALLPLANE_CORPORA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpora")),
         PathBuf::from,
     );

@@ -83,7 +83,7 @@ const EXCHANGES: [(u8, u8); 6] = [(2, 3), (4, 5), (6, 7), (22, 23), (36, 37), (3
 
 /// The folder, if it is there.
 fn corpus() -> Option<PathBuf> {
-    let corpora = std::env::var_os("TEST_CORPORA").map_or_else(
+    let corpora = std::env::var_os("CALLPLANE_CORPORA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpora")),
         PathBuf::from,
     );

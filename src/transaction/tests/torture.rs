@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::*;
 
 fn corpora() -> PathBuf {
-    std::env::var_os("TEST_CORPORA").map_or_else(
+    std::env::var_os("CALLPLANE_CORPORA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpora")),
         PathBuf::from,
     )
