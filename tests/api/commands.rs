@@ -5,6 +5,7 @@ use callplane::proto::session::v1::command::Verb as Told;
 use callplane::session::command::{CommandError, Verb};
 use callplane::session::media::PlaybackSource;
 use callplane::shard::io::Output;
+use callplane::signaling::SignalingSettings;
 use callplane::signaling::driver::SHARD_REQUESTS_MAX;
 use http::uri::PathAndQuery;
 use tonic::{Code, Request};
@@ -26,7 +27,15 @@ pub fn ring(session: &str, command_id: &str) -> Told {
 
 /// A node with a session `s` that the engine `e` owns.
 async fn with_a_call() -> (Scripted, Engine) {
-    let scripted = Scripted::start().await;
+    with_a_call_in(Scripted::start().await).await
+}
+
+/// With two shards, so that the API has a thread of its own and goes on while they stand still.
+async fn with_a_call_beside_the_api() -> (Scripted, Engine) {
+    with_a_call_in(Scripted::with(SignalingSettings { shards: 2, ..settings() }).await).await
+}
+
+async fn with_a_call_in(scripted: Scripted) -> (Scripted, Engine) {
     let mut owner = Engine::attach(scripted.events(), "e").await;
     scripted.script.call(&engine("default", "e"), "s");
     owner.event().await;
@@ -287,13 +296,7 @@ async fn an_operator_s_tool_commands_without_an_engine() {
 
 #[tokio::test]
 async fn the_deadline_of_the_client_bounds_the_wait_in_the_queue() {
-    let mut with = settings();
-    // Two shards, so that the API has a thread of its own while they stand still.
-    with.shards = 2;
-    let scripted = Scripted::with(with).await;
-    let mut owner = Engine::attach(scripted.events(), "e").await;
-    scripted.script.call(&engine("default", "e"), "s");
-    owner.event().await;
+    let (scripted, _owner) = with_a_call_beside_the_api().await;
     let mut sessions = scripted.patient_sessions();
     let answer = |timeout: &'static str| {
         let mut request =
@@ -314,12 +317,7 @@ async fn the_deadline_of_the_client_bounds_the_wait_in_the_queue() {
 
 #[tokio::test]
 async fn what_waited_past_its_deadline_is_not_carried_out() {
-    let mut with = settings();
-    with.shards = 2;
-    let scripted = Scripted::with(with).await;
-    let mut owner = Engine::attach(scripted.events(), "e").await;
-    scripted.script.call(&engine("default", "e"), "s");
-    owner.event().await;
+    let (scripted, mut owner) = with_a_call_beside_the_api().await;
     scripted.script.block(true);
     // All shards stand still at this news.
     let _other = Engine::attach(scripted.events(), "f").await;
@@ -339,12 +337,7 @@ async fn what_waited_past_its_deadline_is_not_carried_out() {
 
 #[tokio::test]
 async fn a_deadline_counts_from_the_head_of_its_request() {
-    let mut with = settings();
-    with.shards = 2;
-    let scripted = Scripted::with(with).await;
-    let mut owner = Engine::attach(scripted.events(), "e").await;
-    scripted.script.call(&engine("default", "e"), "s");
-    owner.event().await;
+    let (scripted, _owner) = with_a_call_beside_the_api().await;
     scripted.script.block(true);
     let late = futures_util::stream::once(async {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

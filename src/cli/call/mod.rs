@@ -179,7 +179,7 @@ impl Call {
             for item in response.items {
                 let over = match item.item {
                     Some(Item::Event(event)) => self.event(event, args).await?,
-                    Some(Item::CommandResult(result)) => self.result(result)?,
+                    Some(Item::CommandResult(result)) => self.result(result).map(|()| false)?,
                     _ => false,
                 };
                 if over {
@@ -215,16 +215,15 @@ impl Call {
         }
     }
 
-    /// A refused command ends the call: nothing of one that did not go as asked is left standing. Never the last item
-    /// of a call that began.
-    fn result(&mut self, result: CommandResult) -> Result<bool, CallError> {
-        let Some(status) = result.status.filter(|status| status.code != 0) else { return Ok(false) };
+    /// A refused command ends the call: nothing of one that did not go as asked is left standing.
+    fn result(&mut self, result: CommandResult) -> Result<(), CallError> {
+        let Some(status) = result.status.filter(|status| status.code != 0) else { return Ok(()) };
         if self.session.is_empty() || self.refused.is_some() {
             return Err(CallError::Refused(status.message));
         }
         self.refused = Some(status.message);
         self.hang_up = Some(Instant::now());
-        Ok(false)
+        Ok(())
     }
 
     fn outcome(&mut self) -> Result<Report, CallError> {

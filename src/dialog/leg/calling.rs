@@ -225,9 +225,7 @@ impl Calling {
 
     /// There will be no final response.
     pub fn failed(mut self: Box<Self>, ctx: &mut Context<'_>, failure: LegFailure) -> State {
-        if let (LegFailure::Transport, Some(hop)) = (failure, self.seed.hop) {
-            ctx.because(|| format!("{} cannot be reached", hop.remote));
-        }
+        ctx.because_unreached(&self.seed, failure);
         self.forget_forks(ctx);
         ctx.fail(failure);
         State::Over

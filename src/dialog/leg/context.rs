@@ -139,10 +139,15 @@ impl Context<'_> {
 
     /// Why a request in this dialog has no final response, with what is known of it.
     pub fn unanswered(&mut self, dialog: &Dialog, failure: LegFailure) -> Unanswered {
+        self.because_unreached(dialog, failure);
+        Unanswered { failure, reason: self.why.take().unwrap_or_default() }
+    }
+
+    /// Notes where a dialog's requests cannot be sent to, if that is the failure.
+    pub fn because_unreached(&mut self, dialog: &Dialog, failure: LegFailure) {
         if let (LegFailure::Transport, Some(hop)) = (failure, dialog.hop) {
             self.because(|| format!("{} cannot be reached", hop.remote));
         }
-        Unanswered { failure, reason: self.why.take().unwrap_or_default() }
     }
 
     /// Notes what exactly went wrong. The first note of a step is the cause of what follows.

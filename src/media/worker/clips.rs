@@ -112,9 +112,7 @@ impl Clips {
             }
         })
     }
-}
 
-impl Clips {
     /// How much there is.
     #[must_use]
     pub fn counts(&self) -> AudioCounts {
