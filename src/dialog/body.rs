@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::ground::{Body, Description};
+use crate::ground::{Body, DESCRIPTION_BYTES_MAX, Description};
 use crate::sip::{HeaderName, Headers, Request, Response, StatusCode, Token};
 
 use super::parts::{Reader, Reading};
@@ -43,7 +43,7 @@ fn is_encoded(headers: Headers<'_>) -> bool {
 ///
 /// # Errors
 /// 415 with what would be taken when it is encoded, or it or a part of it must be understood and is not; 400 when it has
-/// no readable type or is broken.
+/// no readable type or is broken; 413 when its description is longer than media reads.
 pub(super) fn of_invite(request: &Request, settings: &DialogSettings) -> Result<Content, Refusal> {
     let (headers, body) = (request.headers(), request.body_bytes());
     if body.is_empty() {
@@ -57,13 +57,17 @@ pub(super) fn of_invite(request: &Request, settings: &DialogSettings) -> Result<
         ));
     }
     let Ok(Some(media_type)) = headers.content_type() else {
-        return Err(Refusal::new(StatusCode::BAD_REQUEST));
+        return Err(Refusal::bad("Content-Type is missing or malformed"));
     };
     let disposition = headers.content_disposition().ok().flatten();
     let reading = Reader::strict(&settings.accept)
         .read(&media_type, disposition, &body)
-        .map_err(|error| Refusal::new(error.status()))?;
+        .map_err(|error| Refusal::because(error.status(), &error.to_string()))?;
     match reading {
+        Reading::Understood { description: Some(sdp), .. } if sdp.len() > DESCRIPTION_BYTES_MAX => {
+            let what = format!("a session description of more than {DESCRIPTION_BYTES_MAX} bytes");
+            Err(Refusal::because(StatusCode::REQUEST_ENTITY_TOO_LARGE, &what))
+        }
         Reading::Understood { description, more } => Ok(Content {
             description: description.map(|sdp| Description(own(&sdp))),
             body: if more { whole(headers, &body) } else { None },

@@ -21,6 +21,8 @@ pub struct Counters {
     pub dialogs_unknown: u64,
     /// 491 sent.
     pub glare_refused: u64,
+    /// 500 sent: CSeq absurdly ahead, from somewhere else than the dialog's peer.
+    pub sequence_jumps: u64,
     /// 500 sent: CSeq out of order, or a re-INVITE before the former was answered.
     pub out_of_order: u64,
     /// Other refusals: 400, 416, 469, 513.
@@ -31,6 +33,10 @@ pub struct Counters {
     pub stray_acks: u64,
     /// 2xx to an INVITE whose transaction is no more.
     pub stray_accepted: u64,
+    /// Of those the ones that got ACK and BYE: their INVITE was ours and is given up.
+    pub strays_ended: u64,
+    /// 2xx passed over: of more forks than there may be, repeated too often, or too many a second without their INVITE.
+    pub accepted_dropped: u64,
     /// 2xx sent again.
     pub accepted_repeated: u64,
     /// ACKs sent again.
@@ -39,6 +45,8 @@ pub struct Counters {
     pub forks_ended: u64,
     /// Provisional responses of more forks than there may be.
     pub forks_dropped: u64,
+    /// Provisional responses not handed up: too many of one INVITE.
+    pub provisionals_dropped: u64,
     /// Header fields not handed up: too many, too long, or not UTF-8.
     pub fields_dropped: u64,
     /// Descriptions ignored because they may not stand where they stood.
@@ -72,15 +80,19 @@ impl Counters {
             bodies_refused,
             dialogs_unknown,
             glare_refused,
+            sequence_jumps,
             out_of_order,
             requests_refused,
             glare_met,
             stray_acks,
             stray_accepted,
+            strays_ended,
+            accepted_dropped,
             accepted_repeated,
             acks_repeated,
             forks_ended,
             forks_dropped,
+            provisionals_dropped,
             fields_dropped,
             descriptions_ignored,
             breaches,
@@ -99,15 +111,19 @@ impl Counters {
         self.bodies_refused += bodies_refused;
         self.dialogs_unknown += dialogs_unknown;
         self.glare_refused += glare_refused;
+        self.sequence_jumps += sequence_jumps;
         self.out_of_order += out_of_order;
         self.requests_refused += requests_refused;
         self.glare_met += glare_met;
         self.stray_acks += stray_acks;
         self.stray_accepted += stray_accepted;
+        self.strays_ended += strays_ended;
+        self.accepted_dropped += accepted_dropped;
         self.accepted_repeated += accepted_repeated;
         self.acks_repeated += acks_repeated;
         self.forks_ended += forks_ended;
         self.forks_dropped += forks_dropped;
+        self.provisionals_dropped += provisionals_dropped;
         self.fields_dropped += fields_dropped;
         self.descriptions_ignored += descriptions_ignored;
         self.breaches += breaches;

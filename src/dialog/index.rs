@@ -7,6 +7,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use crate::ground::Random;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::LegId;
+use crate::sip::Response;
 
 /// A dialog id as a keyed hash of 128 bits. Peers choose the text but not the key, so two ids do not meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -32,6 +33,14 @@ impl DialogIndex {
             hasher.write(text.as_bytes());
         }
         DialogKey(hasher.finish128().as_u128())
+    }
+
+    /// The key of the dialog that a response to a request of ours belongs to. `None` when its ids cannot be read.
+    pub fn key_of_response(&self, response: &Response) -> Option<DialogKey> {
+        let headers = response.headers();
+        let (from, to) = (headers.from().ok()?, headers.to().ok()?);
+        let (local, remote) = (from.tag().unwrap_or_default(), to.tag().unwrap_or_default());
+        Some(self.key(headers.call_id().ok()?, local, remote))
     }
 
     pub fn get(&self, key: DialogKey) -> Option<LegId> {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::{LegEvent, LegId, LegIntent};
 use crate::ground::timer::TimerWheel;
-use crate::ground::{Instant, Now, Random, Transport};
+use crate::ground::{Allowance, Instant, Now, Random, Transport};
 use crate::sip::{Method, Request};
 use crate::transaction::Transactions;
 
@@ -15,7 +15,8 @@ use super::error::LegIntentError;
 use super::index::{DialogIndex, DialogKey};
 use super::leg::{Common, Context, Leg, Shared, State, Timer};
 use super::locate::{Unlocated, locate};
-use super::settings::DialogSettings;
+use super::mark::Marks;
+use super::settings::{DialogSettings, STRAYS_PER_SECOND};
 use super::view::DialogView;
 
 /// What this floor wants done, besides what it does through the transactions.
@@ -65,13 +66,15 @@ impl Legs {
     /// No legs yet. Draws the key of the dialog index.
     #[must_use]
     pub fn new(settings: DialogSettings, mut random: Random) -> Self {
-        let index = DialogIndex::new(&mut random);
+        let (index, marks) = (DialogIndex::new(&mut random), Marks::draw(&mut random));
         let shared = Shared {
             settings,
             random,
             outputs: VecDeque::new(),
             timers: TimerWheel::new(),
             index,
+            marks,
+            strays: Allowance::new(STRAYS_PER_SECOND, STRAYS_PER_SECOND, Instant::ZERO),
             owners: OwnKeyMap::default(),
             lookups: OwnKeyMap::default(),
             last_lookup: 0,

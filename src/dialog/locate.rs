@@ -1,15 +1,20 @@
 //! Where a request goes: from a URI to flows (RFC 3261 §8.1.2, RFC 3263 §4 as far as no look-up is needed).
 //!
-//! Host names are asked of the driver. Order of preference, SRV and NAPTR are the resolver's.
+//! Host names are asked of the driver. Order of preference, SRV and NAPTR are the resolver's. Which of a peer's addresses
+//! are believed, looked up or not, is [`Origin`]'s.
 
 use std::net::{IpAddr, SocketAddr};
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use crate::ground::{Flow, ListenerId, Transport};
 use crate::sip::{Host, Scheme, Uri};
 
 use super::settings::DialogSettings;
+
+mod origin;
+
+pub(super) use origin::Origin;
 
 /// Ways to the same place, best first.
 pub(super) type Flows = SmallVec<[Flow; 2]>;
@@ -56,14 +61,13 @@ pub enum Unlocated {
     NoListenerAtAll,
 }
 
-/// Where a request to `uri` goes. `source` is where the URI came from when it is a peer's Contact: a connection to
-/// there is used again, and a private address is not believed of a peer that is not (`received` of RFC 3581 for
-/// requests).
+/// Where a request to `uri` goes. `origin` is the peer who gave the URI, in Contact or Record-Route: a connection to
+/// there is used again, and not every address is believed. `None`: an engine gave it.
 pub(super) fn locate(
     uri: &str,
     settings: &DialogSettings,
     listener: Option<ListenerId>,
-    source: Option<&Flow>,
+    origin: Option<&Origin>,
 ) -> Result<Located, Unlocated> {
     let uri = Uri::parse(uri).map_err(|_| Unlocated::NoSipUri)?;
     if !uri.is_sip() {
@@ -87,7 +91,7 @@ pub(super) fn locate(
     let remote = SocketAddr::new(address, uri.port().unwrap_or(transport.default_port()));
     let direct = flow_to(transport, remote, settings, listener);
     let unlocated = Unlocated::NoListener { transport, ipv6: address.is_ipv6() };
-    ways(direct, source).map(Located::Flows).ok_or(unlocated)
+    origin::ways(direct, origin).map(Located::Flows).ok_or(unlocated)
 }
 
 /// The flow from here to an address.
@@ -99,23 +103,6 @@ pub(super) fn flow_to(
 ) -> Option<Flow> {
     let listener = settings.listener_towards(transport, remote.ip(), listener)?.id;
     Some(Flow { transport, listener, remote, connection: None })
-}
-
-fn ways(direct: Option<Flow>, source: Option<&Flow>) -> Option<Flows> {
-    // By its address transport finds a connection that is still there; an old connection's id would find nothing.
-    let source = source.map(|flow| Flow { connection: None, ..*flow });
-    match (direct, source) {
-        (None, None) => None,
-        (Some(direct), None) => Some(smallvec![direct]),
-        (None, Some(source)) => Some(smallvec![source]),
-        (Some(direct), Some(source)) if direct == source => Some(smallvec![direct]),
-        (Some(direct), Some(source)) if is_private(direct.remote.ip()) && !is_private(source.remote.ip()) => {
-            Some(smallvec![source])
-        }
-        // Over UDP nothing tells that the direct way fails but a silence of 32 seconds.
-        (Some(direct), Some(source)) if source.transport.is_reliable() => Some(smallvec![direct, source]),
-        (Some(direct), Some(_)) => Some(smallvec![direct]),
-    }
 }
 
 /// What the URI asks for: `sips:` and the transport parameter. `None` when it leaves it open.
@@ -138,27 +125,6 @@ fn any_transport(settings: &DialogSettings, fits: impl Fn(bool) -> bool) -> Opti
         settings.listeners.iter().filter(|listener| fits(listener.ipv6)).map(|listener| listener.transport);
     let first = there.clone().next();
     there.find(|transport| *transport == Transport::Udp).or(first)
-}
-
-/// Whether an address means nothing outside its own network: private, link-local, unspecified, loopback.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_unspecified()
-                || is_shared(v4.octets())
-        }
-        IpAddr::V6(v6) => {
-            v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
-        }
-    }
-}
-
-/// 100.64.0.0/10: carrier-grade NAT (RFC 6598).
-const fn is_shared(octets: [u8; 4]) -> bool {
-    octets[0] == 100 && octets[1] & 0xc0 == 64
 }
 
 #[cfg(test)]

@@ -28,13 +28,16 @@ mod index;
 mod leg;
 mod legs;
 mod locate;
+mod mark;
 mod offer_answer;
 mod parts;
 mod receive;
 mod refusal;
 mod request;
+mod sequence;
 pub mod settings;
 mod state;
+mod stray;
 mod view;
 
 #[cfg(test)]
@@ -46,6 +49,6 @@ pub use fields::{OWNED as OWNED_FIELDS, check as check_fields, is_owned as is_ow
 pub use legs::{Legs, Matching, Output};
 pub use locate::Unlocated;
 pub use offer_answer::Breach;
-pub use settings::{DialogSettings, Listener};
+pub use settings::{DialogSettings, EarlyAnswers, Listener};
 pub use state::Role;
 pub use view::{DialogState, DialogView};

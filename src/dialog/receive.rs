@@ -3,7 +3,7 @@
 
 use crate::ground::leg::{Invited, LegEvent, LegId};
 use crate::ground::{Body, Description, Flow, HeaderField, Now};
-use crate::sip::{HeaderName, Method, Request, Response, StatusCode, unescape};
+use crate::sip::{HeaderError, HeaderName, Method, Request, Response, StatusCode, unescape};
 use crate::transaction::{ClientError, TransactionEvent, TransactionId, Transactions};
 
 use super::body;
@@ -42,7 +42,9 @@ impl Legs {
             TransactionEvent::Response { id, response, flow } => {
                 self.response(id, &response, &flow, transactions, now)
             }
-            TransactionEvent::StrayAccepted { .. } => self.shared.counters.stray_accepted += 1,
+            TransactionEvent::StrayAccepted { response, flow } => {
+                self.stray_accepted(&response, &flow, transactions, now);
+            }
             TransactionEvent::Failed { id, error } => self.failed(id, error, transactions, now),
             // Its response is repeated, or the request comes again: what must happen then happens by itself.
             TransactionEvent::ServerFailed { .. } => {}
@@ -129,6 +131,7 @@ impl Legs {
         refusal::scheme(request)?;
         refusal::extensions(request)?;
         refusal::descriptions_accepted(request)?;
+        refusal::contact(request)?;
         let content = body::of_invite(request, &self.shared.settings)?;
         if self.legs.len() >= self.shared.settings.legs_max {
             self.shared.counters.refused_at_limit += 1;
@@ -159,7 +162,7 @@ impl Legs {
         now: Now,
     ) -> Result<Dialog, Refusal> {
         let refuse = |error| match error {
-            DialogError::Header(_) => Refusal::new(StatusCode::BAD_REQUEST),
+            DialogError::Header(error) => Refusal::bad(&error.to_string()),
             DialogError::TooLarge => Refusal::new(StatusCode::MESSAGE_TOO_LARGE),
         };
         let dialog =
@@ -177,9 +180,9 @@ impl Legs {
         offer: Option<Description>,
         body: Option<Body>,
     ) -> Result<Invited, Refusal> {
-        let bad = |_| Refusal::new(StatusCode::BAD_REQUEST);
+        let bad = |error: HeaderError| Refusal::bad(&error.to_string());
         let headers = request.headers();
-        let uri = request.parse_request_uri().map_err(|_| Refusal::new(StatusCode::BAD_REQUEST))?;
+        let uri = request.parse_request_uri().map_err(|_| Refusal::bad("the Request-URI is malformed"))?;
         Ok(Invited {
             request_uri: request.request_uri().to_owned(),
             request_user: uri.user().map_or_else(String::new, |user| unescape(user).into_owned()),
@@ -207,14 +210,22 @@ impl Legs {
             return;
         };
         let (leg, purpose) = (*leg, *purpose);
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE && retry.is_some() {
-            // Another address may serve it (RFC 3263 §4.3).
-            return self.failed(id, ClientError::Transport, transactions, now);
+        // 100 says that it was received. Further provisional responses say that it is worked on: after them 503 is the
+        // answer, and another address would let it ring twice.
+        let retry = if response.status() == StatusCode::TRYING { None } else { retry.take() };
+        let retry = retry.filter(|_| response.status() == StatusCode::SERVICE_UNAVAILABLE);
+        let gone =
+            self.step(leg, transactions, now, |state, ctx| match state.try_next(ctx, purpose, retry) {
+                // Another address may serve it (RFC 3263 §4.3): what this transaction still says is of no use.
+                Ok(state) => {
+                    ctx.common.running = ctx.common.running.saturating_sub(1);
+                    (state, true)
+                }
+                Err(state) => (state.response(ctx, id, purpose, response, flow), false),
+            });
+        if gone == Some(true) {
+            self.shared.owners.remove(&id);
         }
-        *retry = None;
-        self.step(leg, transactions, now, |state, ctx| {
-            (state.response(ctx, id, purpose, response, flow), ())
-        });
     }
 
     fn failed(&mut self, id: TransactionId, error: ClientError, transactions: &mut Transactions, now: Now) {

@@ -7,6 +7,7 @@ use crate::sip::{
 
 use super::counters::Counters;
 use super::settings::{DialogSettings, Listener};
+use super::state::is_target;
 
 /// What we do in a dialog: Allow.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE";
@@ -31,6 +32,16 @@ impl Refusal {
 
     pub fn with(status: StatusCode, name: HeaderName, value: impl Into<String>) -> Self {
         Self { status, field: Some((name, value.into())) }
+    }
+
+    /// 400, with a Warning for people that says what is wrong (RFC 3261 §20.43, §21.4.1).
+    pub fn bad(what: &str) -> Self {
+        Self::because(StatusCode::BAD_REQUEST, what)
+    }
+
+    /// The same with another status.
+    pub fn because(status: StatusCode, what: &str) -> Self {
+        Self::with(status, HeaderName::Warning, format!("399 callplane {}", quote(what)))
     }
 
     /// The response. The tag is put on To where it has none.
@@ -88,11 +99,33 @@ pub(super) fn warning(listener: Option<&Listener>, mismatch: Mismatch) -> String
     format!("{} {agent} {}", mismatch.warn_code(), quote(mismatch.text()))
 }
 
+/// RFC 3261 §8.1.1.8, §12.1.1: an INVITE has exactly one Contact, and that is a SIP URI: the dialog's remote target. Of
+/// clients of RFC 2543, known by a branch without the cookie, it may lack (RFC 4475 §3.4.1): their requests come from
+/// where they are.
+pub(super) fn contact(request: &Request) -> Result<(), Refusal> {
+    let headers = request.headers();
+    let mut contacts = headers.contacts();
+    let what = match (contacts.next(), contacts.next()) {
+        (None, _) => match headers.top_via() {
+            Ok(via) if via.magic_branch().is_none() => return Ok(()),
+            _ => "Contact is missing",
+        },
+        (Some(_), Some(_)) => "more than one Contact",
+        (Some(Err(_)), None) => "Contact is malformed",
+        (Some(Ok(contact)), None) => match contact.address() {
+            Some(address) if is_target(address.uri_text()) => return Ok(()),
+            Some(_) => "Contact is no SIP URI",
+            None => "Contact is *",
+        },
+    };
+    Err(Refusal::bad(what))
+}
+
 /// RFC 3261 §8.2.2.3: whatever the peer requires must be known. CANCEL and ACK never come here.
 pub(super) fn extensions(request: &Request) -> Result<(), Refusal> {
     let mut unknown = String::new();
     for tag in request.headers().require() {
-        let Ok(Token(tag)) = tag else { return Err(Refusal::new(StatusCode::BAD_REQUEST)) };
+        let Ok(Token(tag)) = tag else { return Err(Refusal::bad("Require is malformed")) };
         if !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(tag)) {
             if !unknown.is_empty() {
                 unknown.push_str(", ");
@@ -121,7 +154,7 @@ pub(super) fn scheme(request: &Request) -> Result<(), Refusal> {
     match request.parse_request_uri().map(|uri| uri.scheme()) {
         Ok(Scheme::Sip | Scheme::Sips | Scheme::Tel) => Ok(()),
         Ok(Scheme::Other(_)) => Err(Refusal::new(StatusCode::UNSUPPORTED_URI_SCHEME)),
-        Err(_) => Err(Refusal::new(StatusCode::BAD_REQUEST)),
+        Err(_) => Err(Refusal::bad("the Request-URI is malformed")),
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) enum Purpose {
     Bye,
     /// The BYE to a fork that is not wanted.
     ForkBye,
+    /// The same without a transaction: sent once, and again with the ACK of this INVITE.
+    LoneBye(TransactionId),
     /// INFO or MESSAGE, with the session's key.
     Request(u64),
 }

@@ -23,6 +23,21 @@ pub const GLARE_RETRIES_MAX: u8 = 5;
 /// How long a look-up may take before it counts as failed, whatever the resolver says.
 pub const LOOKUP_TIME: Duration = Duration::from_secs(32);
 
+/// 2xx without their INVITE that a shard answers at once and in a second, with ACK and BYE. Further ones are dropped and
+/// counted; whoever means it repeats them.
+pub const STRAYS_PER_SECOND: u32 = 50;
+
+/// Provisional responses to one INVITE of ours that are told at once. Further ones are told at [`PROVISIONALS_PER_SECOND`]
+/// and else dropped and counted.
+pub const PROVISIONALS_BURST: u32 = 32;
+
+/// See [`PROVISIONALS_BURST`].
+pub const PROVISIONALS_PER_SECOND: u32 = 1;
+
+/// How far a request from somewhere else than the dialog's peer may be ahead of the CSeq before it. Further ones are
+/// refused with 500.
+pub const FOREIGN_CSEQ_AHEAD_MAX: u32 = 65_535;
+
 /// A provisional response is repeated this often, so that proxies do not give up (RFC 3261 §13.3.1.1).
 pub const PROVISIONAL_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -42,8 +57,11 @@ pub struct DialogSettings {
     /// Legs, lingering ones included. Over it INVITEs are refused with 503, and [`super::Legs::open`] refuses.
     pub legs_max: usize,
     /// Early dialogs of one INVITE of ours. Provisional responses of further forks are dropped and counted; a 2xx of
-    /// theirs is still taken.
+    /// theirs is still taken, if it is the first. It is also how many 2xx of different forks are answered: further ones
+    /// are dropped and counted.
     pub forks_max: usize,
+    /// What counts when a fork's 2xx brings another answer than its unreliable provisional response.
+    pub early_answers: EarlyAnswers,
     /// Requests of one leg that wait for their responses: INFO and MESSAGE.
     pub requests_max: usize,
     /// Look-ups under way. Over it a target counts as not to be located.
@@ -62,11 +80,24 @@ impl Default for DialogSettings {
             t2: Duration::from_secs(4),
             legs_max: 100_000,
             forks_max: 16,
+            early_answers: EarlyAnswers::default(),
             requests_max: 16,
             lookups_max: 10_000,
             datagram_bytes_max: 1300,
         }
     }
+}
+
+/// What the answer in an unreliable provisional response is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyAnswers {
+    /// A preview of the one in the 2xx, which counts where they differ (RFC 6337 §3.1.1). Gateways that ring by one port
+    /// and speak by another are heard.
+    #[default]
+    Preview,
+    /// The answer, by the letter of RFC 3261 §13.2.1: what the 2xx brings is ignored.
+    Binding,
 }
 
 /// A listener as far as dialogs care: where from, and what peers are told about it.

@@ -2,11 +2,14 @@
 //!
 //! All text stands in one allocation. How requests are built from it is `request.rs`'s, where they go `locate.rs`'s.
 
+use std::net::IpAddr;
+
 use crate::ground::leg::Invite;
 use crate::ground::{Flow, ListenerId, Transport, WallTime};
-use crate::sip::{HeaderError, NameAddr, Request, Response, Uri};
+use crate::sip::{HeaderError, HeaderName, NameAddr, Request, Response, Uri};
 
 use super::index::DialogKey;
+use super::locate::Origin;
 use super::settings::DIALOG_TEXT_BYTES_MAX;
 
 /// Who sent the INVITE.
@@ -66,6 +69,12 @@ pub(super) struct Dialog {
     pub hop: Option<Flow>,
     /// Where they go if that fails.
     pub fallback: Option<Box<Flow>>,
+    /// Who named the next hop, where it has to be looked up. `None`: an engine did.
+    pub origin: Option<Box<Origin>>,
+    /// Where the message came from that made it or refreshed its target.
+    pub heard_at: Option<IpAddr>,
+    /// The highest sequence number of requests from elsewhere.
+    pub foreign_sequence: Option<u32>,
     pub created: WallTime,
     /// When the last message in it came or went.
     pub active: WallTime,
@@ -102,6 +111,11 @@ fn target<'a>(contact: Result<Option<NameAddr<'a>>, HeaderError>, otherwise: &'a
 fn usable_target(uri: &str) -> Option<&str> {
     let target = uri.split_once('?').map_or(uri, |(uri, _)| uri);
     Uri::parse(target).is_ok_and(|uri| uri.is_sip()).then_some(target)
+}
+
+/// Whether a Contact's URI can be a remote target.
+pub(super) fn is_target(uri: &str) -> bool {
+    usable_target(uri).is_some()
 }
 
 /// Where a request came from, as a URI: whoever gives no usable Contact can be reached there at least.
@@ -141,6 +155,9 @@ impl Dialog {
             secure: false,
             hop: None,
             fallback: None,
+            origin: None,
+            heard_at: None,
+            foreign_sequence: None,
             created,
             active: created,
         })
@@ -310,7 +327,21 @@ impl Dialog {
         (self.text, self.ends) = (text, ends);
         self.hop = None;
         self.fallback = None;
+        self.origin = None;
         Ok(true)
+    }
+
+    /// Whether a response says where requests of its dialog go: by a Contact or by the routes before it.
+    pub fn names_target(response: &Response) -> bool {
+        let headers = response.headers();
+        let contact = headers.first_contact().ok().flatten();
+        contact.is_some_and(|contact| is_target(contact.uri_text()))
+            || headers.contains(HeaderName::RecordRoute)
+    }
+
+    /// Whether requests in it go the same way as in another: it is the same dialog, or was before its target changed.
+    pub fn leads_as(&self, other: &Self) -> bool {
+        self.key == other.key && self.next_hop() == other.next_hop()
     }
 
     /// The sequence number of the next request of ours.
@@ -319,17 +350,10 @@ impl Dialog {
         self.local_sequence
     }
 
-    /// Takes note of a request of the peer's; `false` when it comes out of order (RFC 3261 §12.2.2).
-    pub fn take_sequence(&mut self, sequence: u32) -> bool {
-        if self.remote_sequence.is_some_and(|last| sequence < last) {
-            return false;
-        }
-        self.remote_sequence = Some(sequence);
-        true
-    }
-
     /// Bytes of memory that it holds.
     pub fn memory(&self) -> usize {
-        size_of::<Self>() + self.text.len() + self.fallback.as_ref().map_or(0, |_| size_of::<Flow>())
+        let boxed = self.fallback.as_ref().map_or(0, |_| size_of::<Flow>())
+            + self.origin.as_ref().map_or(0, |_| size_of::<Origin>());
+        size_of::<Self>() + self.text.len() + boxed
     }
 }

@@ -129,7 +129,7 @@ pub enum LegIntent {
         /// A body.
         body: Option<Body>,
     },
-    /// End the leg in whatever state: CANCEL, a 480 final response, or BYE, as fits. [`LegEvent::Ended`] follows at once,
+    /// End the leg in whatever state: CANCEL, a final response ([`HANG_UP_STATUS`]), or BYE, as fits. [`LegEvent::Ended`] follows at once,
     /// whatever becomes of a BYE; after a CANCEL it follows the INVITE's final response or 64·T1, and nothing but
     /// [`LegEvent::Rejected`] or [`LegEvent::Failed`] comes before it.
     HangUp {
@@ -139,6 +139,9 @@ pub enum LegIntent {
         body: Option<Body>,
     },
 }
+
+/// The final response to an INVITE of the peer's when the leg is ended by [`LegIntent::HangUp`].
+pub const HANG_UP_STATUS: u16 = 480;
 
 /// The methods that sessions send within a dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -259,7 +262,8 @@ pub enum LegEvent {
     Accepted {
         /// Which fork won; the others are ended by the leg.
         remote: RemoteTag,
-        /// The answer to our offer; `None` when this fork has given it before.
+        /// The answer to our offer in it. Where this fork has given one before, that one was a preview; `None` when the 2xx
+        /// brings none, or what came first counts.
         answer: Option<Description>,
         /// The peer's offer, when our INVITE had none.
         offer: Option<Description>,

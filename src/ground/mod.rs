@@ -2,6 +2,7 @@
 //!
 //! Everything here is pure and serialisable. No module below this one.
 
+mod allowance;
 mod chunks;
 mod flow;
 pub mod hash;
@@ -10,17 +11,20 @@ pub mod leg;
 mod mismatch;
 mod placement;
 mod random;
+mod reason;
 pub mod setting;
 mod text;
 mod time;
 pub mod timer;
 
+pub use allowance::Allowance;
 pub use chunks::Chunks;
 pub use flow::{ConnectionId, Flow, ListenerId, Transport};
 pub use id::{BridgeId, ID_BYTES_MAX, IdError, PlaybackId, SessionId};
 pub use mismatch::Mismatch;
 pub use placement::Placement;
 pub use random::Random;
-pub use text::{Body, Description, HeaderField};
+pub use reason::Reason;
+pub use text::{Body, DESCRIPTION_BYTES_MAX, Description, HeaderField};
 pub use time::{Instant, Now, WallTime};
 pub use timer::TimerWheel;

@@ -46,8 +46,13 @@ impl Random {
 
     /// A token of 13 characters from `a-z2-7` carrying 64 random bits: a tag, a branch suffix, a Call-ID part.
     pub fn token(&mut self) -> String {
+        Self::token_of(self.next_u64())
+    }
+
+    /// These 64 bits as such a token.
+    #[must_use]
+    pub fn token_of(mut bits: u64) -> String {
         const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-        let mut bits = self.next_u64();
         let mut token = String::with_capacity(13);
         for _ in 0..13 {
             token.push(ALPHABET[(bits & 31) as usize] as char);

@@ -3,6 +3,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+/// The longest session description that media reads, in bytes.
+pub const DESCRIPTION_BYTES_MAX: usize = 16 * 1024;
+
 /// A session description as it stands in a body, or is to stand there. Only media reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description(pub Bytes);

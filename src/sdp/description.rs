@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::SdpError;
 
 /// The largest description that is read, in bytes.
-pub const DESCRIPTION_BYTES_MAX: usize = 16 * 1024;
+pub const DESCRIPTION_BYTES_MAX: usize = crate::ground::DESCRIPTION_BYTES_MAX;
 /// The most m-lines that are read.
 pub const MEDIA_LINES_MAX: usize = 16;
 /// The longest media, protocol or format word of an m-line, in bytes: they are repeated in answers.

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use crate::ground::Description;
 use crate::ground::leg::{LegEvent, LegFailure, LegIntent};
 use crate::ground::timer::TICK;
+use crate::ground::{Description, Flow, Reason};
 use crate::sip::{Request, Response, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -17,6 +17,12 @@ use super::super::state::Dialog;
 use super::context::{Context, Timer};
 use super::inside::{self, Handled};
 use super::{Confirmed, State, Stepped, closing};
+
+/// A call that ends because our 200 was never acknowledged, as the peer is told.
+pub(super) const NO_ACK: Reason = Reason::q850(102, "No ACK");
+
+/// A call that ends because the ACK does not answer the offer in our 200.
+const NO_ANSWER: Reason = Reason::q850(111, "No answer in the ACK");
 
 /// A 2xx that is repeated until its ACK comes: after T1, then twice as long each time up to T2, for 64·T1, whatever the
 /// transport.
@@ -126,7 +132,7 @@ impl Accepted {
                 ctx.shared.counters.breaches += 1;
                 ctx.because(|| "the ACK has no answer to the offer in our 200".to_owned());
                 ctx.fail(LegFailure::Protocol);
-                closing::bye(ctx, self.dialog, closing::Parting::default())
+                closing::bye(ctx, self.dialog, closing::Parting::because(NO_ANSWER))
             }
         }
     }
@@ -142,7 +148,8 @@ impl Accepted {
                 ctx.shared.counters.ack_timeouts += 1;
                 ctx.tell(LegEvent::AckTimeout);
                 ctx.end();
-                closing::bye(ctx, self.dialog, self.hung_up.unwrap_or_default())
+                let parting = self.hung_up.unwrap_or_else(|| closing::Parting::because(NO_ACK));
+                closing::bye(ctx, self.dialog, parting)
             }
             Timer::Glare | Timer::Reinvite | Timer::Provisional | Timer::Expires | Timer::Lookup => {
                 ctx.shared.counters.unexpected += 1;
@@ -156,8 +163,9 @@ impl Accepted {
         ctx: &mut Context<'_>,
         transaction: TransactionId,
         request: &Request,
+        flow: &Flow,
     ) -> State {
-        match inside::receive(ctx, &mut self.dialog, transaction, request) {
+        match inside::receive(ctx, &mut self.dialog, transaction, request, flow) {
             Handled::Done => State::Accepted(self),
             Handled::Invite => {
                 ctx.refuse(transaction, request, &Refusal::new(StatusCode::REQUEST_PENDING));

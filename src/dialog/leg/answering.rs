@@ -2,6 +2,7 @@
 //! (RFC 3261 §13.2.2.4).
 
 use crate::ground::leg::{LegEvent, LegFailure, LegIntent};
+use crate::ground::{Flow, Reason};
 use crate::sip::{Request, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -11,6 +12,9 @@ use super::super::state::Dialog;
 use super::context::Context;
 use super::inside::{self, Handled};
 use super::{Confirmed, State, Stepped, closing, late};
+
+/// The offer in a 2xx cannot be answered.
+pub(super) const UNUSABLE: Reason = Reason::sip(488, "Not Acceptable Here");
 
 /// The INVITE is accepted, its ACK not sent.
 pub(in crate::dialog) struct Answering {
@@ -30,7 +34,7 @@ impl Answering {
                 (State::Over, Ok(()))
             }
             LegIntent::Acknowledge { answer: None } => {
-                (self.give_up(ctx, closing::Parting::default()), Ok(()))
+                (self.give_up(ctx, closing::Parting::because(UNUSABLE)), Ok(()))
             }
             LegIntent::HangUp { fields, body } => match closing::Parting::checked(fields, body) {
                 Ok(parting) => (self.give_up(ctx, parting), Ok(())),
@@ -52,8 +56,9 @@ impl Answering {
         ctx: &mut Context<'_>,
         transaction: TransactionId,
         request: &Request,
+        flow: &Flow,
     ) -> State {
-        match inside::receive(ctx, &mut self.dialog, transaction, request) {
+        match inside::receive(ctx, &mut self.dialog, transaction, request, flow) {
             Handled::Done => State::Answering(self),
             Handled::Invite => {
                 ctx.refuse(transaction, request, &Refusal::new(StatusCode::REQUEST_PENDING));

@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 
 use crate::ground::leg::{LegEvent, LegFailure, LegIntent, RemoteTag};
-use crate::ground::{Flow, HeaderField};
+use crate::ground::{Allowance, Body, Flow, HeaderField, Now, Reason};
 use crate::sip::{Request, Response, StatusCode};
 use crate::transaction::{CancelError, TransactionId};
 
@@ -12,13 +12,18 @@ use super::super::body::{self, Content};
 use super::super::error::LegIntentError;
 use super::super::fields;
 use super::super::index::DialogKey;
+use super::super::locate::Origin;
 use super::super::offer_answer::{Carrier, Exchange, Meaning};
 use super::super::refusal::Refusal;
+use super::super::settings::{EarlyAnswers, PROVISIONALS_BURST, PROVISIONALS_PER_SECOND};
 use super::super::state::Dialog;
 use super::closing;
 use super::context::Context;
 use super::inside::{self, Handled};
 use super::{Answering, Confirmed, State, Stepped, late};
+
+/// A callee that accepts the call and lacks the description it owes.
+const BREACH: Reason = Reason::q850(111, "No session description where one is owed");
 
 /// The INVITE is sent; no final response yet.
 pub(in crate::dialog) struct Calling {
@@ -28,8 +33,10 @@ pub(in crate::dialog) struct Calling {
     exchange: Exchange,
     /// Early dialogs, in the order in which they came.
     pub forks: SmallVec<[Fork; 1]>,
-    /// The session has hung up: CANCEL is sent, or will be.
-    hanging_up: bool,
+    /// The session has hung up: CANCEL is sent, or will be. This goes with the BYE if a 2xx crosses it.
+    parting: Option<closing::Parting>,
+    /// Provisional responses that may be told.
+    told: Allowance,
 }
 
 /// One early dialog (RFC 3261 §12.1).
@@ -39,14 +46,15 @@ pub(in crate::dialog) struct Fork {
 }
 
 impl Calling {
-    pub fn begin(seed: Dialog, transaction: TransactionId, exchange: Exchange) -> State {
+    pub fn begin(seed: Dialog, transaction: TransactionId, exchange: Exchange, now: Now) -> State {
+        let told = Allowance::new(PROVISIONALS_BURST, PROVISIONALS_PER_SECOND, now.mono);
         let forks = SmallVec::new();
-        State::Calling(Box::new(Self { seed, transaction, exchange, forks, hanging_up: false }))
+        State::Calling(Box::new(Self { seed, transaction, exchange, forks, parting: None, told }))
     }
 
     pub fn intent(mut self: Box<Self>, ctx: &mut Context<'_>, intent: LegIntent) -> Stepped {
         match intent {
-            LegIntent::HangUp { fields, .. } => match self.cancel(ctx, &fields) {
+            LegIntent::HangUp { fields, body } => match self.cancel(ctx, fields, body) {
                 Ok(()) => (State::Calling(self), Ok(())),
                 Err(error) => (State::Calling(self), Err(error)),
             },
@@ -55,21 +63,26 @@ impl Calling {
     }
 
     /// RFC 3261 §9.1. What comes of it is told by the INVITE's own end.
-    fn cancel(&mut self, ctx: &mut Context<'_>, given: &[HeaderField]) -> Result<(), LegIntentError> {
-        fields::check(given)?;
-        match ctx.transactions.cancel(self.transaction, given, ctx.now) {
+    fn cancel(
+        &mut self,
+        ctx: &mut Context<'_>,
+        given: Vec<HeaderField>,
+        body: Option<Body>,
+    ) -> Result<(), LegIntentError> {
+        let parting = closing::Parting::checked(given, body)?;
+        match ctx.transactions.cancel(self.transaction, &parting.fields, ctx.now) {
             Err(CancelError::Header(error)) => return Err(error.into()),
             // Its end is on the way up, or it was cancelled before.
             Ok(_) | Err(CancelError::Unknown | CancelError::AlreadyFinal | CancelError::AlreadyCancelled) => {
             }
         }
-        self.hanging_up = true;
+        self.parting = Some(parting);
         Ok(())
     }
 
     /// Whether another address may still be tried.
     pub const fn may_retry(&self) -> bool {
-        !self.hanging_up
+        self.parting.is_none()
     }
 
     /// A response to the INVITE; 100 is nothing to a dialog.
@@ -83,7 +96,11 @@ impl Calling {
     }
 
     fn provisional(mut self: Box<Self>, ctx: &mut Context<'_>, response: &Response, flow: &Flow) -> State {
-        if self.hanging_up {
+        if self.parting.is_some() {
+            return State::Calling(self);
+        }
+        if !self.told.take(ctx.now.mono) {
+            ctx.shared.counters.provisionals_dropped += 1;
             return State::Calling(self);
         }
         let Some(at) = self.fork(ctx, response, flow) else { return State::Calling(self) };
@@ -128,7 +145,7 @@ impl Calling {
             return None;
         };
         ctx.enter(&mut dialog);
-        ctx.settle_hop(&mut dialog, flow);
+        ctx.settle_hop(&mut dialog, &Origin::of_response(flow));
         self.forks.push(Fork { dialog, exchange: self.exchange });
         Some(self.forks.len() - 1)
     }
@@ -147,18 +164,21 @@ impl Calling {
             }
         };
         let entered = ctx.enter(&mut dialog);
-        ctx.settle_hop(&mut dialog, flow);
-        if self.hanging_up || !entered {
+        ctx.settle_hop(&mut dialog, &Origin::of_response(flow));
+        if self.parting.is_some() || !entered {
             ctx.shared.counters.forks_ended += 1;
             late::acknowledge(ctx, &mut dialog, self.transaction, None);
             ctx.end();
-            return closing::bye(ctx, dialog, closing::Parting::default());
+            let parting = self.parting.take().unwrap_or_default();
+            return closing::bye(ctx, dialog, parting);
         }
         let mut content = body::of_response(response);
         match exchange.step(Carrier::Success, content.description.is_some()) {
             Ok((Exchange::Turned, _)) => self.turned(ctx, dialog, response, content),
             Ok((_, meaning)) => {
-                content.description = content.description.filter(|_| meaning == Meaning::Answer);
+                let counts =
+                    meaning == Meaning::Answer || ctx.shared.settings.early_answers == EarlyAnswers::Preview;
+                content.description = content.description.filter(|_| counts);
                 self.settled(ctx, dialog, response, content)
             }
             Err(_) => self.breach(ctx, dialog, exchange),
@@ -212,7 +232,7 @@ impl Calling {
         ctx.because(|| format!("the 200 to our INVITE has no {owed}"));
         late::acknowledge(ctx, &mut dialog, self.transaction, None);
         ctx.fail(LegFailure::Protocol);
-        closing::bye(ctx, dialog, closing::Parting::default())
+        closing::bye(ctx, dialog, closing::Parting::because(BREACH))
     }
 
     fn refused(mut self: Box<Self>, ctx: &mut Context<'_>, response: &Response) -> State {
@@ -244,12 +264,13 @@ impl Calling {
         key: DialogKey,
         transaction: TransactionId,
         request: &Request,
+        flow: &Flow,
     ) -> State {
         let Some(at) = self.forks.iter().position(|fork| fork.dialog.key == key) else {
             ctx.refuse(transaction, request, &Refusal::new(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST));
             return State::Calling(self);
         };
-        match inside::receive(ctx, &mut self.forks[at].dialog, transaction, request) {
+        match inside::receive(ctx, &mut self.forks[at].dialog, transaction, request, flow) {
             Handled::Done => {}
             Handled::Invite => ctx.refuse(transaction, request, &Refusal::new(StatusCode::REQUEST_PENDING)),
             Handled::Bye => {

@@ -1,7 +1,7 @@
 //! BYE of ours (RFC 3261 §15.1.1). The session is over for us with the BYE; the dialog stays until it is answered, so
 //! that a BYE of the peer's that crosses it is answered 200.
 
-use crate::ground::{Body, HeaderField};
+use crate::ground::{Body, HeaderField, Reason};
 use crate::sip::{Method, Request, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -22,6 +22,11 @@ pub(in crate::dialog) struct Parting {
 }
 
 impl Parting {
+    /// What the leg itself gives along: why it ends the call.
+    pub fn because(reason: Reason) -> Self {
+        Self { fields: vec![reason.field()], body: None }
+    }
+
     /// What a session gives along, if it may.
     pub fn checked(fields: Vec<HeaderField>, body: Option<Body>) -> Result<Self, LegIntentError> {
         fields::check_all(&fields, body.as_ref())?;

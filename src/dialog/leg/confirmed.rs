@@ -2,7 +2,7 @@
 //! `reinvite.rs`'s.
 
 use crate::ground::leg::{InDialogMethod, LegEvent, LegFailure, LegIntent};
-use crate::ground::{Body, Flow, HeaderField};
+use crate::ground::{Body, Flow, HeaderField, Reason};
 use crate::sip::{Method, Request, Response, StatusCode};
 use crate::transaction::{ClientError, TransactionId};
 
@@ -15,6 +15,12 @@ use super::inside::{self, Handled};
 use super::reinvite::Reinvite;
 use super::send::Unsent;
 use super::{State, Stepped, closing};
+
+/// The peer says that it does not know the call any more.
+const NOT_KNOWN: Reason = Reason::sip(481, "Call/Transaction Does Not Exist");
+
+/// The peer does not answer within the call.
+const NO_RESPONSE: Reason = Reason::q850(102, "No response within the call");
 
 /// A confirmed dialog.
 pub(in crate::dialog) struct Confirmed {
@@ -100,7 +106,8 @@ impl Confirmed {
     pub(super) fn give_up(mut self: Box<Self>, ctx: &mut Context<'_>, failure: LegFailure) -> State {
         self.settle_pending(ctx);
         ctx.fail(failure);
-        closing::bye(ctx, self.dialog, closing::Parting::default())
+        let reason = if failure == LegFailure::DialogLost { NOT_KNOWN } else { NO_RESPONSE };
+        closing::bye(ctx, self.dialog, closing::Parting::because(reason))
     }
 
     /// A request of the peer's.
@@ -111,7 +118,7 @@ impl Confirmed {
         request: &Request,
         flow: &Flow,
     ) -> State {
-        match inside::receive(ctx, &mut self.dialog, transaction, request) {
+        match inside::receive(ctx, &mut self.dialog, transaction, request, flow) {
             Handled::Done => State::Confirmed(self),
             Handled::Invite => {
                 self.reinvited(ctx, transaction, request, flow);

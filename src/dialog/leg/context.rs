@@ -1,26 +1,28 @@
 //! What a step of a leg works with: the shard's shared parts, the transactions below, what time it is.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::{LegEvent, LegFailure, LegId, Unanswered};
 use crate::ground::timer::TimerWheel;
-use crate::ground::{Flow, Now, Random};
+use crate::ground::{Allowance, Now, Random};
 use crate::sip::{BuildError, Request, Response, StatusCode};
 use crate::transaction::{TransactionId, Transactions};
 
 use super::super::Output;
 use super::super::counters::Counters;
-use super::super::index::{DialogIndex, DialogKey};
+use super::super::index::DialogIndex;
+use super::super::mark::Marks;
 use super::super::refusal::Refusal;
 use super::super::request::Purpose;
 use super::super::settings::{DialogSettings, Listener};
 use super::super::state::Dialog;
 use super::Lookup;
+use super::acks::Acks;
 use super::send::Retry;
 
 /// The timers of a leg.
@@ -62,6 +64,9 @@ pub(in crate::dialog) struct Shared {
     pub outputs: VecDeque<Output>,
     pub timers: TimerWheel<(LegId, Timer)>,
     pub index: DialogIndex,
+    pub marks: Marks,
+    /// 2xx without their INVITE that may be answered.
+    pub strays: Allowance,
     pub owners: OwnKeyMap<TransactionId, Owner>,
     pub lookups: OwnKeyMap<u64, Lookup>,
     pub last_lookup: u64,
@@ -78,18 +83,13 @@ pub(in crate::dialog) enum Owner {
     Client {
         leg: LegId,
         purpose: Purpose,
-        /// INVITE: the ACKs given to its 2xx, one per fork.
-        acks: Vec<Ack>,
+        /// Where it was sent to.
+        to: IpAddr,
+        /// INVITE: what its 2xx got, by fork.
+        acks: Acks,
         /// Where else it may be tried.
         retry: Option<Box<Retry>>,
     },
-}
-
-/// An ACK that was sent, to be sent again when its 2xx comes again (RFC 3261 §13.2.2.4).
-pub(in crate::dialog) struct Ack {
-    pub dialog: DialogKey,
-    pub bytes: Bytes,
-    pub flow: Flow,
 }
 
 /// What every state of a leg has.

@@ -1,18 +1,14 @@
 //! Which part of a leg hears what: inputs by state, each either handed on or counted as unexpected.
 
-use std::net::SocketAddr;
-
 use crate::ground::Flow;
 use crate::ground::leg::LegFailure;
 use crate::sip::{Request, Response, StatusCode};
-use crate::transaction::{ClientError, TransactionId};
+use crate::transaction::TransactionId;
 
 use super::super::index::DialogKey;
 use super::super::refusal::Refusal;
 use super::super::request::Purpose;
-use super::confirmed::failure_of;
 use super::context::{Context, Timer};
-use super::send::{Retry, Sent, set_hop};
 use super::{State, closing, late, reinvite};
 
 impl State {
@@ -26,10 +22,10 @@ impl State {
         flow: &Flow,
     ) -> Self {
         match self {
-            Self::Calling(calling) => calling.request(ctx, key, transaction, request),
-            Self::Answering(answering) => answering.request(ctx, transaction, request),
-            Self::Proceeding(proceeding) => proceeding.request(ctx, transaction, request),
-            Self::Accepted(accepted) => accepted.request(ctx, transaction, request),
+            Self::Calling(calling) => calling.request(ctx, key, transaction, request, flow),
+            Self::Answering(answering) => answering.request(ctx, transaction, request, flow),
+            Self::Proceeding(proceeding) => proceeding.request(ctx, transaction, request, flow),
+            Self::Accepted(accepted) => accepted.request(ctx, transaction, request, flow),
             Self::Confirmed(confirmed) => confirmed.request(ctx, transaction, request, flow),
             Self::Closing(dialog) => closing::request(dialog, ctx, transaction, request),
             Self::Opened | Self::Locating(_) | Self::Over => {
@@ -99,46 +95,23 @@ impl State {
             }
             (Purpose::Request(key), Self::Confirmed(confirmed)) => confirmed.response(ctx, key, response),
             (Purpose::Bye, Self::Closing(dialog)) if status.is_final() => closing::done(&dialog, ctx),
-            (Purpose::Request(_) | Purpose::Bye | Purpose::ForkBye | Purpose::Ack(_), state) => state,
+            (Purpose::Request(_) | Purpose::Bye | Purpose::ForkBye, state)
+            | (Purpose::LoneBye(_) | Purpose::Ack(_), state) => state,
         }
-    }
-
-    /// A request of ours has no final response. Where there is another way it is tried (RFC 3263 §4.3).
-    pub fn transaction_failed(
-        mut self,
-        ctx: &mut Context<'_>,
-        purpose: Purpose,
-        error: ClientError,
-        retry: Option<Box<Retry>>,
-    ) -> Self {
-        if let Some(retry) = retry.filter(|_| self.still_wants(purpose)) {
-            let (key, flows) = (retry.dialog.key, retry.flows.clone());
-            if let Ok(sent) = ctx.dispatch_again(*retry) {
-                if let Some(dialog) = self.dialog_mut(key) {
-                    set_hop(dialog, &flows);
-                }
-                if let (Purpose::Invite, Self::Calling(calling), Sent::Transaction(id)) =
-                    (purpose, &mut self, sent)
-                {
-                    calling.transaction = id;
-                }
-                return self;
-            }
-        }
-        self.unanswered(ctx, purpose, failure_of(error))
     }
 
     /// Whether what the request was for is still to be had.
-    fn still_wants(&self, purpose: Purpose) -> bool {
+    pub(super) fn still_wants(&self, purpose: Purpose) -> bool {
         match (purpose, self) {
             (Purpose::Invite, Self::Calling(calling)) => calling.may_retry(),
+            (Purpose::Invite, Self::Locating(_)) => true,
             (Purpose::Reinvite | Purpose::Request(_), Self::Confirmed(_))
             | (Purpose::Bye, Self::Closing(_)) => true,
-            (purpose, _) => purpose == Purpose::ForkBye,
+            (purpose, _) => matches!(purpose, Purpose::ForkBye | Purpose::LoneBye(_) | Purpose::Ack(_)),
         }
     }
 
-    fn unanswered(self, ctx: &mut Context<'_>, purpose: Purpose, failure: LegFailure) -> Self {
+    pub(super) fn unanswered(self, ctx: &mut Context<'_>, purpose: Purpose, failure: LegFailure) -> Self {
         match (purpose, self) {
             (Purpose::Invite, Self::Calling(calling)) => calling.failed(ctx, failure),
             (Purpose::Invite, Self::Locating(_)) => {
@@ -195,44 +168,6 @@ impl State {
                 ctx.shared.counters.unexpected += 1;
                 state
             }
-        }
-    }
-
-    /// A look-up of this leg's came back: what waits for it is sent, or fails.
-    pub fn resolved(mut self, ctx: &mut Context<'_>, query: u64, addresses: &[SocketAddr]) -> Self {
-        let Some(mut lookup) = ctx.take_lookup(query) else { return self };
-        let flows = lookup.flows(addresses, &ctx.shared.settings);
-        if flows.is_empty() {
-            ctx.shared.counters.lookups_failed += 1;
-            let what = if addresses.is_empty() { "no address for" } else { "no listener reaches" };
-            ctx.because(|| format!("{what} {}", lookup.host));
-        }
-        set_hop(&mut lookup.dialog, &flows);
-        if let Some(dialog) = self.dialog_mut(lookup.dialog.key) {
-            set_hop(dialog, &flows);
-        }
-        for draft in std::mem::take(&mut lookup.drafts) {
-            let purpose = draft.purpose;
-            let sent = ctx.dispatch(&lookup.dialog, draft, flows.clone());
-            self = match (sent, self) {
-                (Ok(Sent::Transaction(id)), Self::Locating(locating)) => locating.sent(id),
-                (Ok(_), state) => state,
-                (Err(unsent), state) => state.unsent(ctx, lookup.dialog.key, purpose, unsent.failure()),
-            };
-        }
-        self
-    }
-
-    fn unsent(self, ctx: &mut Context<'_>, key: DialogKey, purpose: Purpose, failure: LegFailure) -> Self {
-        ctx.shared.counters.unsent += 1;
-        match (purpose, self) {
-            // The ACK of a dialog that stands could not be sent: the peer will not believe in it for long.
-            (Purpose::Ack(_), Self::Confirmed(confirmed)) if confirmed.dialog.key == key => {
-                ctx.forget(&confirmed.dialog);
-                ctx.fail(failure);
-                Self::Over
-            }
-            (purpose, state) => state.unanswered(ctx, purpose, failure),
         }
     }
 }

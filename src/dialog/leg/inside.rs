@@ -1,6 +1,7 @@
 //! Requests within a dialog that mean the same in every state (RFC 3261 §12.2.2): OPTIONS, INFO, MESSAGE, and the
 //! checks that come before all others.
 
+use crate::ground::Flow;
 use crate::ground::leg::{InDialogMethod, LegEvent};
 use crate::sip::{HeaderName, Method, Request, StatusCode};
 use crate::transaction::TransactionId;
@@ -8,6 +9,7 @@ use crate::transaction::TransactionId;
 use super::super::body;
 use super::super::fields;
 use super::super::refusal::{self, Refusal};
+use super::super::sequence::Misnumbered;
 use super::super::state::Dialog;
 use super::context::Context;
 
@@ -28,9 +30,10 @@ pub(super) fn receive(
     dialog: &mut Dialog,
     transaction: TransactionId,
     request: &Request,
+    flow: &Flow,
 ) -> Handled {
     dialog.active = ctx.now.wall;
-    if let Err(refusal) = check(dialog, request) {
+    if let Err(refusal) = check(ctx, dialog, request, flow) {
         ctx.refuse(transaction, request, &refusal);
         return Handled::Done;
     }
@@ -48,9 +51,12 @@ pub(super) fn receive(
     Handled::Done
 }
 
-fn check(dialog: &mut Dialog, request: &Request) -> Result<(), Refusal> {
-    let Ok(cseq) = request.headers().cseq() else { return Err(Refusal::new(StatusCode::BAD_REQUEST)) };
-    if !dialog.take_sequence(cseq.sequence) {
+fn check(ctx: &mut Context<'_>, dialog: &mut Dialog, request: &Request, flow: &Flow) -> Result<(), Refusal> {
+    let Ok(cseq) = request.headers().cseq() else { return Err(Refusal::bad("CSeq is malformed")) };
+    if let Err(misnumbered) = dialog.take_sequence(cseq.sequence, flow.remote.ip()) {
+        if misnumbered == Misnumbered::FarAhead {
+            ctx.shared.counters.sequence_jumps += 1;
+        }
         return Err(Refusal::new(StatusCode::SERVER_INTERNAL_ERROR));
     }
     refusal::extensions(request)

@@ -6,7 +6,6 @@ use crate::ground::Transport;
 use crate::ground::leg::{LegFailure, LegId};
 
 use super::super::Output;
-use super::super::index::DialogKey;
 use super::super::locate::{Flows, Question, flow_to};
 use super::super::request::Draft;
 use super::super::settings::{DialogSettings, LOOKUP_TIME};
@@ -25,12 +24,21 @@ pub(in crate::dialog) struct Lookup {
 }
 
 impl Lookup {
-    /// The ways that the result opens, best first: those addresses that a listener reaches.
+    /// The ways that the result opens, best first: those addresses that a listener reaches and that are believed of the
+    /// peer who gave the name. Where none is believed, requests go where the peer is seen.
     pub fn flows(&self, addresses: &[SocketAddr], settings: &DialogSettings) -> Flows {
         let listener = (!self.dialog.remote_tag().is_empty()).then_some(self.dialog.listener);
-        let flows =
-            addresses.iter().filter_map(|remote| flow_to(self.transport, *remote, settings, listener));
-        flows.take(ADDRESSES_MAX).collect()
+        let origin = self.dialog.origin.as_deref();
+        let believed = |remote: &&SocketAddr| origin.is_none_or(|origin| origin.may_name(remote.ip()));
+        let flows = addresses.iter().filter(believed);
+        let flows = flows.filter_map(|remote| flow_to(self.transport, *remote, settings, listener));
+        let flows: Flows = flows.take(ADDRESSES_MAX).collect();
+        match origin {
+            Some(origin) if !addresses.is_empty() && addresses.iter().filter(believed).next().is_none() => {
+                Flows::from_slice(&[origin.seen()])
+            }
+            _ => flows,
+        }
     }
 }
 
@@ -46,9 +54,8 @@ impl Context<'_> {
         question: Question,
     ) -> Result<Sent, Unsent> {
         for query in &self.common.lookups {
-            if let Some(lookup) =
-                self.shared.lookups.get_mut(query).filter(|lookup| lookup.dialog.key == dialog.key)
-            {
+            let same = |lookup: &&mut Lookup| lookup.dialog.leads_as(dialog);
+            if let Some(lookup) = self.shared.lookups.get_mut(query).filter(same) {
                 lookup.drafts.push(draft);
                 return Ok(Sent::Waiting);
             }
@@ -67,12 +74,6 @@ impl Context<'_> {
         self.after(Timer::Lookup, LOOKUP_TIME);
         self.shared.outputs.push_back(Output::Resolve { query, host, port, transport });
         Ok(Sent::Waiting)
-    }
-
-    /// Whether a request in this dialog waits for a look-up.
-    pub fn is_waiting(&self, dialog: DialogKey) -> bool {
-        let mut lookups = self.common.lookups.iter().filter_map(|query| self.shared.lookups.get(query));
-        lookups.any(|lookup| lookup.dialog.key == dialog)
     }
 
     /// Takes a look-up of this leg out.

@@ -31,6 +31,7 @@
 //! `Over`, or when it hangs up in `Accepted`: then BYE waits for the ACK (§15), the session does not.
 
 mod accepted;
+mod acks;
 mod answering;
 mod calling;
 mod closing;
@@ -44,6 +45,7 @@ mod reinvite;
 mod send;
 mod uac;
 mod uas;
+mod ways;
 
 use crate::ground::leg::LegIntent;
 

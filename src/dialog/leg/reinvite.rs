@@ -29,7 +29,7 @@ use crate::transaction::{CancelError, TransactionId};
 
 use super::super::error::{LegIntentError, LegState};
 use super::super::offer_answer::Exchange;
-use super::accepted::AckWait;
+use super::accepted::{AckWait, NO_ACK};
 use super::confirmed::Confirmed;
 use super::context::{Context, Timer};
 use super::{State, closing, inside};
@@ -79,7 +79,7 @@ impl Confirmed {
                 self.settle_pending(ctx);
                 ctx.tell(LegEvent::AckTimeout);
                 ctx.end();
-                return closing::bye(ctx, self.dialog, closing::Parting::default());
+                return closing::bye(ctx, self.dialog, closing::Parting::because(NO_ACK));
             }
             (Timer::Glare, Reinvite::BackingOff { .. }) => self.retry(ctx),
             (Timer::Reinvite, Reinvite::Inviting(Inviting { proceeding: Some(transaction), .. })) => {

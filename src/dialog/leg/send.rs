@@ -3,13 +3,14 @@
 
 use crate::ground::leg::LegFailure;
 use crate::ground::{Flow, Transport};
-use crate::sip::{BuildError, Request};
+use crate::sip::{BuildError, Request, Response};
 use crate::transaction::TransactionId;
 
-use super::super::locate::{Flows, Located, flow_to, locate};
+use super::super::locate::{Flows, Located, Origin, flow_to, locate};
 use super::super::request::{Draft, Purpose, is_too_long};
 use super::super::state::Dialog;
-use super::context::{Ack, Context, Owner};
+use super::acks::Acks;
+use super::context::{Context, Owner, Shared};
 
 /// How a request went out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ impl Unsent {
 
 /// What is needed to send a request once more somewhere else.
 pub(in crate::dialog) struct Retry {
+    /// The way it went, which failed.
+    pub tried: Flow,
     pub dialog: Dialog,
     pub draft: Draft,
     pub flows: Flows,
@@ -51,17 +54,26 @@ pub(in crate::dialog) struct Retry {
 
 impl Context<'_> {
     /// Works out where a dialog's requests go, as far as that needs no look-up. Where the peer names a place that cannot
-    /// be reached from here, they go where it sent from.
-    pub fn settle_hop(&mut self, dialog: &mut Dialog, source: &Flow) {
+    /// be reached from here, they go where it is seen.
+    pub fn settle_hop(&mut self, dialog: &mut Dialog, origin: &Origin) {
+        dialog.heard_at = Some(origin.seen().remote.ip());
         let Some(uri) = dialog.next_hop() else { return };
-        let settings = &self.shared.settings;
-        match locate(uri, settings, Some(dialog.listener), Some(source)) {
+        match locate(uri, &self.shared.settings, Some(dialog.listener), Some(origin)) {
             Ok(Located::Flows(flows)) => set_hop(dialog, &flows),
-            Ok(Located::Name(_)) => {}
-            Err(_) => {
-                set_hop(dialog, &Flows::from_slice(&[Flow { connection: None, ..*source }]));
-            }
+            Ok(Located::Name(_)) => dialog.origin = Some(Box::new(*origin)),
+            Err(_) => set_hop(dialog, &Flows::from_slice(&[origin.seen()])),
         }
+    }
+
+    /// The same for a dialog that a response to our INVITE makes. Where it names no target, requests go back to where it
+    /// came from.
+    pub fn settle_hop_of_response(&mut self, dialog: &mut Dialog, response: &Response, source: &Flow) {
+        let origin = Origin::of_response(source);
+        if Dialog::names_target(response) {
+            return self.settle_hop(dialog, &origin);
+        }
+        dialog.heard_at = Some(source.remote.ip());
+        set_hop(dialog, &Flows::from_slice(&[origin.seen()]));
     }
 
     /// Sends a request in a dialog, now or when its target is found.
@@ -79,7 +91,7 @@ impl Context<'_> {
         let Some(uri) = dialog.next_hop() else { return Err(unlocated) };
         // A dialog without a remote tag has no listener of its own yet.
         let listener = (!dialog.remote_tag().is_empty()).then_some(dialog.listener);
-        match locate(uri, &self.shared.settings, listener, None) {
+        match locate(uri, &self.shared.settings, listener, dialog.origin.as_deref()) {
             Err(error) => {
                 self.because(|| error.to_string());
                 Err(unlocated)
@@ -96,33 +108,23 @@ impl Context<'_> {
     /// where there is a listener, and as a datagram only if that fails (RFC 3261 §18.1.1).
     pub fn dispatch(&mut self, dialog: &Dialog, draft: Draft, mut flows: Flows) -> Result<Sent, Unsent> {
         let Some(first) = flows.first().copied() else { return Err(Unsent::Failure(LegFailure::Unlocated)) };
-        let mut request = self.write(dialog, &draft, &first)?;
+        let mut request = self.shared.write(dialog, &draft, &first)?;
         if is_too_long(&request, &first, &self.shared.settings)
             && let Some(stream) = flow_to(Transport::Tcp, first.remote, &self.shared.settings, None)
         {
             self.shared.counters.moved_to_stream += 1;
             flows.insert(0, stream);
-            request = self.write(dialog, &draft, &stream)?;
+            request = self.shared.write(dialog, &draft, &stream)?;
         }
         self.hand_over(dialog, draft, request, flows)
     }
 
     /// As [`Context::dispatch`], after a way before it has failed.
-    pub fn dispatch_again(&mut self, retry: Retry) -> Result<Sent, Unsent> {
-        let Retry { dialog, draft, flows } = retry;
+    pub fn dispatch_again(&mut self, dialog: &Dialog, draft: Draft, flows: Flows) -> Result<Sent, Unsent> {
         let Some(first) = flows.first().copied() else { return Err(Unsent::Failure(LegFailure::Transport)) };
         self.shared.counters.failovers += 1;
-        let request = self.write(&dialog, &draft, &first)?;
-        self.hand_over(&dialog, draft, request, flows)
-    }
-
-    fn write(&mut self, dialog: &Dialog, draft: &Draft, flow: &Flow) -> Result<Request, Unsent> {
-        let branch = format!("z9hG4bK{}", self.shared.random.token());
-        let settings = &self.shared.settings;
-        let Some(listener) = settings.listener(flow.listener) else {
-            return Err(Unsent::Failure(LegFailure::Unlocated));
-        };
-        draft.write(dialog, settings, listener, &branch).map_err(Unsent::Unwritable)
+        let request = self.shared.write(dialog, &draft, &first)?;
+        self.hand_over(dialog, draft, request, flows)
     }
 
     fn hand_over(
@@ -134,11 +136,11 @@ impl Context<'_> {
     ) -> Result<Sent, Unsent> {
         let flow = flows.remove(0);
         let purpose = draft.purpose;
-        if let Purpose::Ack(invite) = purpose {
+        if let Purpose::Ack(invite) | Purpose::LoneBye(invite) = purpose {
             let bytes = request.as_bytes().clone();
             self.transactions.send_stateless(bytes.clone(), flow);
             if let Some(Owner::Client { acks, .. }) = self.shared.owners.get_mut(&invite) {
-                acks.push(Ack { dialog: dialog.key, bytes, flow });
+                acks.sent(dialog.key, bytes, flow);
             }
             return Ok(Sent::Alone);
         }
@@ -147,11 +149,24 @@ impl Context<'_> {
             self.because(|| "there are as many transactions as there may be".to_owned());
             return Err(Unsent::Failure(LegFailure::Limit));
         };
-        let retry = (!flows.is_empty()).then(|| Box::new(Retry { dialog: dialog.clone(), draft, flows }));
-        let owner = Owner::Client { leg: self.leg, purpose, acks: Vec::new(), retry };
+        let retry = (!flows.is_empty())
+            .then(|| Box::new(Retry { tried: flow, dialog: dialog.clone(), draft, flows }));
+        let (leg, to, acks) = (self.leg, flow.remote.ip(), Acks::default());
+        let owner = Owner::Client { leg, purpose, to, acks, retry };
         self.shared.owners.insert(id, owner);
         self.common.running += 1;
         Ok(Sent::Transaction(id))
+    }
+}
+
+impl Shared {
+    /// Writes a request for one way.
+    pub fn write(&mut self, dialog: &Dialog, draft: &Draft, flow: &Flow) -> Result<Request, Unsent> {
+        let branch = format!("z9hG4bK{}", self.random.token());
+        let Some(listener) = self.settings.listener(flow.listener) else {
+            return Err(Unsent::Failure(LegFailure::Unlocated));
+        };
+        draft.write(dialog, &self.settings, listener, &branch).map_err(Unsent::Unwritable)
     }
 }
 

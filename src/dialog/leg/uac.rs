@@ -1,5 +1,6 @@
 //! The beginning of an outgoing leg: the INVITE is made and its target found (RFC 3261 §8.1.1, §13.2.1).
 
+use crate::ground::Now;
 use crate::ground::leg::{Invite, LegIntent};
 use crate::sip::{Method, Uri};
 use crate::transaction::TransactionId;
@@ -9,7 +10,7 @@ use super::super::fields;
 use super::super::offer_answer::Exchange;
 use super::super::request::{Draft, MAX_FORWARDS, Purpose};
 use super::super::state::Dialog;
-use super::context::Context;
+use super::context::{Context, Shared};
 use super::send::{Sent, Unsent};
 use super::{Calling, State, Stepped};
 
@@ -44,7 +45,8 @@ fn request_target(target: &str) -> &str {
 
 fn begin(ctx: &mut Context<'_>, invite: Invite) -> Result<State, LegIntentError> {
     fields::check(&invite.fields)?;
-    let tag = ctx.shared.random.token();
+    let Shared { marks, random, .. } = &mut *ctx.shared;
+    let tag = marks.tag(&invite.call_id, random);
     let seed = Dialog::before(&invite, request_target(&invite.target), &tag, ctx.now.wall);
     let mut seed = seed.map_err(|_| LegIntentError::Limit("bytes of a dialog's text"))?;
     seed.key = ctx.shared.index.key(seed.call_id(), &tag, "");
@@ -58,7 +60,7 @@ fn begin(ctx: &mut Context<'_>, invite: Invite) -> Result<State, LegIntentError>
         content: invite.offer.into(),
     };
     match ctx.send(&mut seed, draft) {
-        Ok(Sent::Transaction(transaction)) => Ok(Calling::begin(seed, transaction, exchange)),
+        Ok(Sent::Transaction(transaction)) => Ok(Calling::begin(seed, transaction, exchange, ctx.now)),
         Ok(Sent::Waiting | Sent::Alone) => Ok(State::Locating(Box::new(Locating { seed, exchange }))),
         Err(Unsent::Unwritable(error)) => Err(error.into()),
         Err(Unsent::Failure(failure)) => {
@@ -83,7 +85,7 @@ impl Locating {
     }
 
     /// The INVITE is on its way.
-    pub fn sent(self, transaction: TransactionId) -> State {
-        Calling::begin(self.seed, transaction, self.exchange)
+    pub fn sent(self, transaction: TransactionId, now: Now) -> State {
+        Calling::begin(self.seed, transaction, self.exchange, now)
     }
 }

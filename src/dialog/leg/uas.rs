@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ground::leg::{LegEvent, LegFailure, LegIntent};
+use crate::ground::leg::{HANG_UP_STATUS, LegEvent, LegFailure, LegIntent};
 use crate::ground::{Body, Description, Flow, HeaderField, Mismatch};
 use crate::sip::multipart::{self, PartSpec};
 use crate::sip::{BuildError, HeaderName, NameAddrSpec, Request, Response, ResponseBuilder, StatusCode};
@@ -10,6 +10,7 @@ use crate::transaction::TransactionId;
 
 use super::super::error::LegIntentError;
 use super::super::fields;
+use super::super::locate::Origin;
 use super::super::offer_answer::{Breach, Carrier, Exchange, Meaning};
 use super::super::refusal::{self, ALLOW, Refusal, SUPPORTED};
 use super::super::request::{ContactOf, Content, SDP};
@@ -109,7 +110,7 @@ impl Proceeding {
         flow: &Flow,
         with_offer: bool,
     ) -> State {
-        ctx.settle_hop(&mut dialog, flow);
+        ctx.settle_hop(&mut dialog, &Origin::of_request(request.headers(), flow));
         if let Ok(Some(seconds)) = request.headers().expires() {
             ctx.after(Timer::Expires, Duration::from_secs(u64::from(seconds)));
         }
@@ -259,7 +260,7 @@ impl Proceeding {
         fields: Vec<HeaderField>,
         body: Option<Body>,
     ) -> Stepped {
-        let status = StatusCode::TEMPORARILY_UNAVAILABLE.code();
+        let status = HANG_UP_STATUS;
         let (contacts, phrase, retry_after, mismatch) = (Vec::new(), None, None, None);
         self.reject(ctx, &Reject { status, phrase, contacts, retry_after, mismatch, fields, body })
     }
@@ -307,8 +308,9 @@ impl Proceeding {
         ctx: &mut Context<'_>,
         transaction: TransactionId,
         request: &Request,
+        flow: &Flow,
     ) -> State {
-        match inside::receive(ctx, &mut self.dialog, transaction, request) {
+        match inside::receive(ctx, &mut self.dialog, transaction, request, flow) {
             Handled::Done => State::Proceeding(self),
             Handled::Invite => {
                 let refusal = too_early(ctx);

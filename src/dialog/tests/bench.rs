@@ -283,6 +283,15 @@ impl Bench {
         self.receive(&ack.build().expect("an ACK").into());
     }
 
+    /// The callee's ACK to our 200, in a call of ours.
+    pub fn ack_of(&mut self, invite: &Request, sequence: u32) {
+        let ours = invite.headers().from().expect("From").tag().map(ToOwned::to_owned);
+        let head = self.head(&Method::Ack, sequence, ours.as_deref());
+        let ack = head.build().expect("an ACK").edit();
+        let ack = ack.set(HeaderName::From, "<sip:bob@example.com>;tag=bob-1").build().expect("an ACK");
+        self.receive(&ack.into());
+    }
+
     /// A request of the peer's in the dialog.
     pub fn within(&mut self, method: &Method, sequence: u32, our_tag: &str) {
         let request = self.head(method, sequence, Some(our_tag)).build().expect("a request");

@@ -3,8 +3,10 @@
 mod bench;
 mod cancel;
 mod connections;
+mod late;
 mod lookups;
 mod matrix;
+mod moved;
 mod network;
 mod outside;
 mod passing;

@@ -1,6 +1,6 @@
 //! Requests outside of dialogs and INVITEs that cannot be taken: RFC 3261 §8.2, §11.
 
-use super::bench::{Bench, TYPES_TAKEN, header, sdp, settings};
+use super::bench::{Bench, TYPES_TAKEN, answer_to, header, sdp, settings};
 use crate::dialog::{DialogSettings, Matching};
 use crate::ground::leg::{LegEvent, LegIntent};
 use crate::sip::{HeaderName, Message, Method, Request};
@@ -91,7 +91,7 @@ fn a_dialog_is_found_only_by_all_of_its_three_ids() {
 #[test]
 fn an_invite_that_cannot_be_taken_is_refused_with_its_reason() {
     type Change = fn(&Request) -> Request;
-    let table: [(Change, u16, HeaderName, &str); 8] = [
+    let table: [(Change, u16, HeaderName, &str); 9] = [
         (
             |invite| invite.edit().append(HeaderName::Accept, "text/plain, text/html").build().unwrap(),
             406,
@@ -143,8 +143,14 @@ fn an_invite_that_cannot_be_taken_is_refused_with_its_reason() {
         (
             |invite| invite.edit().body("multipart/mixed", "x".into()).build().unwrap(),
             400,
-            HeaderName::Server,
-            "Callplane",
+            HeaderName::Warning,
+            "399 callplane \"no boundary\"",
+        ),
+        (
+            |invite| invite.edit().body("application/sdp", "a".repeat(30_000).into()).build().unwrap(),
+            413,
+            HeaderName::Warning,
+            "399 callplane \"a session description of more than 16384 bytes\"",
         ),
     ];
     for (change, status, name, value) in table {
@@ -186,25 +192,89 @@ fn an_invite_over_the_bound_is_put_off() {
     bench.response(200, &Method::Bye);
 }
 
+/// RFC 2543 knew INVITEs without Contact and without tag (RFC 4475 §3.4.1): no cookie in the branch tells who speaks it.
 #[test]
-fn a_peer_without_a_usable_contact_or_tag_is_reached_where_it_came_from() {
+fn an_old_peer_without_contact_or_tag_is_reached_where_it_came_from() {
     let mut bench = Bench::new();
-    let invite = invite(&mut bench);
-    let old =
-        invite.edit().remove(HeaderName::Contact).set(HeaderName::From, "sip:alice@198.51.100.8").build();
+    let head = bench.head_with_branch(&Method::Invite, 1, None, "1");
+    let invite = Bench::offering(head, Some(&sdp("offer"))).edit().remove(HeaderName::Contact);
+    let old = invite.set(HeaderName::From, "sip:alice@198.51.100.8").build();
     bench.receive(&Message::from(old.unwrap()));
     let LegEvent::Invited(invited) = bench.told() else { panic!() };
     assert_eq!(invited.from.uri, "sip:alice@198.51.100.8");
     let source = format!("sip:{}", bench.source.remote);
     let view = &bench.legs.dialogs(bench.legs.ids()[0])[0];
     assert_eq!((view.remote_target.as_str(), view.remote_tag.as_str()), (source.as_str(), ""));
-    for contact in ["*", "<tel:+1>", "<mailto:a@b>", "<sip:>", "<sip:alice@>", "<sips:a b@c>", "nonsense"] {
+}
+
+const UNUSABLE_CONTACTS: [(&str, &str); 9] = [
+    ("", "Contact is missing"),
+    ("*", "Contact is *"),
+    ("<tel:+12015550123>", "Contact is no SIP URI"),
+    ("<mailto:a@example.com>", "Contact is no SIP URI"),
+    ("<sip:>", "Contact is no SIP URI"),
+    ("<sip:alice@>", "Contact is no SIP URI"),
+    ("<sips:a b@c>", "Contact is no SIP URI"),
+    ("<sip:alice@198.51.100.7>, <sip:alice@198.51.100.8>", "more than one Contact"),
+    ("<sip:alice@198.51.100.7>, *", "more than one Contact"),
+];
+
+fn with_contact(invite: &Request, contact: &str) -> Message {
+    let edit = invite.edit().remove(HeaderName::Contact);
+    let edit = if contact.is_empty() { edit } else { edit.append(HeaderName::Contact, contact) };
+    Message::from(edit.build().unwrap())
+}
+
+#[test]
+fn an_invite_without_exactly_one_usable_contact_is_refused_and_told_why() {
+    for (contact, why) in UNUSABLE_CONTACTS {
         let mut bench = Bench::new();
-        let odd = self::invite(&mut bench).edit().set(HeaderName::Contact, contact).build();
-        bench.receive(&Message::from(odd.unwrap()));
-        if let Some((_, LegEvent::Invited(_))) = bench.events.pop_front() {
-            assert_eq!(bench.legs.dialogs(bench.legs.ids()[0])[0].remote_target, source, "{contact}");
-        }
+        let invite = invite(&mut bench);
+        bench.receive(&with_contact(&invite, contact));
+        let response = bench.response(400, &Method::Invite);
+        let warning = header(&response.into(), HeaderName::Warning);
+        assert_eq!(warning, Some(format!("399 callplane \"{why}\"")), "{contact}");
+        bench.nothing_told();
+        bench.assert_empty();
+    }
+    // In two fields as in one.
+    let mut bench = Bench::new();
+    let twice = invite(&mut bench).edit().append(HeaderName::Contact, "<sip:alice@198.51.100.8>").build();
+    bench.receive(&Message::from(twice.unwrap()));
+    bench.response(400, &Method::Invite);
+}
+
+/// The call goes on with the target that it had.
+#[test]
+fn a_reinvite_without_exactly_one_usable_contact_is_refused_too() {
+    for (contact, _) in UNUSABLE_CONTACTS {
+        let mut bench = Bench::new();
+        let (leg, tag) = bench.incoming_call();
+        let before = bench.legs.dialogs(leg)[0].remote_target.clone();
+        let head = bench.head(&Method::Invite, 2, Some(&tag));
+        let invite = Bench::offering(head, Some(&sdp("offer")));
+        bench.receive(&with_contact(&invite, contact));
+        bench.response(400, &Method::Invite);
+        bench.nothing_told();
+        assert_eq!(bench.legs.dialogs(leg)[0].remote_target, before, "{contact}");
+    }
+}
+
+/// A 2xx cannot be refused, and the callee is in the call: it is reached where it was called.
+#[test]
+fn a_callee_without_a_usable_contact_is_reached_by_what_was_called() {
+    for (contact, _) in UNUSABLE_CONTACTS.into_iter().filter(|(contact, _)| !contact.contains(',')) {
+        let mut bench = Bench::new();
+        let (leg, invite) = bench.calling(Some(sdp("offer")));
+        let accepted = answer_to(&invite, 200, "bob-1", Some(&sdp("answer")));
+        let edit = accepted.edit().remove(HeaderName::Contact);
+        let edit = if contact.is_empty() { edit } else { edit.append(HeaderName::Contact, contact) };
+        bench.receive(&Message::from(edit.build().unwrap()));
+        assert!(matches!(bench.told(), LegEvent::Accepted { .. }), "{contact}");
+        bench.request(&Method::Ack);
+        bench.hang_up(leg);
+        assert_eq!(bench.sent[0].0.remote, bench.source.remote);
+        assert_eq!(bench.request(&Method::Bye).request_uri(), "sip:bob@198.51.100.7");
     }
 }
 
@@ -212,9 +282,6 @@ fn a_peer_without_a_usable_contact_or_tag_is_reached_where_it_came_from() {
 #[test]
 fn a_bye_goes_out_whatever_the_peer_gave_as_its_contact() {
     for contact in [
-        "<sip:>",
-        "*",
-        "<tel:+1>",
         "<sip:alice@198.51.100.7;transport=sctp>",
         "<sip:alice@phone.example.com;transport=tls>",
         "<sips:alice@phone.example.com>",
@@ -234,23 +301,6 @@ fn a_bye_goes_out_whatever_the_peer_gave_as_its_contact() {
         assert_eq!(flow.remote, bench.source.remote, "{contact}");
         bench.request(&Method::Bye);
         bench.assert_empty();
-    }
-}
-
-/// One that cannot be used does not take the place of one that can.
-#[test]
-fn a_reinvite_with_an_unusable_contact_leaves_the_target_as_it_was() {
-    for contact in ["<sip:>", "*", "<tel:+1>"] {
-        let mut bench = Bench::new();
-        let (leg, tag) = bench.incoming_call();
-        let before = bench.legs.dialogs(leg)[0].remote_target.clone();
-        let head = bench.head(&Method::Invite, 2, Some(&tag));
-        let invite = Bench::offering(head, Some(&sdp("offer")));
-        bench.receive(&invite.edit().set(HeaderName::Contact, contact).build().unwrap().into());
-        bench.told();
-        let answer = LegIntent::AnswerReoffer { description: sdp("answer") };
-        assert_eq!(bench.intent(leg, answer), Ok(()));
-        assert_eq!(bench.legs.dialogs(leg)[0].remote_target, before, "{contact}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bench::{Bench, answer_to, body_of, field, header, invite_to, sdp, settings, tag_of};
-use crate::dialog::{DialogSettings, DialogState, LegIntentError, LegState};
+use crate::dialog::{DialogSettings, DialogState, EarlyAnswers, LegIntentError, LegState};
 use crate::ground::leg::{Invite, LegEvent, LegFailure, LegIntent, RemoteTag};
 use crate::sip::{HeaderName, Message, Method};
 
@@ -111,11 +111,24 @@ fn each_fork_has_its_own_early_dialog_and_its_own_early_answer() {
     );
     assert!(views.iter().all(|view| view.state == DialogState::Early));
     assert_eq!(bench.legs.census().dialogs, 3);
-    // One answers; it has given its answer before.
-    bench.answer(&invite, 200, "bob-2", Some(&sdp("two")));
-    assert_eq!(bench.told(), accepted("bob-2", None));
+    // One answers; it has given its answer before, and what it says now counts.
+    bench.answer(&invite, 200, "bob-2", Some(&sdp("final")));
+    assert_eq!(bench.told(), accepted("bob-2", Some("final")));
     bench.request(&Method::Ack);
     assert_eq!(bench.legs.census().dialogs, 1, "the other early dialogs are over");
+    bench.hang_up(leg);
+    bench.assert_empty();
+}
+
+#[test]
+fn by_the_letter_what_a_fork_answers_first_is_its_answer() {
+    let mut bench = Bench::with(DialogSettings { early_answers: EarlyAnswers::Binding, ..settings() });
+    let (leg, invite) = bench.calling(Some(sdp("offer")));
+    bench.answer(&invite, 183, "bob-1", Some(&sdp("early")));
+    bench.told();
+    bench.answer(&invite, 200, "bob-1", Some(&sdp("final")));
+    assert_eq!(bench.told(), accepted("bob-1", None));
+    bench.request(&Method::Ack);
     bench.hang_up(leg);
     bench.assert_empty();
 }

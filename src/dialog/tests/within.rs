@@ -170,6 +170,54 @@ fn a_request_out_of_order_gets_500_and_one_with_the_same_number_passes() {
     assert_eq!(bench.legs.counters().out_of_order, 2);
 }
 
+/// Whoever knows the ids of a call can send requests in it; the numbers that he gives them must not lock the peer out.
+#[test]
+fn a_stranger_s_cseq_is_never_in_the_peer_s_way() {
+    let (peer, stranger) = (super::bench::udp(super::bench::PEER), super::bench::udp("203.0.113.66:5060"));
+    let mut bench = Bench::new();
+    let (_, tag) = bench.incoming_call();
+    bench.source = stranger;
+    for (sequence, status) in
+        [(i32::MAX as u32, 500), (65_537, 500), (60_000, 200), (59_000, 500), (120_000, 200)]
+    {
+        bench.within(&Method::Options, sequence, &tag);
+        bench.response(status, &Method::Options);
+    }
+    assert_eq!(bench.legs.counters().sequence_jumps, 2);
+    bench.source = peer;
+    bench.within(&Method::Info, 2, &tag);
+    bench.response(200, &Method::Info);
+    // Gaps of the peer's own are legal, from whatever port.
+    bench.source.remote.set_port(40_001);
+    bench.within(&Method::Info, 2_000_000_000, &tag);
+    bench.response(200, &Method::Info);
+    bench.within(&Method::Bye, 2_000_000_001, &tag);
+    bench.response(200, &Method::Bye);
+    bench.assert_empty();
+}
+
+/// A peer that has moved without a word, or comes by another of its proxies.
+#[test]
+fn a_peer_that_comes_from_elsewhere_is_heard_and_held_to_its_order() {
+    let mut bench = Bench::new();
+    let (_, invite) = bench.outgoing_call();
+    let ours = invite.headers().from().unwrap().tag().unwrap().to_owned();
+    bench.source = super::bench::udp("203.0.113.66:5060");
+    let request = |bench: &mut Bench, method: &Method, sequence| {
+        let head = bench.head(method, sequence, Some(&ours));
+        let request = head.build().unwrap().edit().set(HeaderName::From, "<sip:bob@example.com>;tag=bob-1");
+        bench.receive(&request.build().unwrap().into());
+    };
+    // It begins where it likes (RFC 3261 §12.2.1.1).
+    for (method, sequence, status) in
+        [(Method::Info, 900_000, 200), (Method::Info, 899_999, 500), (Method::Bye, 900_001, 200)]
+    {
+        request(&mut bench, &method, sequence);
+        bench.response(status, &method);
+    }
+    bench.assert_empty();
+}
+
 #[test]
 fn after_bye_of_ours_only_bye_is_answered_well() {
     let mut bench = Bench::new();

@@ -10,10 +10,12 @@ use crate::transaction::TransactionId;
 use super::super::super::body;
 use super::super::super::error::LegIntentError;
 use super::super::super::fields;
+use super::super::super::locate::Origin;
 use super::super::super::offer_answer::{Carrier, Exchange, Meaning};
 use super::super::super::request::{Draft, Purpose};
-use super::super::super::settings::GLARE_RETRIES_MAX;
+use super::super::super::settings::{EarlyAnswers, GLARE_RETRIES_MAX};
 use super::super::super::state::Role;
+use super::super::answering::UNUSABLE;
 use super::super::confirmed::{Confirmed, ends_dialog};
 use super::super::context::{Context, Timer};
 use super::super::send::Unsent;
@@ -146,7 +148,7 @@ impl Confirmed {
         flow: &Flow,
     ) -> State {
         if let Ok(Some(contact)) = response.headers().first_contact() {
-            self.refresh_target(ctx, contact.uri_text(), flow);
+            self.refresh_target(ctx, contact.uri_text(), &Origin::of_response(flow));
         }
         let description = body::description(response.headers(), &response.body_bytes());
         match inviting.exchange.step(Carrier::Success, description.is_some()) {
@@ -156,7 +158,9 @@ impl Confirmed {
                 State::Confirmed(self)
             }
             Ok((_, meaning)) => {
-                let answer = if meaning == Meaning::Answer { description } else { inviting.answer };
+                let counts =
+                    meaning == Meaning::Answer || ctx.shared.settings.early_answers == EarlyAnswers::Preview;
+                let answer = description.filter(|_| counts).or(inviting.answer);
                 self.acknowledge_reinvite(ctx, transaction, inviting.sequence, None);
                 ctx.tell(LegEvent::ReofferAccepted { answer, offer: None });
                 State::Confirmed(self)
@@ -185,9 +189,9 @@ impl Confirmed {
         self.dialog.local_sequence = current;
     }
 
-    pub(super) fn refresh_target(&mut self, ctx: &mut Context<'_>, target: &str, flow: &Flow) {
+    pub(super) fn refresh_target(&mut self, ctx: &mut Context<'_>, target: &str, origin: &Origin) {
         match self.dialog.refresh_target(target) {
-            Ok(true) => ctx.settle_hop(&mut self.dialog, flow),
+            Ok(true) => ctx.settle_hop(&mut self.dialog, origin),
             Ok(false) => {}
             Err(_) => ctx.shared.counters.unexpected += 1,
         }
@@ -222,7 +226,7 @@ impl Confirmed {
             return (State::Confirmed(self), Ok(()));
         }
         ctx.end();
-        (closing::bye(ctx, self.dialog, closing::Parting::default()), Ok(()))
+        (closing::bye(ctx, self.dialog, closing::Parting::because(UNUSABLE)), Ok(()))
     }
 }
 

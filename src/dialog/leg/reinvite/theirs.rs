@@ -7,6 +7,7 @@ use crate::transaction::TransactionId;
 
 use super::super::super::body;
 use super::super::super::error::LegIntentError;
+use super::super::super::locate::Origin;
 use super::super::super::offer_answer::{Breach, Carrier, Exchange};
 use super::super::super::refusal::{self, Refusal};
 use super::super::accepted::AckWait;
@@ -32,7 +33,7 @@ impl Confirmed {
             }
         };
         let content = match refusal {
-            None => body::of_invite(request, &ctx.shared.settings),
+            None => refusal::contact(request).and_then(|()| body::of_invite(request, &ctx.shared.settings)),
             Some(refusal) => Err(refusal),
         };
         match content {
@@ -66,7 +67,8 @@ impl Confirmed {
         let sequence = request.headers().cseq().map_or(0, |cseq| cseq.sequence);
         self.reinvite = Reinvite::Accepted(AckWait::begin(ctx, transaction, response, sequence, exchange));
         if let Ok(Some(contact)) = request.headers().first_contact() {
-            self.refresh_target(ctx, contact.uri_text(), &flow);
+            let origin = Origin::of_request(request.headers(), &flow);
+            self.refresh_target(ctx, contact.uri_text(), &origin);
         }
         Ok(())
     }
