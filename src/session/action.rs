@@ -74,6 +74,8 @@ pub enum Asked {
         generation: u64,
         /// Which fork's answer is applied; `None` but for outbound calls that are not answered yet.
         fork: Option<RemoteTag>,
+        /// The answer is an early one, which the 2xx may yet replace.
+        early: bool,
     },
     /// Putting one into force.
     Commit,
@@ -86,11 +88,14 @@ pub enum Asked {
     /// Playing.
     Play(PlaybackId),
     /// Sending digits.
-    Dtmf,
+    Dtmf {
+        /// Which command's.
+        key: u64,
+    },
     /// Muting or unmuting.
     Mute {
-        /// Whether the peer is to be muted.
-        muted: bool,
+        /// Which command's.
+        key: u64,
     },
 }
 

@@ -9,9 +9,9 @@ use super::event::{EndCause, Ended, EventPayload, Operation, Outcome};
 use super::media::{MediaReply, MediaRequest, Membership, PlaybackCause, Statistics};
 use super::settings::Refusal;
 use super::state::{Ending, Inbound, Outbound, State, Up};
-use super::{Session, failure};
-use crate::ground::leg::{Farewell, LegIntent};
-use crate::ground::{Body, HeaderField, Mismatch};
+use super::{Session, failure, reason};
+use crate::ground::leg::{Farewell, HANG_UP_STATUS, LegIntent};
+use crate::ground::{Body, HeaderField, Mismatch, Reason};
 
 /// How an engine refuses a call.
 #[derive(Debug)]
@@ -51,19 +51,28 @@ impl Session {
         by: Arc<str>,
         cx: &mut Context<'_>,
     ) {
-        let cause = match self.state {
+        let ended = match self.state {
             State::Outbound(Outbound::AwaitingOfferMedia { .. } | Outbound::Calling(_)) => {
-                EndCause::Cancelled
+                Ended::with_cause(EndCause::Cancelled)
             }
-            _ => EndCause::LocalHangup,
+            State::Inbound(Inbound::AwaitingAck { .. } | Inbound::ApplyingAckAnswer { .. }) => {
+                Ended::with_cause(EndCause::LocalHangup)
+            }
+            State::Inbound(_) => Ended {
+                status: HANG_UP_STATUS,
+                phrase: failure::phrase_of(HANG_UP_STATUS),
+                ..Ended::with_cause(EndCause::LocalHangup)
+            },
+            _ => Ended::with_cause(EndCause::LocalHangup),
         };
-        self.end(Ended::with_cause(cause), by, Some(LegIntent::HangUp { fields, body }), cx);
+        self.end(ended, by, Some(LegIntent::HangUp { fields, body }), cx);
     }
 
     /// Ends the session for a reason of ours; no command led to it.
     pub(super) fn hang_up(&mut self, ended: Ended, cx: &mut Context<'_>) {
         let by = Arc::clone(cx.out.unmarked());
-        self.end(ended, by, Some(LegIntent::HangUp { fields: Vec::new(), body: None }), cx);
+        let fields = reason::of(ended.cause).iter().map(Reason::field).collect();
+        self.end(ended, by, Some(LegIntent::HangUp { fields, body: None }), cx);
     }
 
     /// Refuses an incoming call that is not answered.
@@ -257,7 +266,10 @@ impl Session {
             self.emit(&playback.by, ended, cx);
         }
         if let Some(by) = running.dtmf {
-            self.complete(Operation::SendDtmf, Outcome::SessionEnded, &by, cx);
+            self.complete(Operation::SendDtmf, Outcome::SessionEnded, &by.by, cx);
+        }
+        for mute in running.mutes {
+            self.complete(Operation::Mute, Outcome::SessionEnded, &mute.command.by, cx);
         }
         if let Some(bridging) = running.bridging {
             let operation = bridging.operation();

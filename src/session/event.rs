@@ -63,6 +63,8 @@ pub enum Operation {
     UpdateMedia,
     /// Digits.
     SendDtmf,
+    /// Muting or unmuting.
+    Mute,
     /// INFO.
     SendInfo,
     /// MESSAGE.

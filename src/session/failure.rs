@@ -3,7 +3,7 @@
 //! | media says | an INVITE or re-INVITE is refused with |
 //! |---|---|
 //! | nothing acceptable in the offer, or an answer that does not fit | 488 with a Warning that says why |
-//! | unreadable description | 400 |
+//! | unreadable description | 400 with a Warning |
 //! | away, no port, a bound reached | 503 with Retry-After |
 //! | no reply in time | 504 |
 //! | anything else | 500 |
@@ -39,7 +39,7 @@ pub(super) fn refusal_for(fault: &MediaFault, settings: &SessionSettings) -> Ref
     match error {
         &MediaError::NothingAcceptable(mismatch) => Refusal::unfit(mismatch),
         MediaError::BadAnswer(_) => Refusal::unfit(Mismatch::Other),
-        MediaError::BadDescription(_) => Refusal::plain(400),
+        MediaError::BadDescription(_) => Refusal::unreadable(),
         MediaError::Unavailable | MediaError::NoPort | MediaError::Limit(_) => {
             Refusal::later(503, settings.media_retry_after)
         }
@@ -142,7 +142,7 @@ mod tests {
     #[rstest]
     #[case(MediaError::NothingAcceptable(Mismatch::MediaFormat), Refusal::unfit(Mismatch::MediaFormat))]
     #[case(MediaError::BadAnswer(String::new()), Refusal::unfit(Mismatch::Other))]
-    #[case(MediaError::BadDescription(String::new()), Refusal::plain(400))]
+    #[case(MediaError::BadDescription(String::new()), Refusal::unreadable())]
     #[case(MediaError::Unavailable, Refusal::later(503, 5))]
     #[case(MediaError::NoPort, Refusal::later(503, 5))]
     #[case(MediaError::Limit(String::new()), Refusal::later(503, 5))]

@@ -62,6 +62,7 @@ impl Session {
             alerted: false,
             hold: Hold::default(),
             muted: false,
+            muted_in_media: false,
             endpoint: false,
             leg: false,
             bridge: None,
@@ -71,7 +72,7 @@ impl Session {
             max_duration: cx.settings.max_duration,
             initiated_by: Arc::clone(cx.out.unmarked()),
             running: None,
-            requests_made: 0,
+            keys_given: 0,
         }
     }
 

@@ -169,6 +169,8 @@ pub enum MediaRequest {
     },
     /// Send telephone events.
     SendDtmf {
+        /// Comes back in [`MediaEvent::DtmfSent`].
+        key: u64,
         /// The digits.
         digits: String,
         /// How long each sounds.
@@ -290,7 +292,10 @@ pub enum MediaEvent {
         played: Duration,
     },
     /// All digits of a SendDtmf are sent.
-    DtmfSent,
+    DtmfSent {
+        /// As given with it.
+        key: u64,
+    },
     /// The endpoint left its bridge unasked.
     LeftBridge(BridgeId),
     /// The endpoint is gone: closed by itself, or its node was lost.

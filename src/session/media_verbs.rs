@@ -11,7 +11,7 @@ use super::media::{
     BridgeMode, MediaError, MediaReply, MediaRequest, Membership, PlaybackCause, PlaybackSource,
 };
 use super::settings::PLAYBACKS_MAX;
-use super::state::{Bridging, Playback};
+use super::state::{Bridging, Keyed, Playback};
 use crate::ground::{BridgeId, PlaybackId};
 
 impl Bridging {
@@ -20,17 +20,7 @@ impl Bridging {
     }
 }
 
-/// Muting.
-impl Session {
-    pub(super) fn mute(&mut self, muted: bool, cx: &mut Context<'_>) {
-        if self.muted != muted {
-            self.muted = muted;
-            self.ask(Asked::Mute { muted }, MediaRequest::Mute { muted }, cx);
-        }
-    }
-}
-
-/// Digits. One command at a time: media does not say whose digits are sent.
+/// Digits. One command at a time.
 impl Session {
     pub(super) fn send_dtmf(
         &mut self,
@@ -40,34 +30,40 @@ impl Session {
         by: Arc<str>,
         cx: &mut Context<'_>,
     ) -> Result<(), CommandError> {
-        let dtmf = &mut self.running.get_or_insert_default().dtmf;
-        if dtmf.is_some() {
+        if self.running.as_ref().is_some_and(|running| running.dtmf.is_some()) {
             return Err(CommandError::OperationRunning { running: Operation::SendDtmf });
         }
-        *dtmf = Some(by);
-        self.ask(Asked::Dtmf, MediaRequest::SendDtmf { digits, tone, gap }, cx);
+        let key = self.next_key();
+        self.running.get_or_insert_default().dtmf = Some(Keyed { key, by });
+        self.ask(Asked::Dtmf { key }, MediaRequest::SendDtmf { key, digits, tone, gap }, cx);
         Ok(())
     }
 
-    pub(super) fn dtmf_asked(&mut self, result: Result<MediaReply, MediaFault>, cx: &mut Context<'_>) {
+    pub(super) fn dtmf_asked(
+        &mut self,
+        key: u64,
+        result: Result<MediaReply, MediaFault>,
+        cx: &mut Context<'_>,
+    ) {
         let Err(fault) = result else { return };
-        match self.take_dtmf() {
+        match self.take_dtmf(key) {
             Some(by) => self.complete_failed(Operation::SendDtmf, &fault, &by, cx),
             None => self.absorb("a failure to send digits", cx),
         }
     }
 
-    pub(super) fn dtmf_sent(&mut self, cx: &mut Context<'_>) {
-        match self.take_dtmf() {
+    /// The digits of a command are sent. Those of one that was given up as unanswered may come late.
+    pub(super) fn dtmf_sent(&mut self, key: u64, cx: &mut Context<'_>) {
+        match self.take_dtmf(key) {
             Some(by) => self.complete(Operation::SendDtmf, Outcome::Succeeded, &by, cx),
             None => self.absorb("DtmfSent", cx),
         }
     }
 
-    fn take_dtmf(&mut self) -> Option<Arc<str>> {
-        let by = self.running.as_mut()?.dtmf.take();
+    fn take_dtmf(&mut self, key: u64) -> Option<Arc<str>> {
+        let dtmf = self.running.as_mut()?.dtmf.take_if(|dtmf| dtmf.key == key)?;
         self.rest();
-        by
+        Some(dtmf.by)
     }
 }
 

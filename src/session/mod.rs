@@ -39,13 +39,16 @@ pub mod command;
 mod ending;
 pub mod event;
 mod failure;
+mod forks;
 mod inbound;
 pub mod matrix;
 pub mod media;
 mod media_verbs;
+mod muting;
 mod negotiation;
 mod outbound;
 mod phase;
+mod reason;
 mod requests;
 mod settings;
 mod state;
@@ -61,7 +64,9 @@ use std::time::Duration;
 pub use action::{Absorbed, Action, Asked, Context, MediaFault, Outbox, SessionTimer};
 pub use outbound::Outgoing;
 pub use phase::Phase;
-pub use settings::{EARLY_FORKS_MAX, PLAYBACKS_MAX, REQUESTS_MAX, Refusal, SessionSettings};
+pub use settings::{
+    EARLY_FORKS_MAX, FORKS_MAX, MUTES_MAX, PLAYBACKS_MAX, REQUESTS_MAX, Refusal, SessionSettings,
+};
 
 use command::{Command, CommandDone, CommandError, EngineRef, Verb};
 use event::{CallDirection, Ended, EventPayload, Hold, SessionEvent};
@@ -88,7 +93,10 @@ pub struct Session {
     /// A provisional response was sent or came.
     alerted: bool,
     hold: Hold,
+    /// As the last command says.
     muted: bool,
+    /// As media last said.
+    muted_in_media: bool,
     /// Media may have an endpoint of ours and was not asked to close it.
     endpoint: bool,
     /// The leg is there and has not said that it ended.
@@ -101,7 +109,8 @@ pub struct Session {
     /// The command that made or answered the call, until it is up.
     initiated_by: Arc<str>,
     running: Option<Box<Running>>,
-    requests_made: u64,
+    /// Keys given to requests of the leg and of media.
+    keys_given: u64,
 }
 
 /// What of a call never changes.
@@ -144,7 +153,7 @@ impl Session {
             Verb::SendInfo { body, fields } => self.send_info(body, fields, by, cx)?,
             Verb::SendMessage { body, fields } => self.send_message(body, fields, by, cx)?,
             Verb::Terminate { fields, body } => self.terminate(fields, body, by, cx),
-            Verb::Mute { muted } => self.mute(muted, cx),
+            Verb::Mute { muted } => self.mute(muted, by, cx)?,
             Verb::SendDtmf { digits, tone, gap } => self.send_dtmf(digits, tone, gap, by, cx)?,
             Verb::JoinBridge { bridge, mode } => self.join_bridge(bridge, mode, by, cx)?,
             Verb::MayJoinBridge => self.may_bridge()?,
@@ -227,8 +236,9 @@ impl Session {
         cx: &mut Context<'_>,
     ) {
         match asked {
-            Asked::Negotiation { generation, fork } => {
-                let reply = negotiation::Reply { generation, fork, result: negotiation::description(result) };
+            Asked::Negotiation { generation, fork, early } => {
+                let result = negotiation::description(result);
+                let reply = negotiation::Reply { generation, fork, early, result };
                 match self.take_state() {
                     State::Inbound(state) => self.inbound_negotiated(state, reply, cx),
                     State::Outbound(state) => self.outbound_negotiated(state, reply, cx),
@@ -244,12 +254,8 @@ impl Session {
             Asked::Close => self.closed(result, cx),
             Asked::Bridging => self.bridged(result, cx),
             Asked::Play(playback) => self.play_asked(&playback, result, cx),
-            Asked::Dtmf => self.dtmf_asked(result, cx),
-            Asked::Mute { muted } => {
-                if result.is_err() {
-                    self.muted = !muted;
-                }
-            }
+            Asked::Dtmf { key } => self.dtmf_asked(key, result, cx),
+            Asked::Mute { key } => self.mute_asked(key, &result, cx),
         }
     }
 
@@ -267,7 +273,7 @@ impl Session {
             MediaEvent::PlayEnded { playback, cause, reason, played } => {
                 self.play_ended(&playback, cause, reason, played, cx);
             }
-            MediaEvent::DtmfSent => self.dtmf_sent(cx),
+            MediaEvent::DtmfSent { key } => self.dtmf_sent(key, cx),
             MediaEvent::LeftBridge(bridge) => self.left_bridge(&bridge, cx),
             MediaEvent::Lost(why) => self.endpoint_lost(why, cx),
         }
@@ -304,6 +310,12 @@ impl Session {
     #[must_use]
     pub const fn max_forwards(&self) -> u8 {
         self.call.max_forwards
+    }
+
+    /// Whether the call is up.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        matches!(self.state, State::Up(_))
     }
 
     /// Whether media may have an endpoint of this session that it was not asked to close.

@@ -15,6 +15,8 @@ use crate::ground::leg::RemoteTag;
 pub(super) struct Reply {
     pub generation: u64,
     pub fork: Option<RemoteTag>,
+    /// Whether it is of an early answer.
+    pub early: bool,
     pub result: Result<Negotiated, MediaFault>,
 }
 
@@ -73,7 +75,7 @@ impl Session {
     /// Negotiates with the session's own preferences and hold.
     pub(super) fn negotiate(&mut self, generation: u64, step: NegotiationStep, cx: &mut Context<'_>) {
         let preferences = self.preferences.as_deref().cloned().unwrap_or_default();
-        self.negotiate_as(generation, None, direction(self.hold.local), preferences, step, cx);
+        self.negotiate_as(generation, direction(self.hold.local), preferences, step, cx);
     }
 
     /// The same, for an answer that is certain to be used: it is in force when media replies.
@@ -85,7 +87,7 @@ impl Session {
         cx: &mut Context<'_>,
     ) {
         let preferences = self.preferences.as_deref().cloned().unwrap_or_default();
-        let asked = Asked::Negotiation { generation, fork: fork.clone() };
+        let asked = Asked::Negotiation { generation, fork: fork.clone(), early: false };
         let remote = fork.map(|tag| tag.0.to_string()).unwrap_or_default();
         let direction = direction(self.hold.local);
         let body = MediaRequest::Negotiate { generation, remote, direction, preferences, step, commit: true };
@@ -95,16 +97,33 @@ impl Session {
     pub(super) fn negotiate_as(
         &mut self,
         generation: u64,
-        fork: Option<RemoteTag>,
         direction: Direction,
         preferences: MediaPreferences,
         step: NegotiationStep,
         cx: &mut Context<'_>,
     ) {
-        let remote = fork.as_ref().map(|tag| tag.0.to_string()).unwrap_or_default();
-        let body =
-            MediaRequest::Negotiate { generation, remote, direction, preferences, step, commit: false };
-        self.ask_to_negotiate(Asked::Negotiation { generation, fork }, body, cx);
+        let (remote, commit) = (String::new(), false);
+        let body = MediaRequest::Negotiate { generation, remote, direction, preferences, step, commit };
+        self.ask_to_negotiate(Asked::Negotiation { generation, fork: None, early: false }, body, cx);
+    }
+
+    /// Applies the early answer of a fork.
+    pub(super) fn apply_early(
+        &mut self,
+        generation: u64,
+        fork: RemoteTag,
+        answer: Description,
+        cx: &mut Context<'_>,
+    ) {
+        let body = MediaRequest::Negotiate {
+            generation,
+            remote: fork.0.to_string(),
+            direction: direction(false),
+            preferences: MediaPreferences::default(),
+            step: NegotiationStep::ApplyAnswer(answer),
+            commit: false,
+        };
+        self.ask_to_negotiate(Asked::Negotiation { generation, fork: Some(fork), early: true }, body, cx);
     }
 
     /// With the first request of an endpoint goes the Call-ID.

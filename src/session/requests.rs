@@ -44,8 +44,7 @@ impl Session {
         if self.running.as_ref().is_some_and(|running| running.requests.len() >= REQUESTS_MAX) {
             return Err(CommandError::LimitReached("requests of one session under way"));
         }
-        self.requests_made += 1;
-        let key = self.requests_made;
+        let key = self.next_key();
         self.running.get_or_insert_default().requests.push(Request { key, operation, by });
         cx.out.push(Action::Leg(LegIntent::Request { key, method, fields, body }));
         Ok(())
@@ -81,6 +80,12 @@ impl Session {
             InDialogMethod::Message => EventPayload::MessageReceived { body, fields },
         };
         self.tell(payload, cx);
+    }
+
+    /// What an answer is known again by.
+    pub(super) const fn next_key(&mut self) -> u64 {
+        self.keys_given += 1;
+        self.keys_given
     }
 
     /// Gives back the memory of what runs beside the states when nothing does.

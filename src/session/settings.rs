@@ -46,7 +46,7 @@ pub struct Refusal {
     pub status: u16,
     /// Retry-After, seconds.
     pub retry_after: Option<u32>,
-    /// With 488: what does not fit in the peer's description.
+    /// With 488 and 400: what does not fit in the peer's description.
     pub mismatch: Option<Mismatch>,
 }
 
@@ -61,6 +61,12 @@ impl Refusal {
     #[must_use]
     pub const fn later(status: u16, retry_after: u32) -> Self {
         Self { status, retry_after: Some(retry_after), mismatch: None }
+    }
+
+    /// 400: the peer's description cannot be read.
+    #[must_use]
+    pub const fn unreadable() -> Self {
+        Self { status: 400, retry_after: None, mismatch: Some(Mismatch::Other) }
     }
 
     /// 488: the peer's description cannot be lived with.
@@ -83,5 +89,12 @@ pub const PLAYBACKS_MAX: usize = 8;
 /// How many INFO and MESSAGE requests of one session may wait for their final response. Beyond: `LimitReached`.
 pub const REQUESTS_MAX: usize = 8;
 
-/// How many forks of one outbound INVITE may have early media. A further one rings without it.
+/// How many forks of one outbound INVITE may have early media. A further one rings without it, and is a call like any
+/// other when it answers.
 pub const EARLY_FORKS_MAX: usize = 8;
+
+/// How many forks' answers are kept until the call is answered: as many as a leg has early dialogs.
+pub const FORKS_MAX: usize = 16;
+
+/// How many commands to mute or unmute one session may wait for media. Beyond: `LimitReached`.
+pub const MUTES_MAX: usize = 8;

@@ -75,18 +75,22 @@ pub(super) enum Outbound {
 pub(super) struct Calling {
     /// Our offer's generation; 0 when the offer is left to the callee.
     pub generation: u64,
-    /// The forks that gave an answer, in order. At most [`super::settings::EARLY_FORKS_MAX`].
+    /// The forks that gave an answer, in order. At most [`super::settings::FORKS_MAX`].
     pub forks: Vec<Fork>,
 }
 
 #[derive(Debug)]
 pub(super) struct Fork {
     pub remote: RemoteTag,
+    /// What it gave first.
+    pub answer: Description,
     pub media: ForkMedia,
 }
 
 #[derive(Debug)]
 pub(super) enum ForkMedia {
+    /// As many forks have early media as may: media knows nothing of this one.
+    Unknown,
     /// Media applies its answer; then the progress is told, if it was not before.
     Applying(Option<Box<HeldProgress>>),
     /// Its early media is up.
@@ -112,6 +116,8 @@ pub(super) struct Winner {
     pub committed: bool,
     /// Whether media knows no other fork, so that none has to be selected.
     pub alone: bool,
+    /// What the fork's early answer agreed on, if the one in the 2xx cannot be applied.
+    pub early: Option<Box<MediaFacts>>,
 }
 
 /// A call that is up.
@@ -157,7 +163,9 @@ pub(super) struct Ending {
 pub(super) struct Running {
     pub playbacks: Vec<Playback>,
     /// The command that sends digits.
-    pub dtmf: Option<Arc<str>>,
+    pub dtmf: Option<Keyed>,
+    /// Commands that mute or unmute, in order.
+    pub mutes: Vec<Mute>,
     pub bridging: Option<Bridging>,
     pub requests: Vec<Request>,
     /// A re-INVITE of the peer's that came while media applies an answer: it is answered next. One at most: the leg
@@ -169,6 +177,7 @@ impl Running {
     pub fn is_empty(&self) -> bool {
         self.playbacks.is_empty()
             && self.dtmf.is_none()
+            && self.mutes.is_empty()
             && self.bridging.is_none()
             && self.requests.is_empty()
             && self.reinvited.is_none()
@@ -186,6 +195,20 @@ pub(super) struct Playback {
     pub id: PlaybackId,
     pub started: bool,
     pub by: Arc<str>,
+}
+
+/// A command whose outcome comes with this key.
+#[derive(Debug)]
+pub(super) struct Keyed {
+    pub key: u64,
+    pub by: Arc<str>,
+}
+
+/// Muting or unmuting.
+#[derive(Debug)]
+pub(super) struct Mute {
+    pub command: Keyed,
+    pub muted: bool,
 }
 
 /// Joining (`Some` mode) or leaving a bridge.

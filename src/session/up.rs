@@ -37,7 +37,7 @@ impl Session {
         let holding = self.holding_after(reoffer.operation);
         let preferences = reoffer.preferences.as_deref().cloned().unwrap_or_default();
         self.state = State::Up(Up::MakingReoffer(reoffer));
-        self.negotiate_as(generation, None, direction(holding), preferences, NegotiationStep::MakeOffer, cx);
+        self.negotiate_as(generation, direction(holding), preferences, NegotiationStep::MakeOffer, cx);
     }
 
     /// Whether we hold the peer when the operation has succeeded.
@@ -191,7 +191,7 @@ impl Session {
         let preferences = reoffer.preferences.as_deref().cloned().unwrap_or_default();
         self.state = State::Up(Up::ApplyingReoffer(reoffer));
         let step = NegotiationStep::ApplyAnswer(answer);
-        self.negotiate_as(generation, None, direction(holding), preferences, step, cx);
+        self.negotiate_as(generation, direction(holding), preferences, step, cx);
     }
 
     /// The peer refused our offer or never heard of it: what was in force stays.

@@ -108,7 +108,8 @@ mod tests {
     fn at_the_bound_a_request_is_handed_back() {
         let mut pending = Pending::new(Duration::from_secs(2), 1);
         pending.ask(SLOT, Asked::Commit, ms(0)).expect("room");
-        assert_eq!(pending.ask(SLOT, Asked::Dtmf, ms(0)), Err(Asked::Dtmf));
+        let dtmf = Asked::Dtmf { key: 1 };
+        assert_eq!(pending.ask(SLOT, dtmf.clone(), ms(0)), Err(dtmf));
         assert_eq!(pending.take_all(), [(SLOT, Asked::Commit)]);
         assert_eq!((pending.len(), pending.next()), (0, None));
     }

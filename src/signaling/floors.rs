@@ -106,6 +106,7 @@ fn dialogs(settings: &SignalingSettings, transports: &Transports) -> DialogSetti
         accept: settings.accept.clone(),
         t1: millis(settings.sip.t1_ms),
         t2: millis(settings.sip.t2_ms),
+        early_answers: settings.calls.early_answers,
         ..DialogSettings::default()
     }
 }

@@ -34,6 +34,7 @@ impl Coverage {
             "Resume",
             "UpdateMedia",
             "SendDtmf",
+            "Mute",
             "SendInfo",
             "SendMessage",
             "BridgeJoin",

@@ -182,7 +182,10 @@ impl Media {
                     return Err(MediaError::NoPlayback);
                 }
             },
-            MediaRequest::SendDtmf { .. } => events.push((Duration::from_millis(300), MediaEvent::DtmfSent)),
+            MediaRequest::SendDtmf { key, .. } => {
+                let key = *key;
+                events.push((Duration::from_millis(300), MediaEvent::DtmfSent { key }));
+            }
             MediaRequest::SelectRemote { .. } if endpoint.in_force.is_none() => {
                 self.violations.push(format!("{session}: a remote is selected before anything is in force"));
             }

@@ -18,6 +18,8 @@ const END_FRAMES: u32 = 2;
 /// What to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigitPlan {
+    /// By which the end of it is told.
+    pub key: u64,
     /// `0`–`9`, `*`, `#`, `A`–`D` in either case.
     pub digits: String,
     /// How long each sounds; rounded up to frames, 40 ms to 5 s.
@@ -56,12 +58,16 @@ pub enum DigitStep {
 struct Digit {
     sender: DigitSender,
     gap_frames_left: u32,
+    /// It is the last of the plan with this key.
+    ends: Option<u64>,
 }
 
 /// Digits being sent.
 #[derive(Clone, Debug, Default)]
 pub struct DigitQueue {
     digits: VecDeque<Digit>,
+    /// Plans whose last digit is sent.
+    finished: VecDeque<u64>,
 }
 
 impl DigitQueue {
@@ -82,10 +88,15 @@ impl DigitQueue {
                 let sender = DigitSender::new(digit, tone_ticks);
                 let sender =
                     sender.ok_or_else(|| Failure::BadRequest(format!("{digit:?} is not a digit")))?;
-                Ok(Digit { sender, gap_frames_left })
+                Ok(Digit { sender, gap_frames_left, ends: None })
             })
             .collect();
-        self.digits.extend(digits?);
+        let mut digits = digits?;
+        match digits.last_mut() {
+            Some(last) => last.ends = Some(plan.key),
+            None => self.finished.push_back(plan.key),
+        }
+        self.digits.extend(digits);
         Ok(())
     }
 
@@ -105,9 +116,15 @@ impl DigitQueue {
                 digit.gap_frames_left -= 1;
                 return DigitStep::Quiet;
             }
+            self.finished.extend(digit.ends);
             self.digits.pop_front();
         }
         DigitStep::Done
+    }
+
+    /// A plan that the last steps have finished; to be called until there is none.
+    pub fn finished(&mut self) -> Option<u64> {
+        self.finished.pop_front()
     }
 }
 
@@ -117,6 +134,7 @@ mod tests {
 
     fn plan(digits: &str, tone_ms: u64, gap_ms: u64) -> DigitPlan {
         DigitPlan {
+            key: 7,
             digits: digits.into(),
             tone: Duration::from_millis(tone_ms),
             gap: Duration::from_millis(gap_ms),

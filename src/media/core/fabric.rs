@@ -66,8 +66,11 @@ pub enum Event {
         /// How much was played.
         played: Duration,
     },
-    /// All digits are sent.
-    DtmfSent,
+    /// All digits of one plan are sent.
+    DtmfSent {
+        /// As given with it.
+        key: u64,
+    },
     /// The endpoint left its bridge, not having been asked to.
     LeftBridge {
         /// Which.

@@ -70,13 +70,13 @@ pub fn operation(asked: Asked) -> Result<Operation, Failure> {
         Asked::StopPlay(proto::StopPlay { endpoint_id, playback_id }) => {
             Operation::StopPlay { endpoint: endpoint_id, playback: playback_id }
         }
-        Asked::SendDtmf(proto::SendDtmf { endpoint_id, digits, tone_duration, gap_duration }) => {
+        Asked::SendDtmf(proto::SendDtmf { endpoint_id, digits, tone_duration, gap_duration, key }) => {
             if digits.is_empty() {
                 return Err(bad("digits is required"));
             }
             let tone = optional("tone_duration", tone_duration)?.unwrap_or(DIGIT.0);
             let gap = optional("gap_duration", gap_duration)?.unwrap_or(DIGIT.1);
-            Operation::SendDigits { endpoint: endpoint_id, plan: DigitPlan { digits, tone, gap } }
+            Operation::SendDigits { endpoint: endpoint_id, plan: DigitPlan { key, digits, tone, gap } }
         }
         Asked::Mute(proto::Mute { endpoint_id, muted }) => Operation::Mute { endpoint: endpoint_id, muted },
         Asked::Reconcile(proto::Reconcile { endpoint_ids, bridge_ids }) => {
@@ -307,7 +307,7 @@ fn event(event: Event) -> proto::endpoint_event::Event {
             reason: String::new(),
             played: Some(duration(played)),
         }),
-        Event::DtmfSent => Told::DtmfSent(proto::DtmfSent {}),
+        Event::DtmfSent { key } => Told::DtmfSent(proto::DtmfSent { key }),
         Event::LeftBridge { bridge } => Told::LeftBridge(proto::LeftBridge { bridge_id: bridge.to_string() }),
         Event::Closed { reason, statistics } => Told::Closed(proto::Closed {
             reason: reason.to_owned(),

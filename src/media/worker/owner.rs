@@ -261,7 +261,7 @@ mod tests {
     const NOW: Instant = Instant::from_millis(1000);
 
     fn event() -> Item {
-        Item::Event { endpoint: "e".into(), event: Event::DtmfSent }
+        Item::Event { endpoint: "e".into(), event: Event::DtmfSent { key: 1 } }
     }
 
     fn reply(stream: u64, id: u64) -> Item {

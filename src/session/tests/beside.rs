@@ -58,7 +58,7 @@ fn digits_are_sent_one_command_at_a_time() {
     bench.command(verb("SendDtmf")).expect("legal");
     assert!(matches!(bench.command(verb("SendDtmf")), Err(CommandError::OperationRunning { .. })));
     bench.media_does_all();
-    bench.event(MediaEvent::DtmfSent);
+    bench.event(MediaEvent::DtmfSent { key: 1 });
     assert_eq!(bench.said(), "dtmf 12#, SendDtmf Succeeded");
     bench.command(verb("SendDtmf")).expect("legal");
     bench.media_refuses(MediaFault::Refused(MediaError::NotNegotiated(String::new())));
@@ -154,13 +154,88 @@ fn a_bridged_call_that_ends_leaves_its_bridge_first() {
     assert_eq!(bench.said(), "close, -b1, BridgeLeft, Ended RemoteHangup");
 }
 
+/// A command that was given up as unanswered may have its digits sent all the same.
 #[test]
-fn muting_that_fails_is_taken_back() {
+fn digits_of_an_earlier_command_do_not_complete_a_later_one() {
     let mut bench = Bench::at(Phase::Connected);
-    bench.command(verb("Mute")).expect("legal");
-    assert!(bench.session.view().muted);
-    bench.command(verb("Mute")).expect("legal");
-    assert_eq!(bench.said(), "mute true", "it is muted already");
+    bench.command(verb("SendDtmf")).expect("legal");
+    bench.media_refuses(MediaFault::TimedOut);
+    bench.command(verb("SendDtmf")).expect("legal");
+    bench.event(MediaEvent::DtmfSent { key: 1 });
+    bench.media_does_all();
+    assert_eq!(bench.said(), "dtmf 12#, SendDtmf Failed, dtmf 12#");
+    bench.reply(Asked::Dtmf { key: 1 }, Err(MediaFault::Refused(MediaError::Unavailable)));
+    assert_eq!(bench.said(), "", "nor does a failure");
+    bench.event(MediaEvent::DtmfSent { key: 2 });
+    bench.event(MediaEvent::DtmfSent { key: 2 });
+    assert_eq!(bench.said(), "SendDtmf Succeeded");
+}
+
+fn mute(muted: bool) -> Verb {
+    Verb::Mute { muted }
+}
+
+#[test]
+fn muting_ends_with_its_outcome() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(mute(true)).expect("legal");
+    assert_eq!((bench.said().as_str(), bench.session.view().muted), ("mute true", true));
+    bench.media_does_all();
+    assert_eq!(bench.said(), "Mute Succeeded");
+    bench.command(mute(true)).expect("legal");
+    assert_eq!(bench.said(), "Mute Succeeded", "it is muted already");
+    bench.command(mute(false)).expect("legal");
     bench.media_refuses(MediaFault::Refused(MediaError::NoEndpoint));
-    assert!(!bench.session.view().muted);
+    assert_eq!((bench.said().as_str(), bench.session.view().muted), ("mute false, Mute Failed", true));
+    assert!(bench.session.running.is_none(), "no memory is kept for it");
+}
+
+#[test]
+fn of_several_commands_to_mute_the_last_that_media_carries_out_counts() {
+    for (first, second, muted) in
+        [(true, true, false), (false, true, false), (true, false, true), (false, false, false)]
+    {
+        let mut bench = Bench::at(Phase::Connected);
+        bench.command(mute(true)).expect("legal");
+        bench.command(mute(false)).expect("legal");
+        assert_eq!((bench.said().as_str(), bench.session.view().muted), ("mute true, mute false", false));
+        for done in [first, second] {
+            if done {
+                bench.media_does()
+            } else {
+                bench.media_refuses(MediaFault::Refused(MediaError::NoEndpoint))
+            }
+        }
+        assert_eq!(bench.session.view().muted, muted, "{first} {second}");
+        let outcome = |done| if done { "Mute Succeeded" } else { "Mute Failed" };
+        assert_eq!(bench.said(), format!("{}, {}", outcome(first), outcome(second)));
+    }
+}
+
+#[test]
+fn a_mute_that_is_not_confirmed_is_taken_back_at_media_too() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(mute(true)).expect("legal");
+    bench.media_refuses(MediaFault::TimedOut);
+    assert_eq!(
+        (bench.said().as_str(), bench.session.view().muted),
+        ("mute true, mute false, Mute Failed", false)
+    );
+    bench.media_does_all();
+    assert_eq!(bench.said(), "");
+}
+
+#[test]
+fn no_more_commands_to_mute_wait_than_may_and_those_that_do_end_with_the_call() {
+    let mut bench = Bench::at(Phase::Connected);
+    for n in 0..MUTES_MAX {
+        bench.command(mute(n % 2 == 0)).expect("legal");
+    }
+    assert!(matches!(bench.command(mute(true)), Err(CommandError::LimitReached(_))));
+    bench.said.clear();
+    bench.leg(LegEvent::HungUp(farewell(0)));
+    bench.leg(LegEvent::Ended);
+    bench.asked.retain(|(asked, _)| *asked == Asked::Close);
+    bench.media_does_all();
+    assert_eq!(bench.said().matches("Mute SessionEnded").count(), MUTES_MAX);
 }

@@ -10,6 +10,65 @@ fn ended(bench: &Bench) -> &Ended {
     }
 }
 
+/// A Terminate before the answer is answered for the caller with a status, and so the engine hears it.
+#[test]
+fn an_unanswered_incoming_call_that_is_terminated_ends_with_the_status_that_went_out() {
+    for (phase, status) in
+        [(Phase::Incoming, 480), (Phase::Alerting, 480), (Phase::EarlyMedia, 480), (Phase::AwaitingAck, 0)]
+    {
+        let mut bench = Bench::at(phase);
+        bench.command(verb("Terminate")).expect("legal");
+        bench.leg(LegEvent::Ended);
+        bench.media_does_all();
+        let ended = ended(&bench);
+        assert_eq!((ended.cause, ended.status), (EndCause::LocalHangup, status), "{phase}");
+    }
+}
+
+#[test]
+fn what_we_end_ourselves_bears_its_reason() {
+    let table: [(Phase, Way, &str); 8] = [
+        (
+            Phase::Connected,
+            ("", |bench| bench.timer(SessionTimer::Duration)),
+            "Q.850;cause=31;text=\"Maximum call duration\"",
+        ),
+        (
+            Phase::Connected,
+            ("", |bench| bench.event(MediaEvent::RtpSilent { silent_for: Duration::from_secs(30) })),
+            "Q.850;cause=102;text=\"No RTP received\"",
+        ),
+        (
+            Phase::Connected,
+            ("", |bench| bench.event(MediaEvent::Lost("gone".into()))),
+            "Q.850;cause=41;text=\"Media failure\"",
+        ),
+        (
+            Phase::Connected,
+            ("", |bench| bench.step(|session, cx| session.give_up(EndCause::EngineGone, cx))),
+            "Q.850;cause=41;text=\"Application gone\"",
+        ),
+        (
+            Phase::Connected,
+            ("", |bench| bench.step(|session, cx| session.give_up(EndCause::Shutdown, cx))),
+            "Q.850;cause=41;text=\"Shutting down\"",
+        ),
+        (Phase::Calling, ("", |bench| bench.timer(SessionTimer::Ring)), "Q.850;cause=19;text=\"No answer\""),
+        (
+            Phase::AwaitingAck,
+            ("", |bench| bench.event(MediaEvent::Lost("gone".into()))),
+            "Q.850;cause=41;text=\"Media failure\"",
+        ),
+        // An engine says what it likes, or nothing.
+        (Phase::Connected, ("", |bench| drop(bench.command(verb("Terminate")))), ""),
+    ];
+    for (phase, (_, way), reason) in table {
+        let mut bench = Bench::at(phase);
+        way(&mut bench);
+        assert_eq!(bench.hang_up_reason.take().as_deref(), Some(reason), "{phase}");
+    }
+}
+
 type Way = (&'static str, fn(&mut Bench));
 
 const WAYS: [Way; 7] = [

@@ -115,8 +115,87 @@ fn an_early_answer_that_media_cannot_apply_is_progress_without_media() {
     let mut bench = Bench::at(Phase::Calling);
     bench.leg(provisional("t1", 183, Some("answer")));
     bench.media_refuses(MediaFault::Refused(MediaError::BadAnswer(String::new())));
+    // What media could not do then it may do now.
     bench.leg(accepted("t1", None, None));
-    assert_eq!(bench.said(), "apply #1 of t1, Progress 183, hang up, close");
+    assert_eq!(bench.said(), "apply #1 of t1, Progress 183, apply #1 of t1 to commit");
+    bench.media_refuses(MediaFault::Refused(MediaError::BadAnswer(String::new())));
+    assert_eq!(bench.said(), "hang up, close");
+}
+
+/// Gateways that ring by one port and speak by another.
+#[test]
+fn the_answer_in_the_2xx_counts_where_it_differs_from_the_early_one() {
+    // While media has the early one, while it works on it, after it could not apply it.
+    let ways: [(fn(&mut Bench), &str); 3] = [
+        (Bench::media_does_all, "apply #1 of t1 to commit, Connected"),
+        (|_| {}, "apply #1 of t1 to commit, Connected"),
+        (
+            |bench| bench.media_refuses(MediaFault::Refused(MediaError::BadDescription(String::new()))),
+            "apply #1 of t1 to commit, Connected",
+        ),
+    ];
+    for (before, said) in ways {
+        let mut bench = Bench::at(Phase::Calling);
+        bench.leg(provisional("t1", 183, Some("early")));
+        before(&mut bench);
+        bench.leg(provisional("t1", 180, None));
+        bench.said.clear();
+        bench.leg(accepted("t1", Some("final"), None));
+        let (_, asked) = bench.asked.last().cloned().expect("a request");
+        let MediaRequest::Negotiate { step, .. } = asked else { panic!("{asked:?}") };
+        assert_eq!(step, NegotiationStep::ApplyAnswer(sdp("final")));
+        while bench.asked.len() > 1 {
+            bench.media_does();
+        }
+        assert_eq!(bench.session.phase(), Phase::ApplyingAnswer, "the early one's reply is not this one's");
+        bench.media_does_all();
+        assert!(bench.said().ends_with(said), "{said}");
+        assert_eq!(bench.session.phase(), Phase::Connected);
+    }
+}
+
+#[test]
+fn a_2xx_that_repeats_the_early_answer_asks_nothing_of_media_again() {
+    let mut bench = Bench::at(Phase::Calling);
+    bench.leg(provisional("t1", 183, Some("answer")));
+    bench.media_does_all();
+    bench.said.clear();
+    bench.leg(accepted("t1", Some("answer"), None));
+    assert_eq!(bench.said(), "Connected");
+}
+
+#[test]
+fn a_call_goes_on_with_the_early_answer_when_the_one_in_the_2xx_makes_no_sense() {
+    for (fault, said) in [
+        (MediaFault::Refused(MediaError::BadAnswer(String::new())), "Connected"),
+        (MediaFault::Refused(MediaError::BadDescription(String::new())), "Connected"),
+        (MediaFault::Refused(MediaError::NoPort), "hang up, close"),
+        (MediaFault::TimedOut, "hang up, close"),
+    ] {
+        let mut bench = Bench::at(Phase::Calling);
+        bench.leg(provisional("t1", 183, Some("early")));
+        bench.media_does_all();
+        bench.leg(accepted("t1", Some("final"), None));
+        bench.said.clear();
+        bench.media_refuses(fault);
+        assert_eq!(bench.said(), said);
+    }
+}
+
+/// Its answer is kept for the 2xx, which may repeat it or leave it out.
+#[test]
+fn a_fork_beyond_the_bound_of_early_media_that_answers_is_a_call() {
+    for answer in [None, Some("answer"), Some("final")] {
+        let mut bench = Bench::at(Phase::Calling);
+        for fork in 0..FORKS_MAX {
+            bench.leg(provisional(&format!("t{fork}"), 183, Some("answer")));
+        }
+        bench.media_does_all();
+        bench.said.clear();
+        bench.leg(accepted(&format!("t{EARLY_FORKS_MAX}"), answer, None));
+        bench.media_does_all();
+        assert_eq!(bench.said(), "apply #1 of t8 to commit, select t8, Connected");
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::media::{
     NegotiationStep, PlaybackSource, Statistics,
 };
 use super::*;
-use crate::ground::leg::{Farewell, Invited, LegEvent, LegFailure, Party, RemoteTag, Unanswered};
+use crate::ground::leg::{Farewell, Invited, LegEvent, LegFailure, LegIntent, Party, RemoteTag, Unanswered};
 use crate::ground::{
     Body, BridgeId, Description, Flow, ListenerId, Now, PlaybackId, Random, SessionId, Transport,
 };
@@ -37,6 +37,8 @@ pub(super) struct Bench {
     /// What came out since it was last read.
     pub said: Vec<String>,
     pub absorbed: usize,
+    /// The Reason that the last hang-up bore, if there was one.
+    pub hang_up_reason: Option<String>,
     pub over: bool,
 }
 
@@ -127,8 +129,9 @@ impl Bench {
         let id = SessionId::parse("s1").expect("a session id");
         let session = make(id, &mut cx);
         let (asked, events, said) = (Vec::new(), Vec::new(), Vec::new());
+        let (absorbed, hang_up_reason, over) = (0, None, false);
         let mut bench =
-            Self { session, out, random, settings, now, asked, events, said, absorbed: 0, over: false };
+            Self { session, out, random, settings, now, asked, events, said, absorbed, hang_up_reason, over };
         bench.drain();
         bench
     }
@@ -160,7 +163,13 @@ impl Bench {
                     self.said.push(words::of_request(&body));
                     self.asked.push((asked, body));
                 }
-                Action::Leg(intent) => self.said.push(words::of_intent(&intent)),
+                Action::Leg(intent) => {
+                    self.said.push(words::of_intent(&intent));
+                    if let LegIntent::HangUp { fields, .. } = intent {
+                        let reason = fields.into_iter().find(|field| field.name == "Reason");
+                        self.hang_up_reason = Some(reason.map_or(String::new(), |reason| reason.value));
+                    }
+                }
                 Action::Event(event) => {
                     assert_eq!(event.revision, self.events.len() as u64 + 1, "revisions have no gaps");
                     self.said.push(words::of_event(&event.payload));

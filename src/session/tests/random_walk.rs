@@ -66,7 +66,7 @@ fn media_event(n: u8) -> MediaEvent {
             reason: String::new(),
             played,
         },
-        2 => MediaEvent::DtmfSent,
+        2 => MediaEvent::DtmfSent { key: 1 },
         3 => MediaEvent::LeftBridge(bridge("b1")),
         4 => MediaEvent::RtpSilent { silent_for: Duration::from_secs(30) },
         5 => MediaEvent::RtpBack { silent_for: Duration::from_secs(3) },
@@ -97,7 +97,7 @@ impl Ledger {
     }
 }
 
-const ENDING_WITH_AN_EVENT: [&str; 10] = [
+const ENDING_WITH_AN_EVENT: [&str; 11] = [
     "EarlyMedia",
     "Hold",
     "Resume",
@@ -105,6 +105,7 @@ const ENDING_WITH_AN_EVENT: [&str; 10] = [
     "SendInfo",
     "SendMessage",
     "SendDtmf",
+    "Mute",
     "JoinBridge",
     "LeaveBridge",
     "Play",

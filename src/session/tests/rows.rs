@@ -268,7 +268,7 @@ fn a_reply_of_a_former_negotiation_is_absorbed() {
     for phase in Phase::ALL {
         let mut bench = Bench::at(phase);
         let reply = MediaReply::Negotiated { local: Some(sdp("late")), facts: Some(facts()) };
-        bench.reply(Asked::Negotiation { generation: 99, fork: None }, Ok(reply));
+        bench.reply(Asked::Negotiation { generation: 99, fork: None, early: false }, Ok(reply));
         assert_eq!((bench.said().as_str(), bench.session.phase()), ("", phase));
         assert!(bench.absorbed > 0, "it is counted");
     }

@@ -32,6 +32,7 @@ pub(super) const fn operation(operation: Operation) -> proto::Operation {
         Operation::Resume => proto::Operation::Resume,
         Operation::UpdateMedia => proto::Operation::UpdateMedia,
         Operation::SendDtmf => proto::Operation::SendDtmf,
+        Operation::Mute => proto::Operation::Mute,
         Operation::SendInfo => proto::Operation::SendInfo,
         Operation::SendMessage => proto::Operation::SendMessage,
         Operation::Terminate => proto::Operation::Terminate,

@@ -115,7 +115,7 @@ pub(super) fn event(event: Option<proto::endpoint_event::Event>) -> Option<Media
             reason: ended.reason,
             played: duration(ended.played),
         },
-        Told::DtmfSent(_) => MediaEvent::DtmfSent,
+        Told::DtmfSent(sent) => MediaEvent::DtmfSent { key: sent.key },
         Told::LeftBridge(left) => MediaEvent::LeftBridge(BridgeId::parse(&left.bridge_id).ok()?),
         Told::Closed(closed) => MediaEvent::Lost(closed.reason),
     })

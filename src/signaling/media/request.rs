@@ -56,7 +56,8 @@ pub(super) fn operation(
             endpoint_id,
             playback_id: playback.map(|playback| playback.to_string()).unwrap_or_default(),
         }),
-        MediaRequest::SendDtmf { digits, tone, gap } => Operation::SendDtmf(proto::SendDtmf {
+        MediaRequest::SendDtmf { key, digits, tone, gap } => Operation::SendDtmf(proto::SendDtmf {
+            key,
             endpoint_id,
             digits,
             tone_duration: Some(duration(tone)),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::grpc::ApiLimits;
+use crate::dialog::EarlyAnswers;
 use crate::engine::EngineLimits;
 use crate::ground::Transport;
 use crate::ground::setting::or_none;
@@ -219,6 +220,8 @@ pub struct CallSettings {
     pub max_duration_seconds: u64,
     /// Whether a call ends when no RTP came for media's configured time.
     pub end_on_rtp_silence: bool,
+    /// What the answer in an unreliable provisional response is: `preview` of the one in the 200, or `binding`.
+    pub early_answers: EarlyAnswers,
 }
 
 impl Default for CallSettings {
@@ -229,6 +232,7 @@ impl Default for CallSettings {
             ring_timeout_seconds: 180,
             max_duration_seconds: 0,
             end_on_rtp_silence: true,
+            early_answers: EarlyAnswers::default(),
         }
     }
 }

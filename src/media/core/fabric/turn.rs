@@ -52,14 +52,14 @@ impl Fabric {
             return Turn::Over;
         };
         if let Some(digits) = &mut endpoint.digits {
-            match digits.step() {
+            let step = digits.step();
+            let sent: Vec<u64> = std::iter::from_fn(|| digits.finished()).collect();
+            match step {
                 DigitStep::Send { event, first } => endpoint.send_event(event, first, deadline, wire),
                 DigitStep::Quiet => {}
-                DigitStep::Done => {
-                    endpoint.digits = None;
-                    self.outputs.push_back(endpoint.output(Event::DtmfSent));
-                }
+                DigitStep::Done => endpoint.digits = None,
             }
+            self.outputs.extend(sent.into_iter().map(|key| endpoint.output(Event::DtmfSent { key })));
         } else {
             self.play_frame(key, deadline, wire);
         }

@@ -96,7 +96,7 @@ fn digits_are_not_passed_to_a_peer_that_did_not_agree_to_them() {
     exchange.bridge(BridgeMode::Relay, &[&a, &b]);
     press(&mut exchange, &mut a, '1', 800);
     assert!(b.received(&exchange.sent()).is_empty());
-    let plan = DigitPlan { digits: "1".into(), tone: Duration::ZERO, gap: Duration::ZERO };
+    let plan = DigitPlan { key: 1, digits: "1".into(), tone: Duration::ZERO, gap: Duration::ZERO };
     assert_eq!(exchange.fabric.send_digits(b.endpoint, &plan, exchange.now), Err(Failure::NoTelephoneEvent));
 }
 
@@ -108,13 +108,14 @@ fn digits_that_are_sent_take_the_place_of_audio_and_end_with_an_event() {
     exchange.bridge(BridgeMode::Relay, &[&a, &b]);
     exchange.talk(&mut [&mut b], 5);
     let plan = DigitPlan {
+        key: 5,
         digits: "19*#aD".into(),
         tone: Duration::from_millis(100),
         gap: Duration::from_millis(60),
     };
     exchange.fabric.send_digits(a.endpoint, &plan, exchange.now).unwrap();
     exchange.talk(&mut [&mut b], 60);
-    assert_eq!(exchange.events(), [Event::DtmfSent]);
+    assert_eq!(exchange.events(), [Event::DtmfSent { key: 5 }]);
     let sent = exchange.sent();
     let received = a.received(&sent);
     assert_continuous(&received);

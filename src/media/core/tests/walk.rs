@@ -135,7 +135,8 @@ impl Walk {
             }
             13 => {
                 let endpoint = self.endpoint()?;
-                let plan = DigitPlan { digits: "1#".into(), tone: Duration::ZERO, gap: Duration::ZERO };
+                let plan =
+                    DigitPlan { key: 1, digits: "1#".into(), tone: Duration::ZERO, gap: Duration::ZERO };
                 let _ = self.exchange.fabric.send_digits(endpoint, &plan, now);
                 self.exchange.fabric.mute(endpoint, generation.is_multiple_of(2)).unwrap();
             }

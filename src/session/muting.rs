@@ -1,0 +1,68 @@
+//! Muting: what an engine asks is told to media in order, and each command is told what came of it. In the end the session
+//! is as the last command says that media carried out.
+
+use std::sync::Arc;
+
+use super::Session;
+use super::action::{Asked, Context, MediaFault};
+use super::command::CommandError;
+use super::event::{Operation, Outcome};
+use super::media::{MediaReply, MediaRequest};
+use super::settings::MUTES_MAX;
+use super::state::{Keyed, Mute};
+
+impl Session {
+    pub(super) fn mute(
+        &mut self,
+        muted: bool,
+        by: Arc<str>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), CommandError> {
+        let waiting = self.running.as_ref().map_or(0, |running| running.mutes.len());
+        if waiting == 0 && self.muted == muted {
+            self.complete(Operation::Mute, Outcome::Succeeded, &by, cx);
+            return Ok(());
+        }
+        if waiting >= MUTES_MAX {
+            return Err(CommandError::LimitReached("commands to mute one session under way"));
+        }
+        let key = self.next_key();
+        self.running.get_or_insert_default().mutes.push(Mute { command: Keyed { key, by }, muted });
+        self.muted = muted;
+        self.ask(Asked::Mute { key }, MediaRequest::Mute { muted }, cx);
+        Ok(())
+    }
+
+    /// What media says of a command. It answers them in order, but one that it leaves unanswered may be given up before.
+    pub(super) fn mute_asked(
+        &mut self,
+        key: u64,
+        result: &Result<MediaReply, MediaFault>,
+        cx: &mut Context<'_>,
+    ) {
+        let mutes = self.running.as_mut().map(|running| &mut running.mutes);
+        let Some((Mute { command, muted }, last)) = mutes.and_then(|mutes| {
+            let at = mutes.iter().position(|mute| mute.command.key == key)?;
+            let mute = mutes.remove(at);
+            Some((mute, mutes.is_empty()))
+        }) else {
+            return self.absorb("a reply about muting", cx);
+        };
+        self.rest();
+        if result.is_ok() {
+            self.muted_in_media = muted;
+        }
+        if last {
+            self.muted = self.muted_in_media;
+            if *result == Err(MediaFault::TimedOut) && !self.is_ending() {
+                // It may be done all the same.
+                let muted = self.muted;
+                self.ask(Asked::Settlement, MediaRequest::Mute { muted }, cx);
+            }
+        }
+        match result {
+            Ok(_) => self.complete(Operation::Mute, Outcome::Succeeded, &command.by, cx),
+            Err(fault) => self.complete_failed(Operation::Mute, fault, &command.by, cx),
+        }
+    }
+}
