@@ -1,5 +1,7 @@
 //! What comes from media, and what happens when it does not come; and the ends that come from outside.
 
+use super::farewell::Why;
+use super::slots::Entry;
 use super::{Shard, SlotId};
 use crate::ground::{Now, SessionId};
 use crate::session::command::EngineRef;
@@ -35,14 +37,16 @@ impl Shard {
         }
     }
 
-    /// All endpoints are gone, and no request will be answered.
+    /// All endpoints are gone, and no request will be answered. Calls that are up are ended by rounds; what is on its way
+    /// up is told at once, because it may yet make an endpoint that is not lost.
     pub(super) fn media_lost(&mut self, now: Now) {
         let unanswered = self.pending.take_all();
-        for slot in self.slots.ids() {
+        let has = |entry: &Entry| entry.session.has_endpoint();
+        let (up, others): (Vec<_>, Vec<_>) =
+            self.those(has).into_iter().partition(|slot| self.slots.get(*slot).is_some_and(Entry::is_up));
+        for slot in others {
             self.with_session(slot, now, |session, cx| {
-                if session.has_endpoint() {
-                    session.endpoint_lost("the media service was lost".into(), cx);
-                }
+                session.endpoint_lost("the media service was lost".into(), cx);
             });
         }
         for (slot, asked) in unanswered {
@@ -50,24 +54,22 @@ impl Shard {
                 session.media_reply(asked, Err(MediaFault::Refused(MediaError::Unavailable)), cx);
             });
         }
+        self.end_by_rounds(up, Why::MediaLost, now);
     }
 
     pub(super) fn engine_gone(&mut self, engine: &EngineRef, now: Now) {
-        self.give_up(EndCause::EngineGone, now, Some(engine));
+        let theirs = self.those(|entry| entry.session.engine() == engine);
+        self.end_by_rounds(theirs, Why::Cause(EndCause::EngineGone), now);
     }
 
     pub(super) fn hang_up_all(&mut self, now: Now) {
-        self.give_up(EndCause::Shutdown, now, None);
+        let all = self.those(|_| true);
+        self.end_by_rounds(all, Why::Cause(EndCause::Shutdown), now);
     }
 
-    fn give_up(&mut self, cause: EndCause, now: Now, engine: Option<&EngineRef>) {
-        for slot in self.slots.ids() {
-            let theirs =
-                |entry: &super::slots::Entry| engine.is_none_or(|gone| entry.session.engine() == gone);
-            if self.slots.get(slot).is_some_and(theirs) {
-                self.with_session(slot, now, |session, cx| session.give_up(cause, cx));
-                self.carry(now);
-            }
-        }
+    fn those(&self, are: impl Fn(&Entry) -> bool) -> Vec<SlotId> {
+        let mut slots = self.slots.ids();
+        slots.retain(|slot| self.slots.get(*slot).is_some_and(&are));
+        slots
     }
 }

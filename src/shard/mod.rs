@@ -19,6 +19,7 @@ mod admission;
 mod carry;
 mod commands;
 mod counters;
+mod farewell;
 mod groups;
 pub mod io;
 mod media;
@@ -39,6 +40,7 @@ pub use counters::{Counters, Load, SessionsByState};
 pub use recorded::Recorded;
 pub use settings::{DEFAULT_GROUP, GroupPolicy, ShardSettings};
 
+use farewell::Farewells;
 use groups::Groups;
 use io::{Input, Output};
 use pending::{Pending, SlotId};
@@ -61,6 +63,7 @@ pub struct Shard {
     groups: Groups,
     pending: Pending,
     timers: Wheel<(SlotId, SessionTimer)>,
+    farewells: Farewells,
     outbox: Outbox,
     outputs: VecDeque<Output>,
     draining: bool,
@@ -79,6 +82,7 @@ impl Shard {
             groups: Groups::default(),
             pending: Pending::new(settings.media_timeout, settings.media_requests_max),
             timers: Wheel::new(),
+            farewells: Farewells::default(),
             outbox: Outbox::new(),
             outputs: VecDeque::new(),
             draining: false,
@@ -129,6 +133,9 @@ impl Shard {
             self.session_timer(slot, timer, now);
             self.carry(now);
         }
+        if self.farewells.next().is_some_and(|at| at <= now.mono) {
+            self.end_a_round(now);
+        }
     }
 
     /// When [`Shard::handle_timeout`] is due. `None`: only an input can change anything.
@@ -139,6 +146,7 @@ impl Shard {
             self.legs.poll_timeout(),
             self.pending.next(),
             self.timers.next(),
+            self.farewells.next(),
         ];
         floors.into_iter().flatten().min()
     }

@@ -18,6 +18,15 @@ pub(super) struct Entry {
     pub session: Session,
     pub leg: Option<LegId>,
     pub timer: Option<TimerHandle>,
+    /// It waits to be ended with others.
+    pub to_be_ended: bool,
+}
+
+impl Entry {
+    /// Whether its call is up: it would end by a BYE.
+    pub fn is_up(&self) -> bool {
+        self.session.is_up()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +54,7 @@ impl Slots {
         let slot = &mut self.slots[index as usize];
         let id = SlotId { index, generation: slot.generation };
         self.by_id.insert(session.id().clone(), id);
-        slot.entry = Some(Box::new(Entry { session, leg: None, timer: None }));
+        slot.entry = Some(Box::new(Entry { session, leg: None, timer: None, to_be_ended: false }));
         id
     }
 

@@ -193,3 +193,64 @@ fn sessions_are_told_in_pages_by_id() {
     assert!(bench.query(Query::One(id("o9"))).is_empty());
     assert_eq!(bench.shard.sessions_by_state().dialing, 3);
 }
+
+fn unwritable(content_type: &str) -> Option<crate::ground::Body> {
+    Some(crate::ground::Body { content_type: content_type.into(), content: Bytes::new() })
+}
+
+/// The API refuses such bodies; whoever else drives a shard may give one.
+#[test]
+fn a_refusal_that_makes_no_message_still_refuses_the_call() {
+    let mut bench = Bench::new();
+    bench.receive(&invite("c1"));
+    let session = bench.session();
+    let body = unwritable("text/plain\r\nX: y");
+    bench.sent.clear();
+    bench.do_verb(
+        &session,
+        Verb::Reject { status: 486, phrase: None, retry_after: None, fields: Vec::new(), body },
+    );
+    assert_eq!(bench.sent(), ["486"], "the status without what cannot be written");
+    assert_eq!(bench.end_cause(), EndCause::Busy);
+    bench.assert_empty();
+}
+
+#[test]
+fn a_redirection_that_makes_no_message_still_ends_the_call() {
+    let mut bench = Bench::new();
+    bench.receive(&invite("c1"));
+    let session = bench.session();
+    bench.sent.clear();
+    let contacts = vec!["sip:a@b>\r\nX: y".into()];
+    bench.do_verb(&session, Verb::Redirect { status: 302, contacts, fields: Vec::new() });
+    assert_eq!(bench.sent(), ["480"]);
+    assert_eq!(bench.shard.load().sessions, 0);
+    bench.assert_empty();
+}
+
+#[test]
+fn a_bye_that_makes_no_message_still_ends_the_call() {
+    let mut bench = Bench::new();
+    let (session, _) = bench.up("c1");
+    bench.do_verb(&session, Verb::Terminate { fields: Vec::new(), body: unwritable("") });
+    assert_eq!(bench.sent(), ["BYE"]);
+    assert_eq!(bench.end_cause(), EndCause::LocalHangup);
+    bench.assert_empty();
+}
+
+/// However it ends, it does not end late: what waits for a callee that says nothing more waits twice 64·T1 at most.
+#[test]
+fn a_session_that_ends_is_over_within_twice_64_t1() {
+    let mut bench = Bench::new();
+    made(&mut bench, "o1", create("sip:b@198.51.100.7")).expect("a call");
+    let invite = bench.last_sent();
+    bench.do_verb(&id("o1"), terminate());
+    bench.pass(ms(31_900));
+    assert_eq!(bench.shard.load().sessions, 1, "the CANCEL waits for a provisional response");
+    bench.receive(&response("180 Ringing", &invite));
+    bench.pass(ms(31_900));
+    assert_eq!(bench.shard.load().sessions, 1);
+    bench.pass(ms(200));
+    assert_eq!((bench.shard.load().sessions, bench.end_cause()), (0, EndCause::Cancelled));
+    bench.assert_empty();
+}

@@ -105,7 +105,7 @@ fn hanging_up_all_ends_whatever_there_is() {
 #[test]
 fn news_of_media_about_nobody_is_counted() {
     let mut bench = Bench::new();
-    let event = crate::session::media::MediaEvent::DtmfSent;
+    let event = crate::session::media::MediaEvent::DtmfSent { key: 1 };
     bench.handle(Input::MediaEvent { session: id("nobody"), event });
     assert_eq!(bench.shard.counters().media_news_late, 1);
 }

@@ -3,6 +3,7 @@
 mod admission;
 mod calls;
 mod commands;
+mod farewell;
 mod media;
 
 use std::time::Duration;
