@@ -17,5 +17,5 @@ pub use coder::{CodecError, Decoder, Encoder};
 pub use conceal::Concealment;
 pub use goertzel::{goertzel_power, mean_square};
 pub use name::{Codec, Encoding};
-pub use resample::{RATES_HZ, ResampleError, resample};
+pub use resample::{RATES_HZ, ResampleError, resample, resample_from};
 pub use tone::{Tone, ToneError};

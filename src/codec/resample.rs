@@ -2,7 +2,7 @@
 
 use audioadapter_buffers::adapter_to_float::ConvertNumbers;
 use audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler};
+use rubato::{Fft, FixedSync, Indexing, Resampler};
 
 /// The sampling rates that are converted, in hertz.
 pub const RATES_HZ: std::ops::RangeInclusive<u32> = 4000..=192_000;
@@ -33,32 +33,65 @@ pub enum ResampleError {
 /// # Errors
 /// When a rate is out of [`RATES_HZ`].
 pub fn resample(samples: &[i16], from_hz: u32, to_hz: u32) -> Result<Vec<i16>, ResampleError> {
+    resample_from(samples.iter().copied(), samples.len(), from_hz, to_hz)
+}
+
+/// The same of a signal of `count` samples that need not be in memory.
+///
+/// # Errors
+/// As there.
+pub fn resample_from(
+    samples: impl Iterator<Item = i16>,
+    count: usize,
+    from_hz: u32,
+    to_hz: u32,
+) -> Result<Vec<i16>, ResampleError> {
     if let Some(&bad) = [from_hz, to_hz].iter().find(|rate| !RATES_HZ.contains(rate)) {
         return Err(ResampleError::Rate(bad));
     }
-    if from_hz == to_hz || samples.is_empty() {
-        return Ok(samples.to_vec());
+    if from_hz == to_hz || count == 0 {
+        return Ok(samples.take(count).collect());
     }
-    converted(samples, from_hz, to_hz).map_err(|error| ResampleError::Refused {
+    converted(samples, count, from_hz, to_hz).map_err(|error| ResampleError::Refused {
         from_hz,
         to_hz,
         reason: error.to_string(),
     })
 }
 
-fn converted(samples: &[i16], from_hz: u32, to_hz: u32) -> Result<Vec<i16>, Box<dyn std::error::Error>> {
+fn converted(
+    mut samples: impl Iterator<Item = i16>,
+    count: usize,
+    from_hz: u32,
+    to_hz: u32,
+) -> Result<Vec<i16>, Box<dyn std::error::Error>> {
     let mut resampler = Fft::<f32>::new(from_hz as usize, to_hz as usize, CHUNK_FRAMES, 1, FixedSync::Input)?;
-    let input = InterleavedSlice::new(samples, 1, samples.len())?;
-    let mut out = vec![0_i16; resampler.process_all_needed_output_len(samples.len())];
-    let frames = out.len();
-    let mut output = InterleavedSlice::new_mut(&mut out, 1, frames)?;
-    let (_, written) = resampler.process_all_into_buffer(
-        &ConvertNumbers::<_, f32>::new(&input),
-        &mut ConvertNumbers::<_, f32>::new_mut(&mut output),
-        samples.len(),
-        None,
-    )?;
-    out.truncate(written);
+    let wanted = (resampler.resample_ratio() * count as f64).ceil() as usize;
+    let mut out = Vec::with_capacity(wanted);
+    // What the filter rings before the signal begins.
+    let mut early = resampler.output_delay();
+    let (mut chunk, mut room) = (Vec::new(), vec![0_i16; resampler.output_frames_max()]);
+    while out.len() < wanted {
+        let length = resampler.input_frames_next();
+        chunk.clear();
+        chunk.extend(samples.by_ref().take(length));
+        let partial_len = Some(chunk.len()).filter(|&here| here < length);
+        // Silence after the end: what the filter still holds comes out.
+        chunk.resize(length, 0);
+        let frames = room.len();
+        let input = InterleavedSlice::new(&chunk, 1, length)?;
+        let mut output = InterleavedSlice::new_mut(&mut room, 1, frames)?;
+        let indexing = Indexing { partial_len, ..Indexing::default() };
+        let (_, made) = resampler.process_into_buffer(
+            &ConvertNumbers::<_, f32>::new(&input),
+            &mut ConvertNumbers::<_, f32>::new_mut(&mut output),
+            Some(&indexing),
+        )?;
+        let skipped = early.min(made);
+        early -= skipped;
+        out.extend(&room[skipped..made]);
+    }
+    out.truncate(wanted);
     Ok(out)
 }
 

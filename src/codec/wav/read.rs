@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::codec::{ResampleError, g711, resample};
+use crate::codec::{ResampleError, g711, resample_from};
 
 const TAG_PCM: u16 = 1;
 const TAG_FLOAT: u16 = 3;
@@ -93,8 +93,8 @@ pub fn read(file: &[u8], sample_rate_hz: u32, limits: &Limits) -> Result<Vec<i16
     if duration > limits.duration_max {
         return Err(WavError::TooLong { duration, max: limits.duration_max });
     }
-    let mono: Vec<i16> = data.chunks_exact(frame_bytes).map(|frame| sample.mono(frame)).collect();
-    Ok(if format.rate_hz == sample_rate_hz { mono } else { resample(&mono, format.rate_hz, sample_rate_hz)? })
+    let mono = data.chunks_exact(frame_bytes).map(|frame| sample.mono(frame));
+    Ok(resample_from(mono, frames, format.rate_hz, sample_rate_hz)?)
 }
 
 /// The `fmt ` chunk, as far as it matters.
