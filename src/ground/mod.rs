@@ -9,6 +9,7 @@ pub mod hash;
 mod id;
 pub mod leg;
 mod mismatch;
+pub mod network;
 mod placement;
 mod random;
 mod reason;

@@ -1,5 +1,6 @@
 //! What a media node carries at one moment: for tests that look for leaks, for operators.
 
+use crate::media::core::ConsentCounts;
 use crate::media::worker::net::PortCounts;
 use crate::media::worker::{AudioCounts, LookupCounts, WorkerSnapshot};
 
@@ -20,6 +21,8 @@ pub struct MediaSnapshot {
     pub owners: usize,
     /// Host names of peers' descriptions.
     pub lookups: LookupCounts,
+    /// Hosts of peers, and what they were not sent.
+    pub consent: ConsentCounts,
     /// Decoded audio files.
     pub audio: AudioCounts,
     /// Each worker.

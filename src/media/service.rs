@@ -65,8 +65,8 @@ fn start_over<B: Backend + Send + 'static>(settings: &MediaSettings) -> Result<M
         Clips::new(&settings.audio_roots, settings.audio_cache_bytes).map_err(system("media.audio_roots"))?;
     let handle = |_| Ok(WorkerHandle { inbox: Arc::new(Inbox::new()?), gauges: Arc::new(Gauges::default()) });
     let workers = (0..settings.worker_count()).map(handle).collect::<Result<Vec<_>, _>>();
-    let ports =
-        PortPool::new(settings.rtp_port_min, settings.rtp_port_max, settings.port_rest(), &mut random);
+    let (min, max) = (settings.rtp_port_min, settings.rtp_port_max);
+    let ports = PortPool::new(min, max, settings.port_rest(), clock::now(), &mut random);
     let lookups = Lookups::new().map_err(system("a thread for host names"))?;
     let workers = workers.map_err(system("a doorbell"))?;
     let node = Arc::new(Node::new(node_settings, workers, clips, lookups, ports));
@@ -196,6 +196,7 @@ impl MediaNode {
             ports: self.node.ports().counts(clock::now()),
             owners: self.node.owners.all().len(),
             lookups: self.node.lookups.counts(),
+            consent: self.node.settings.safeguards.consents.counts(),
             audio: self.node.clips.counts(),
             workers,
         }

@@ -3,10 +3,12 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::core::Safeguards;
 use super::worker::NodeSettings;
 use super::worker::net::{Addresses, SocketSettings};
 use crate::codec::Codec;
@@ -190,6 +192,7 @@ impl MediaSettings {
                 self.bind_ipv6.map(|bind| (bind, self.advertised_ipv6)),
             ),
             codecs: self.known_codecs()?,
+            safeguards: Arc::new(Safeguards::new(self.rtp_port_min, self.rtp_port_max)),
         })
     }
 }

@@ -27,7 +27,7 @@ const DROPOUT_PACKETS_MAX: u16 = 3000;
 const MISORDER_PACKETS_MAX: u16 = 100;
 
 /// Whether `sequence` is newer than `highest`, in the same run.
-const fn is_ahead(highest: u16, sequence: u16) -> bool {
+pub(crate) const fn is_ahead(highest: u16, sequence: u16) -> bool {
     let step = sequence.wrapping_sub(highest);
     step != 0 && step < DROPOUT_PACKETS_MAX
 }

@@ -8,3 +8,4 @@ mod owners;
 mod phone;
 mod ports;
 mod refusals;
+mod trust;

@@ -6,6 +6,7 @@
 mod describing;
 mod incoming;
 mod outgoing;
+mod sending;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,19 +15,23 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::bridge::BridgeKey;
+use super::consent::Leave;
 use super::digits::DigitQueue;
 use super::mix::Talker;
 use super::negotiation::Negotiation;
 use super::packetizer::Packetizer;
 use super::playback::{PlayEnd, Playback};
+use super::rate::PacketRate;
 use super::remote::Remote;
+use super::safeguards::Safeguards;
+use super::source::{SourcePolicy, Standpoint};
 use super::{Event, Frame, Key, Output, SAMPLE_RATE_HZ};
 use crate::codec::{Decoder, Encoder};
 use crate::ground::{Instant, Random};
 use crate::rtp::OutgoingStream;
 
 pub use incoming::Dropped;
-pub use outgoing::Numbering;
+pub use sending::{Numbering, Passage};
 
 /// How long after the last packet a digit counts as over whose end has not come: no packet of it may have been the end,
 /// and audio that would show it may stay away, as with silence suppression.
@@ -44,8 +49,12 @@ pub struct EndpointSettings {
     pub owner: u32,
     /// Its RTP address as peers are told.
     pub local: SocketAddr,
+    /// Where it stands itself.
+    pub standpoint: Standpoint,
     /// After how long without RTP an event is sent.
     pub rtp_timeout: Duration,
+    /// What it shares with the other endpoints of its node.
+    pub safeguards: Arc<Safeguards>,
 }
 
 /// What an endpoint saw.
@@ -126,6 +135,8 @@ pub struct Endpoint {
     /// The session id of `o=`.
     session_id: u64,
     negotiation: Negotiation,
+    /// Who may send besides announced addresses, where that was said.
+    sources: Option<SourcePolicy>,
     remotes: SmallVec<[Remote; 1]>,
     /// Which of the remotes is heard and spoken to.
     selected: usize,
@@ -141,6 +152,10 @@ pub struct Endpoint {
     /// The next packet made here is the first after a pause.
     spurt_due: bool,
     sent: Statistics,
+    /// Its leave to send to the peer's host.
+    leave: Leave,
+    /// How many packets of the peer are taken.
+    rate: PacketRate,
 
     /// Its bridge.
     pub(super) tie: Tie,
@@ -176,6 +191,7 @@ impl Endpoint {
             settings,
             session_id: random.next_u64() >> 2,
             negotiation: Negotiation::default(),
+            sources: None,
             remotes: SmallVec::new(),
             selected: 0,
             past: Statistics::default(),
@@ -186,6 +202,8 @@ impl Endpoint {
             last_frame: None,
             spurt_due: true,
             sent: Statistics::default(),
+            leave: Leave::default(),
+            rate: PacketRate::default(),
             tie: Tie::Loose,
             talker: None,
             playback: None,
@@ -207,6 +225,13 @@ impl Endpoint {
     /// The remote that is heard and spoken to.
     fn remote(&self) -> Option<&Remote> {
         self.remotes.get(self.selected)
+    }
+
+    /// The peer has shown that it gets what is sent to the address that it signals from.
+    pub fn reached(&mut self) {
+        for remote in &mut self.remotes {
+            remote.settled.peer.reached = true;
+        }
     }
 
     /// Whether something is in force.

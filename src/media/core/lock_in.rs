@@ -1,27 +1,44 @@
 //! Symmetric RTP with lock-in (RFC 4961, advice of RFC 7362): where a remote's packets really come from.
 //!
 //! ```text
-//!            valid packet from the announced address,
-//!            or PROBATION_PACKETS in sequence from another
-//!   Open ────────────────────────────────────────────────► Locked
-//!     ▲                                                      │  │ within the window: the announced address at once,
-//!     │  a negotiation announces another address             │  │ another after probation ─► Locked (there)
-//!     └──────────────────────────────────────────────────────┘  ▼ after the window: nobody else is heard
+//!            the announced address, or another one
+//!            that may, after probation
+//!   Open ─────────────────────────────────────────► Locked ──┐ the announced address, at any time;
+//!     ▲                                               │  ▲   │ its own stream from elsewhere, when silent;
+//!     │  a negotiation announces another address      │  └───┘ another one that may, after probation
+//!     └───────────────────────────────────────────────┘
 //! ```
 //!
-//! Whether a packet is plausible at all (version, payload type, SSRC) is judged before, by the endpoint.
+//! *Who may*: see `claim`. Probation is [`PROBATION_PACKETS`] in sequence, with none of the locked address
+//! between them. Whether a packet is plausible at all (version, payload type) is judged before, by the endpoint.
 
-use std::net::SocketAddr;
+mod claim;
+
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use claim::{Claim, Source};
+
+use super::source::{Announced, SourcePolicy};
 use crate::ground::Instant;
 use crate::rtp::Header;
 
-/// How long after the lock-in the address may still change.
-pub const LOCK_IN_WINDOW: Duration = Duration::from_secs(5);
-
 /// Packets in sequence that an address nobody announced must send before it is heard.
 pub const PROBATION_PACKETS: u8 = 3;
+
+/// How long a source must be silent before its stream, by SSRC and sequence, may come from another address: a NAT has
+/// bound it anew. Who does not see the stream cannot guess both numbers.
+pub const MOVE_SILENCE: Duration = Duration::from_millis(500);
+
+/// How long an announced address that can be believed must be silent before another one takes its place, where the policy
+/// allows it.
+pub const ANNOUNCED_SILENCE: Duration = Duration::from_secs(2);
+
+/// How long a learned address must be silent before another stream takes its place.
+pub const LEARNED_SILENCE: Duration = Duration::from_secs(10);
+
+/// How long after a re-INVITE another stream may take a learned address's place without such a silence.
+pub const RENEGOTIATION_WINDOW: Duration = Duration::from_secs(5);
 
 /// What is to be done with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +51,18 @@ pub enum Verdict {
     Foreign,
 }
 
+/// What decides, beside the announced address, who may send.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceRules {
+    /// The address that the peer signals from, if it is known.
+    pub signaled: Option<IpAddr>,
+    /// Who may send besides an announced address that can be believed.
+    pub policy: SourcePolicy,
+    /// Until then no address is learned but the one that the peer signals from, where that is known: the port has not
+    /// rested, and an old stream of somebody else may still come to it.
+    pub strict_until: Instant,
+}
+
 /// An address that asks to be heard.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
@@ -44,50 +73,64 @@ struct Candidate {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
-    /// Nothing accepted yet.
-    Open,
-    /// This address is heard; until then another may take its place.
-    Locked { address: SocketAddr, changes_until: Instant },
+enum Place {
+    /// Nothing accepted since then.
+    Open { since: Instant },
+    /// This one is heard.
+    Locked(Source),
 }
 
 /// The lock-in of one remote.
 #[derive(Clone, Debug)]
 pub struct LockIn {
-    announced: Option<SocketAddr>,
-    state: State,
+    announced: Option<Announced>,
+    rules: SourceRules,
+    place: Place,
     candidate: Option<Candidate>,
+    /// Whose place another took while it was silent.
+    displaced: Option<(SocketAddr, u32)>,
+    window_until: Instant,
 }
 
 impl LockIn {
-    /// Nothing heard yet; the description announced this address, if it could be read from it.
+    /// Nothing heard yet; the description announced this address, if it could be read from it and can be used.
     #[must_use]
-    pub const fn new(announced: Option<SocketAddr>) -> Self {
-        Self { announced, state: State::Open, candidate: None }
+    pub const fn new(announced: Option<Announced>, rules: SourceRules, now: Instant) -> Self {
+        let place = Place::Open { since: now };
+        Self { announced, rules, place, candidate: None, displaced: None, window_until: Instant::ZERO }
     }
 
-    /// A negotiation is in force: the window opens again, and a changed address drops the old one.
-    pub fn renegotiated(&mut self, announced: Option<SocketAddr>, now: Instant) {
+    /// A negotiation is in force. Another address than before drops the one that was heard, unless it is that one.
+    pub fn renegotiated(&mut self, announced: Option<Announced>, rules: SourceRules, now: Instant) {
+        let address = announced.map(|announced| announced.address);
         self.candidate = None;
-        self.state = match self.state {
-            State::Locked { address, .. } if announced == self.announced || announced == Some(address) => {
-                State::Locked { address, changes_until: now + LOCK_IN_WINDOW }
+        self.displaced = None;
+        match self.place {
+            Place::Locked(source) if address == self.announced() || address == Some(source.address) => {
+                self.window_until = now + RENEGOTIATION_WINDOW;
             }
-            _ => State::Open,
-        };
+            Place::Locked(_) | Place::Open { .. } => self.place = Place::Open { since: now },
+        }
         self.announced = announced;
+        self.rules = rules;
     }
 
     /// The address that the description announced, or that its host name was found to have.
     #[must_use]
-    pub const fn announced(&self) -> Option<SocketAddr> {
+    pub fn announced(&self) -> Option<SocketAddr> {
+        self.announced.map(|announced| announced.address)
+    }
+
+    /// What is thought of it.
+    #[must_use]
+    pub const fn judged(&self) -> Option<Announced> {
         self.announced
     }
 
     /// The host that the description names has this address: from now on it counts as announced, unless packets have
     /// shown already where the remote is. Returns whether it does.
-    pub fn located(&mut self, address: SocketAddr) -> bool {
-        let open = matches!(self.state, State::Open);
+    pub fn located(&mut self, address: Announced) -> bool {
+        let open = matches!(self.place, Place::Open { .. });
         if open {
             self.announced = Some(address);
         }
@@ -96,44 +139,56 @@ impl LockIn {
 
     /// Where packets to this remote go: where its packets come from, else where it asked for them.
     #[must_use]
-    pub const fn destination(&self) -> Option<SocketAddr> {
-        match self.state {
-            State::Locked { address, .. } => Some(address),
-            State::Open => self.announced,
+    pub fn destination(&self) -> Option<SocketAddr> {
+        match self.place {
+            Place::Locked(source) => Some(source.address),
+            Place::Open { .. } => self.announced(),
         }
     }
 
     /// Whether the address is this remote's, announced or locked in.
     #[must_use]
     pub fn knows(&self, address: SocketAddr) -> bool {
-        self.announced == Some(address) || self.is_locked_to(address)
-    }
-
-    fn is_locked_to(&self, from: SocketAddr) -> bool {
-        matches!(self.state, State::Locked { address, .. } if address == from)
+        self.announced() == Some(address)
+            || matches!(self.place, Place::Locked(source) if source.address == address)
     }
 
     /// Judges a plausible packet.
     pub fn judge(&mut self, from: SocketAddr, header: &Header, now: Instant) -> Verdict {
-        match self.state {
-            State::Locked { address, .. } if address == from => {
-                self.candidate = None;
-                Verdict::Accept
-            }
-            State::Locked { changes_until, .. } if now >= changes_until => Verdict::Foreign,
-            State::Open | State::Locked { .. } => self.consider(from, header, now),
+        if let Place::Locked(source) = &mut self.place
+            && source.address == from
+        {
+            source.note(header, now);
+            self.candidate = None;
+            return Verdict::Accept;
         }
-    }
-
-    fn consider(&mut self, from: SocketAddr, header: &Header, now: Instant) -> Verdict {
-        if self.announced != Some(from) && !self.has_passed(from, header) {
+        if self.announced() == Some(from) || self.displaced == Some((from, header.ssrc)) {
+            return self.lock(from, header, None, now);
+        }
+        let claim = self.claim(from, header, now);
+        if claim == Claim::None {
+            return Verdict::Foreign;
+        }
+        if !self.has_passed(from, header) {
             return Verdict::Probation;
         }
-        let changes_until = match self.state {
-            State::Open => now + LOCK_IN_WINDOW,
-            State::Locked { changes_until, .. } => changes_until,
+        let displaced = match self.place {
+            Place::Locked(source) if claim == Claim::Stand => Some((source.address, source.ssrc)),
+            Place::Locked(_) | Place::Open { .. } => None,
         };
-        self.state = State::Locked { address: from, changes_until };
+        self.lock(from, header, displaced, now)
+    }
+
+    fn lock(
+        &mut self,
+        address: SocketAddr,
+        header: &Header,
+        displaced: Option<(SocketAddr, u32)>,
+        now: Instant,
+    ) -> Verdict {
+        let Header { ssrc, sequence, .. } = *header;
+        self.place = Place::Locked(Source { address, ssrc, sequence, heard_at: now });
+        self.displaced = displaced;
         self.candidate = None;
         Verdict::Accept
     }
@@ -155,116 +210,4 @@ impl LockIn {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
-    }
-
-    fn packet(sequence: u16, ssrc: u32) -> Header {
-        Header { marker: false, payload_type: 0, sequence, timestamp: 0, ssrc }
-    }
-
-    const START: Instant = Instant::from_millis(1000);
-
-    /// Feeds (port, sequence, milliseconds after the start) and returns the verdicts.
-    fn run(lock: &mut LockIn, packets: &[(u16, u16, u64)]) -> Vec<Verdict> {
-        packets
-            .iter()
-            .map(|&(port, sequence, ms)| {
-                lock.judge(at(port), &packet(sequence, u32::from(port)), START + Duration::from_millis(ms))
-            })
-            .collect()
-    }
-
-    use Verdict::{Accept, Foreign, Probation};
-
-    #[test]
-    fn the_announced_address_is_heard_at_once() {
-        let mut lock = LockIn::new(Some(at(1)));
-        assert_eq!(lock.destination(), Some(at(1)));
-        assert_eq!(run(&mut lock, &[(1, 9, 0), (1, 3, 20)]), [Accept, Accept]);
-    }
-
-    #[test]
-    fn another_address_is_heard_and_spoken_to_after_three_packets_in_sequence() {
-        let mut lock = LockIn::new(Some(at(1)));
-        assert_eq!(run(&mut lock, &[(2, 65535, 0), (2, 0, 20)]), [Probation, Probation]);
-        assert_eq!(lock.destination(), Some(at(1)));
-        assert_eq!(run(&mut lock, &[(2, 1, 40)]), [Accept]);
-        assert_eq!(lock.destination(), Some(at(2)));
-    }
-
-    #[test]
-    fn packets_out_of_sequence_do_not_pass_probation() {
-        let mut lock = LockIn::new(None);
-        let packets = [(2, 1, 0), (2, 5, 20), (2, 9, 40), (2, 10, 60), (3, 11, 80), (2, 11, 100)];
-        assert_eq!(run(&mut lock, &packets), [Probation; 6]);
-        assert_eq!(lock.destination(), None);
-    }
-
-    #[test]
-    fn inside_the_window_the_announced_address_takes_over_at_once() {
-        let mut lock = LockIn::new(Some(at(1)));
-        run(&mut lock, &[(2, 1, 0), (2, 2, 20), (2, 3, 40)]);
-        assert_eq!(run(&mut lock, &[(1, 50, 60)]), [Accept]);
-        assert_eq!(lock.destination(), Some(at(1)));
-    }
-
-    #[test]
-    fn an_address_that_still_speaks_cannot_be_displaced() {
-        let mut lock = LockIn::new(Some(at(1)));
-        let packets = [(1, 1, 0), (2, 1, 5), (1, 2, 20), (2, 2, 25), (1, 3, 40), (2, 3, 45), (1, 4, 60)];
-        let verdicts = run(&mut lock, &packets);
-        assert_eq!(verdicts, [Accept, Probation, Accept, Probation, Accept, Probation, Accept]);
-    }
-
-    #[test]
-    fn after_the_window_nobody_else_is_heard() {
-        let mut lock = LockIn::new(Some(at(1)));
-        run(&mut lock, &[(1, 1, 0)]);
-        let late = [(2, 1, 5000), (2, 2, 5020), (2, 3, 5040), (2, 4, 5060), (1, 2, 5080)];
-        assert_eq!(run(&mut lock, &late), [Foreign, Foreign, Foreign, Foreign, Accept]);
-    }
-
-    #[test]
-    fn a_negotiation_opens_the_window_again() {
-        let mut lock = LockIn::new(Some(at(1)));
-        run(&mut lock, &[(1, 1, 0)]);
-        lock.renegotiated(Some(at(1)), START + Duration::from_secs(60));
-        assert_eq!(lock.destination(), Some(at(1)));
-        let moved = [(2, 1, 61_000), (2, 2, 61_020), (2, 3, 61_040)];
-        assert_eq!(run(&mut lock, &moved), [Probation, Probation, Accept]);
-    }
-
-    #[test]
-    fn a_negotiation_with_another_address_drops_the_old_one() {
-        let mut lock = LockIn::new(Some(at(1)));
-        run(&mut lock, &[(1, 1, 0)]);
-        lock.renegotiated(Some(at(7)), START);
-        assert_eq!(lock.destination(), Some(at(7)));
-        assert_eq!(run(&mut lock, &[(1, 2, 20), (7, 1, 21)]), [Probation, Accept]);
-    }
-
-    #[test]
-    fn an_address_found_later_is_as_good_as_an_announced_one_while_nothing_is_heard() {
-        let mut lock = LockIn::new(None);
-        run(&mut lock, &[(2, 1, 0), (2, 2, 20)]);
-        assert!(lock.located(at(1)));
-        assert_eq!((lock.destination(), lock.announced()), (Some(at(1)), Some(at(1))));
-        assert_eq!(run(&mut lock, &[(1, 9, 30)]), [Accept]);
-        let mut lock = LockIn::new(None);
-        run(&mut lock, &[(2, 1, 0), (2, 2, 20), (2, 3, 40)]);
-        assert!(!lock.located(at(1)));
-        assert_eq!((lock.destination(), lock.announced()), (Some(at(2)), None));
-    }
-
-    #[test]
-    fn a_negotiation_that_announces_what_was_learned_keeps_it() {
-        let mut lock = LockIn::new(Some(at(1)));
-        run(&mut lock, &[(2, 1, 0), (2, 2, 20), (2, 3, 40)]);
-        lock.renegotiated(Some(at(2)), START);
-        assert_eq!(run(&mut lock, &[(2, 4, 60)]), [Accept]);
-    }
-}
+mod tests;

@@ -7,19 +7,24 @@
 //! All audio that is made here, not only passed on, is linear 16 bit at [`SAMPLE_RATE_HZ`] in frames of [`FRAME_MS`].
 
 mod bridge;
+mod consent;
 mod deadlines;
 mod digits;
 mod endpoint;
 mod exchange;
 mod fabric;
 mod failure;
+mod hairpins;
 mod lock_in;
 mod mix;
 mod negotiation;
 mod packetizer;
 mod playback;
+mod rate;
 mod remote;
+mod safeguards;
 mod slab;
+mod source;
 mod taken_bytes;
 mod wheel;
 
@@ -27,15 +32,23 @@ mod wheel;
 mod tests;
 
 pub use bridge::{BRIDGE_MEMBERS_MAX, Bridge, BridgeKey, BridgeMode, MESH_MEMBERS_MAX};
+pub use consent::{ConsentCounts, HOSTS_MAX, UNASKED_PER_SECOND, UNREACHED_PACKETS_MAX};
 pub use digits::{DIGITS_MAX, DigitPlan};
 pub use endpoint::{Dropped, Endpoint, EndpointKey, EndpointSettings, Statistics};
 pub use exchange::REMOTES_MAX;
 pub use fabric::{Event, Fabric, FabricCounters, FabricSettings, Output, PACKET_BYTES_MAX, Wire};
 pub use failure::Failure;
-pub use lock_in::{LOCK_IN_WINDOW, LockIn, PROBATION_PACKETS, Verdict};
+pub use hairpins::HAIRPINS_MAX;
+pub use lock_in::{
+    ANNOUNCED_SILENCE, LEARNED_SILENCE, LockIn, MOVE_SILENCE, PROBATION_PACKETS, RENEGOTIATION_WINDOW,
+    SourceRules, Verdict,
+};
 pub use negotiation::{Agreed, Ask, DESCRIPTOR_BYTES_MAX, Described, Intent, Step};
 pub use playback::{Clip, PlayEnd, PlayOrder, PlaySource, Playback};
+pub use rate::{PACKETS_AT_ONCE_MAX, PACKETS_PER_SECOND_MAX};
+pub use safeguards::Safeguards;
 pub use slab::{Key, Slab};
+pub use source::{Announced, Signaled, SourcePolicy, Standpoint};
 pub use taken_bytes::TakenBytes;
 pub use wheel::{CATCH_UP_MS, Lateness};
 

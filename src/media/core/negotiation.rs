@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::exchange::Exchange;
+use super::source::{Signaled, SourcePolicy};
 use crate::codec::Codec;
 use crate::sdp::{Direction, Facts, Negotiated, Offer, RemotePlace};
 
@@ -22,6 +23,9 @@ pub struct Intent {
     pub direction: Direction,
     /// The codecs to offer or accept, best first. Never empty.
     pub codecs: Vec<Codec>,
+    /// Who may send besides the address that the peer announces. `None`: as was said for the endpoint before, else as
+    /// [`Signaled`] says.
+    pub sources: Option<SourcePolicy>,
 }
 
 /// What to do.
@@ -44,6 +48,8 @@ pub struct Ask {
     pub remote: String,
     /// What is wanted.
     pub intent: Intent,
+    /// What the owner knows of the peer.
+    pub peer: Signaled,
     /// What to do.
     pub step: Step,
 }
@@ -103,6 +109,8 @@ pub struct Settled {
     pub negotiated: Negotiated,
     /// The direction that we asked for, before the peer narrowed it.
     pub wanted: Direction,
+    /// What the owner knows of the peer, and who may send.
+    pub peer: Signaled,
 }
 
 impl Settled {

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use smallvec::SmallVec;
 
 use super::endpoint::Statistics;
-use super::lock_in::LockIn;
+use super::lock_in::{LockIn, SourceRules};
 use super::negotiation::Settled;
+use super::source::{Announced, Standpoint};
 use super::{SAMPLE_RATE_HZ, Verdict};
 use crate::codec::Codec;
 use crate::ground::Instant;
@@ -72,12 +73,17 @@ impl Payloads {
     }
 }
 
-/// Where a description asks packets to be sent, if it says an address.
-fn announced(facts: &Facts) -> Option<SocketAddr> {
-    match facts.stream.as_ref()?.remote {
-        RemotePlace::At(address) => Some(address),
+/// Where a description asks packets to be sent, if it says an address that may be sent to.
+fn announced(settled: &Settled, standpoint: &Standpoint) -> Option<Announced> {
+    match settled.facts().stream.as_ref()?.remote {
+        RemotePlace::At(address) => Announced::judge(address, &settled.peer, standpoint.bind),
         RemotePlace::Named { .. } | RemotePlace::Nowhere => None,
     }
+}
+
+fn rules(settled: &Settled, standpoint: &Standpoint) -> SourceRules {
+    let (signaled, policy) = (settled.peer.address, settled.peer.policy);
+    SourceRules { signaled, policy, strict_until: standpoint.rests_until }
 }
 
 /// The host name and port that a description says in place of an address.
@@ -117,6 +123,7 @@ pub struct Remote {
     pub payloads: Payloads,
     /// Where its packets come from.
     pub lock: LockIn,
+    standpoint: Standpoint,
     lookup: Lookup,
     /// Its telephone events.
     pub digits: DigitDetector,
@@ -127,11 +134,12 @@ pub struct Remote {
 impl Remote {
     /// A remote of which nothing was heard.
     #[must_use]
-    pub fn new(tag: String, settled: Settled) -> Self {
+    pub fn new(tag: String, settled: Settled, standpoint: Standpoint, now: Instant) -> Self {
         Self {
             tag,
             payloads: Payloads::new(settled.facts()),
-            lock: LockIn::new(announced(settled.facts())),
+            lock: LockIn::new(announced(&settled, &standpoint), rules(&settled, &standpoint), now),
+            standpoint,
             lookup: if named(settled.facts()).is_some() { Lookup::Due } else { Lookup::Over },
             settled,
             digits: DigitDetector::new(),
@@ -143,20 +151,21 @@ impl Remote {
     /// A further negotiation is in force.
     pub fn renegotiated(&mut self, settled: Settled, now: Instant) {
         self.payloads = Payloads::new(settled.facts());
+        let rules = rules(&settled, &self.standpoint);
         match (named(settled.facts()), named(self.settled.facts())) {
             (None, _) => {
-                self.lock.renegotiated(announced(settled.facts()), now);
+                self.lock.renegotiated(announced(&settled, &self.standpoint), rules, now);
                 self.lookup = Lookup::Over;
             }
             (Some(name), before) if before == Some(name) => {
                 // The same name keeps the address that it was found to have. One that was not is looked up again.
-                self.lock.renegotiated(self.lock.announced(), now);
+                self.lock.renegotiated(self.lock.judged(), rules, now);
                 if self.lookup == Lookup::Over && self.lock.destination().is_none() {
                     self.lookup = Lookup::Due;
                 }
             }
             (Some(_), _) => {
-                self.lock = LockIn::new(None);
+                self.lock = LockIn::new(None, rules, now);
                 self.lookup = Lookup::Due;
             }
         }
@@ -179,7 +188,8 @@ impl Remote {
             return false;
         }
         self.lookup = Lookup::Over;
-        match found {
+        let peer = &self.settled.peer;
+        match found.and_then(|found| Announced::judge(found, peer, self.standpoint.bind)) {
             Some(address) => self.lock.located(address),
             None => self.lock.destination().is_none(),
         }

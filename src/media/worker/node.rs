@@ -16,7 +16,7 @@ use super::operation::{Kept, Operation, Outcome, Reply, ReplyTo};
 use super::owner::{Item, Owner, Owners};
 use super::thread::{Command, Departure, Serve};
 use crate::codec::Codec;
-use crate::media::core::{BridgeMode, Failure};
+use crate::media::core::{BridgeMode, Failure, Safeguards};
 
 /// A worker as others see it.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub struct NodeSettings {
     pub addresses: Addresses,
     /// The codecs, best first, where the owner does not say.
     pub codecs: Vec<Codec>,
+    /// What keeps endpoints from being used against others.
+    pub safeguards: Arc<Safeguards>,
 }
 
 /// What the workers of a node share.

@@ -7,7 +7,9 @@ use tokio::sync::oneshot;
 
 use super::barrier::Part;
 use crate::codec::Codec;
-use crate::media::core::{BridgeMode, Described, DigitPlan, Failure, Statistics, Step};
+use crate::media::core::{
+    BridgeMode, Described, DigitPlan, Failure, Signaled, SourcePolicy, Statistics, Step,
+};
 use crate::sdp::Direction;
 
 /// What an endpoint is made with.
@@ -42,6 +44,10 @@ pub struct Negotiate {
     pub codecs: Vec<Codec>,
     /// Use only the codecs of this endpoint. Empty: none.
     pub codecs_from: String,
+    /// Who may send besides the address that the peer announces; `None`: as before, else as `peer` says.
+    pub sources: Option<SourcePolicy>,
+    /// What the owner knows of the peer.
+    pub peer: Signaled,
     /// What to do.
     pub step: Step,
     /// Put the result into force at once.
@@ -160,6 +166,11 @@ pub enum Operation {
         /// Whether it is muted.
         muted: bool,
     },
+    /// The peer gets what is sent to the address that it signals from.
+    PeerReached {
+        /// The endpoint.
+        endpoint: String,
+    },
     /// Close whatever the owner has that is not named.
     Reconcile(Arc<Kept>),
 }
@@ -188,6 +199,7 @@ impl Operation {
             | Self::Play { endpoint, .. }
             | Self::StopPlay { endpoint, .. }
             | Self::SendDigits { endpoint, .. }
+            | Self::PeerReached { endpoint }
             | Self::Mute { endpoint, .. } => Some(endpoint),
             Self::CreateBridge { .. } | Self::DestroyBridge { .. } | Self::Reconcile(_) => None,
         }

@@ -8,9 +8,10 @@ use smallvec::SmallVec;
 use super::{Endpoint, Remote, Statistics};
 use crate::codec::{Codec, Encoder};
 use crate::ground::Instant;
-use crate::media::core::exchange::REMOTES_MAX;
+use crate::media::core::exchange::{Pending, REMOTES_MAX};
 use crate::media::core::negotiation::{Agreed, Ask, Described, Intent, OurOffer, Settled, Step};
 use crate::media::core::packetizer::Packetizer;
+use crate::media::core::source::Signaled;
 use crate::media::core::{FRAME_MS, Failure};
 use crate::sdp::{self, CodecOrder, LocalMedia, Negotiated};
 
@@ -20,11 +21,15 @@ impl Endpoint {
     /// # Errors
     /// A stale generation, a description that is malformed, unfit or unacceptable, too many remotes.
     pub fn negotiate(&mut self, ask: Ask) -> Result<Described, Failure> {
-        match ask.step {
+        let sources = ask.intent.sources.or(self.sources);
+        let peer = Signaled { policy: sources.unwrap_or(ask.peer.policy), ..ask.peer };
+        let described = match &ask.step {
             Step::MakeOffer => self.make_offer(ask.generation, &ask.remote, &ask.intent),
-            Step::AnswerOffer(offer) => self.answer_offer(ask.generation, &ask.remote, &ask.intent, &offer),
-            Step::ApplyAnswer(answer) => self.apply_answer(ask.generation, &ask.remote, &answer),
-        }
+            Step::AnswerOffer(offer) => self.answer_offer(&ask, peer, offer),
+            Step::ApplyAnswer(answer) => self.apply_answer(&ask, peer, answer),
+        }?;
+        self.sources = sources;
+        Ok(described)
     }
 
     fn make_offer(&mut self, generation: u64, tag: &str, intent: &Intent) -> Result<Described, Failure> {
@@ -38,28 +43,25 @@ impl Endpoint {
         Ok(described)
     }
 
-    fn answer_offer(
-        &mut self,
-        generation: u64,
-        tag: &str,
-        intent: &Intent,
-        offer: &Bytes,
-    ) -> Result<Described, Failure> {
+    fn answer_offer(&mut self, ask: &Ask, peer: Signaled, offer: &Bytes) -> Result<Described, Failure> {
+        let Ask { generation, remote: tag, intent, .. } = ask;
+        let generation = *generation;
         self.negotiation.check_new(generation)?;
         let local = self.local_media(intent);
         let answer = sdp::make_answer(offer, &local, sdp_intent(intent), self.settled_with(tag))
             .map_err(|e| Failure::of_offer(&e))?;
-        let settled = Settled { negotiated: answer.negotiated, wanted: intent.direction };
+        let settled = Settled { negotiated: answer.negotiated, wanted: intent.direction, peer };
         let described = self.described(answer.sdp, &settled, settled.descriptor(generation, offer));
         let replaced = self.negotiation.answered(generation, self.tag_or_only(tag), settled)?;
         self.abandon(replaced);
         Ok(described)
     }
 
-    fn apply_answer(&mut self, generation: u64, tag: &str, answer: &Bytes) -> Result<Described, Failure> {
+    fn apply_answer(&mut self, ask: &Ask, peer: Signaled, answer: &Bytes) -> Result<Described, Failure> {
+        let (generation, tag) = (ask.generation, ask.remote.as_str());
         let ours = self.negotiation.offer(generation)?;
         let negotiated = sdp::apply_answer(&ours.offer, answer).map_err(|e| Failure::of_answer(&e))?;
-        let settled = Settled { negotiated, wanted: ours.wanted };
+        let settled = Settled { negotiated, wanted: ours.wanted, peer };
         let described = self.described(Bytes::new(), &settled, settled.descriptor(generation, answer));
         self.negotiation.answer_applied(generation, self.tag_or_only(tag), settled)?;
         Ok(described)
@@ -119,7 +121,10 @@ impl Endpoint {
             (None, remotes) if remotes.len() >= REMOTES_MAX => {
                 return Err(Failure::Limit { what: "remotes", limit: REMOTES_MAX });
             }
-            (None, _) => self.remotes.push(Remote::new(pending.remote, pending.settled)),
+            (None, _) => {
+                let Pending { remote, settled } = pending;
+                self.remotes.push(Remote::new(remote, settled, self.settings.standpoint, now));
+            }
         }
         self.restart_rtp_timeout(now);
         self.follow_remote();

@@ -42,11 +42,17 @@ pub enum Dropped {
     Unconnected,
     /// Whoever would hear it is not sent to now.
     NotSending,
+    /// More than a peer may send.
+    TooMany,
+    /// It has come from our own ports to our own ports too often: it goes round.
+    Loop,
+    /// It waited too long, because the worker was late.
+    Stale,
 }
 
 impl Dropped {
     /// How many reasons there are.
-    pub const COUNT: usize = Self::NotSending as usize + 1;
+    pub const COUNT: usize = Self::Stale as usize + 1;
 }
 
 impl Endpoint {
@@ -63,6 +69,9 @@ impl Endpoint {
     ) -> Result<Kind, Dropped> {
         let header = packet.header();
         let index = self.attribute(from, &header, now)?;
+        if !self.rate.takes(now) {
+            return Err(Dropped::TooMany);
+        }
         let remote = &mut self.remotes[index];
         let in_order = remote.count(&header, packet.as_bytes().len(), now);
         if index != self.selected {
@@ -95,6 +104,9 @@ impl Endpoint {
             elsewhere(&self.remotes).unwrap_or(selected)
         };
         let remote = &mut self.remotes[index];
+        if !self.leave.is_given(from.ip()) && index == selected && remote.lock.knows(from) {
+            self.leave.give(from.ip(), &self.settings.safeguards.consents);
+        }
         if remote.payloads.kind_of(header.payload_type).is_none() {
             return Err(Dropped::UnknownPayload);
         }

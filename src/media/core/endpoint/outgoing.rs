@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::sending::{Numbering, Passage};
 use super::{Endpoint, Transcoder};
 use crate::codec::{Codec, Decoder, Encoder};
 use crate::ground::Instant;
@@ -10,16 +11,7 @@ use crate::media::core::packetizer::PACKET_SAMPLES_MAX;
 use crate::media::core::remote::{Kind, Remote};
 use crate::media::core::{FRAME, FRAME_SAMPLES, Frame};
 use crate::rtp::telephone_event::{EVENT_BYTES, TelephoneEvent};
-use crate::rtp::{HEADER_BYTES, Header, PacketViewMut, SourceId};
-
-/// How a packet of a bridge gets its numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Numbering {
-    /// It goes into the endpoint's own stream, fed by this source.
-    Own(SourceId, Instant),
-    /// It belongs to a stream beside it, whose numbers it bears already.
-    AsItIs,
-}
+use crate::rtp::{HEADER_BYTES, Header, PacketViewMut};
 
 impl Endpoint {
     /// Where packets made here go, if any may be sent now.
@@ -38,18 +30,11 @@ impl Endpoint {
         if free && !held { self.destination() } else { None }
     }
 
-    fn transmit(&mut self, to: SocketAddr, packet: &[u8], wire: &mut impl Wire) {
-        if wire.send(self.key, to, packet) {
-            self.sent.packets_sent += 1;
-            self.sent.bytes_sent += packet.len() as u64;
-        }
-    }
-
     /// Passes a packet of another endpoint on: in place where the peer takes its codec, else in the peer's preferred
     /// one. `false`: not sent.
     pub fn forward(
         &mut self,
-        numbering: Numbering,
+        passage: Passage,
         packet: &mut PacketViewMut<'_>,
         kind: Kind,
         scratch: &mut Scratch,
@@ -62,8 +47,9 @@ impl Endpoint {
                 (None, Kind::Audio(from), Some((codec, payload_type))) => (payload_type, Some((from, codec))),
                 (None, ..) => return false,
             };
+        let Passage { numbering, passed, now } = passage;
         match numbering {
-            Numbering::Own(source, now) => {
+            Numbering::Own(source) => {
                 if self.outgoing.relay(source, packet, payload_type, now).is_err() {
                     return false;
                 }
@@ -71,9 +57,9 @@ impl Endpoint {
             Numbering::AsItIs => packet.set_header(&Header { payload_type, ..packet.header() }),
         }
         match recode {
-            None => self.transmit(to, packet.as_bytes(), wire),
+            None => self.transmit(to, passed, now, packet.as_bytes(), wire),
             Some((from, codec)) => match self.transcode(packet, from, codec, scratch) {
-                Some(length) => self.transmit(to, &scratch.packet[..length], wire),
+                Some(length) => self.transmit(to, passed, now, &scratch.packet[..length], wire),
                 None => return false,
             },
         }
@@ -139,7 +125,7 @@ impl Endpoint {
     ) {
         self.frame_begins(deadline);
         if self.next_header(payload_type, FRAME_SAMPLES, deadline).write(packet).is_ok() {
-            self.transmit(to, &packet[..HEADER_BYTES + length], wire);
+            self.transmit(to, 0, deadline, &packet[..HEADER_BYTES + length], wire);
         }
     }
 
@@ -177,7 +163,7 @@ impl Endpoint {
         let (Some(payload_type), Some(encoder)) = (payload_type, &mut self.encoder) else { return };
         let Ok(length) = encoder.encode(samples, &mut packet[HEADER_BYTES..]) else { return };
         if self.next_header(payload_type, samples.len(), deadline).write(packet).is_ok() {
-            self.transmit(to, &packet[..HEADER_BYTES + length], wire);
+            self.transmit(to, 0, deadline, &packet[..HEADER_BYTES + length], wire);
         }
     }
 
@@ -194,7 +180,7 @@ impl Endpoint {
         let mut packet = [0; HEADER_BYTES + EVENT_BYTES];
         packet[HEADER_BYTES..].copy_from_slice(&event.to_bytes());
         if self.outgoing.generate_event(payload_type, first, deadline).write(&mut packet).is_ok() {
-            self.transmit(to, &packet, wire);
+            self.transmit(to, 0, deadline, &packet, wire);
         }
         // Whatever is made here next comes after a pause.
         self.last_frame = None;

@@ -102,6 +102,15 @@ impl Fabric {
         self.endpoints.get_mut(key).is_some_and(|endpoint| endpoint.located(host, port, found))
     }
 
+    /// An endpoint's peer has shown that it gets what is sent to the address that it signals from.
+    ///
+    /// # Errors
+    /// [`Failure::NoEndpoint`].
+    pub fn peer_reached(&mut self, key: EndpointKey) -> Result<(), Failure> {
+        self.endpoint_mut(key)?.reached();
+        Ok(())
+    }
+
     /// Mutes or unmutes what an endpoint's peer says.
     ///
     /// # Errors

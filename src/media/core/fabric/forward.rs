@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use super::{Fabric, Wire};
 use crate::ground::Instant;
 use crate::media::core::bridge::BridgeKey;
-use crate::media::core::endpoint::{Dropped, EndpointKey, Numbering, Tie};
+use crate::media::core::endpoint::{Dropped, EndpointKey, Numbering, Passage, Tie};
+use crate::media::core::hairpins::HAIRPINS_MAX;
 use crate::media::core::remote::Kind;
 use crate::rtp::{PacketKind, PacketView, PacketViewMut, SourceId, classify};
 
@@ -30,6 +31,12 @@ impl Fabric {
         self.counters.dropped[reason as usize] += 1;
     }
 
+    /// Counts datagrams that waited too long to be passed on.
+    pub fn dropped_stale(&mut self, count: u64) {
+        self.counters.received += count;
+        self.counters.dropped[Dropped::Stale as usize] += count;
+    }
+
     fn pass_on(
         &mut self,
         at: EndpointKey,
@@ -47,6 +54,11 @@ impl Fabric {
         }
         let mut packet = PacketViewMut::parse(datagram).map_err(|_| Dropped::Malformed)?;
         let endpoint = self.endpoints.get_mut(at).ok_or(Dropped::NoEndpoint)?;
+        let settings = endpoint.settings();
+        let passed = settings.safeguards.hairpins.passed(from.port(), settings.local.port(), now);
+        if passed >= HAIRPINS_MAX {
+            return Err(Dropped::Loop);
+        }
         let heard = endpoint.receive(&packet, from, now, &mut self.outputs);
         let tie = endpoint.tie;
         let unwatched = endpoint.watched_at.is_none() || endpoint.hears_digit();
@@ -54,11 +66,11 @@ impl Fabric {
             self.watch(at);
         }
         let kind = heard?;
-        let numbering = Numbering::Own(SourceId(at.as_u64()), now);
+        let passage = Passage { numbering: Numbering::Own(SourceId(at.as_u64())), passed, now };
         match tie {
-            Tie::Relay { peer: Some(to), .. } => self.forward(to, numbering, &mut packet, kind, wire),
-            Tie::Echo(_) => self.forward(at, numbering, &mut packet, kind, wire),
-            Tie::Mesh(bridge) => self.spread(bridge, at, &mut packet, kind, now, wire),
+            Tie::Relay { peer: Some(to), .. } => self.forward(to, passage, &mut packet, kind, wire),
+            Tie::Echo(_) => self.forward(at, passage, &mut packet, kind, wire),
+            Tie::Mesh(bridge) => self.spread(bridge, at, passage, &mut packet, kind, wire),
             Tie::Mix(_) => self.listen(at, packet.as_bytes(), kind),
             Tie::Loose | Tie::Relay { peer: None, .. } => Err(Dropped::Unconnected),
         }
@@ -67,13 +79,13 @@ impl Fabric {
     fn forward(
         &mut self,
         to: EndpointKey,
-        numbering: Numbering,
+        passage: Passage,
         packet: &mut PacketViewMut<'_>,
         kind: Kind,
         wire: &mut impl Wire,
     ) -> Result<(), Dropped> {
         let target = self.endpoints.get_mut(to).ok_or(Dropped::Unconnected)?;
-        let sent = target.forward(numbering, packet, kind, &mut self.scratch, wire);
+        let sent = target.forward(passage, packet, kind, &mut self.scratch, wire);
         if sent { Ok(()) } else { Err(Dropped::NotSending) }
     }
 
@@ -82,20 +94,23 @@ impl Fabric {
         &mut self,
         bridge: BridgeKey,
         at: EndpointKey,
+        passage: Passage,
         packet: &mut PacketViewMut<'_>,
         kind: Kind,
-        now: Instant,
         wire: &mut impl Wire,
     ) -> Result<(), Dropped> {
         let bridge = self.bridges.get_mut(bridge).ok_or(Dropped::Unconnected)?;
         let talker = bridge.members.iter_mut().find(|member| member.endpoint == at);
         let stream = talker.and_then(|member| member.stream.as_mut()).ok_or(Dropped::Unconnected)?;
         let payload_type = packet.header().payload_type;
-        stream.relay(SourceId(at.as_u64()), packet, payload_type, now).map_err(|_| Dropped::OutOfOrder)?;
+        stream
+            .relay(SourceId(at.as_u64()), packet, payload_type, passage.now)
+            .map_err(|_| Dropped::OutOfOrder)?;
+        let passage = Passage { numbering: Numbering::AsItIs, ..passage };
         let mut sent = false;
         for listener in bridge.members.iter().filter(|member| member.endpoint != at) {
             if let Some(listener) = self.endpoints.get_mut(listener.endpoint) {
-                sent |= listener.forward(Numbering::AsItIs, packet, kind, &mut self.scratch, wire);
+                sent |= listener.forward(passage, packet, kind, &mut self.scratch, wire);
             }
         }
         if sent { Ok(()) } else { Err(Dropped::NotSending) }

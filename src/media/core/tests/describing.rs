@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Exchange, description, intent, share};
 use crate::codec::Codec;
 use crate::ground::Mismatch;
-use crate::media::core::{Ask, BridgeMode, Failure, Step};
+use crate::media::core::{Ask, BridgeMode, Failure, Signaled, Step};
 use crate::sdp::{Direction, RemotePlace};
 
 fn text(bytes: &bytes::Bytes) -> &str {
@@ -20,7 +20,7 @@ fn an_answer_names_our_address_and_what_is_agreed() {
     let address = SocketAddr::from(([192, 0, 2, 9], 4000));
     let described = exchange.answer(endpoint, 1, &description(address, "8 0 101", ""), Direction::SendRecv);
     assert!(text(&described.local).contains("c=IN IP4 198.51.100.1\r\n"));
-    assert!(text(&described.local).contains("m=audio 20000 RTP/AVP 8"));
+    assert!(text(&described.local).contains("m=audio 20002 RTP/AVP 8"));
     let agreed = described.agreed.unwrap();
     assert_eq!((agreed.direction, agreed.codec), (Direction::SendRecv, Some(Codec::Pcma)));
     assert_eq!(agreed.remote, Some(RemotePlace::At(address)));
@@ -153,7 +153,7 @@ fn forked_dialogs_are_remotes_of_which_one_is_heard() {
     let [mut first, mut second] = exchange.phones();
     let endpoint = exchange.open();
     let offered = exchange.negotiate(endpoint, 1, "", Direction::SendRecv, Step::MakeOffer).unwrap();
-    assert!(offered.agreed.is_none() && text(&offered.local).contains("m=audio 20000"));
+    assert!(offered.agreed.is_none() && text(&offered.local).contains("m=audio 20002"));
     for (tag, phone) in [("first", &mut first), ("second", &mut second)] {
         phone.endpoint = endpoint;
         *phone = phone.clone().with_tone(440.0);
@@ -191,6 +191,7 @@ fn the_version_of_our_description_grows_over_offers_that_come_to_nothing() {
             generation,
             remote: String::new(),
             intent: intent(if generation == 2 { Direction::SendOnly } else { Direction::Inactive }),
+            peer: Signaled::default(),
             step: Step::MakeOffer,
         };
         let described = exchange.fabric.negotiate(a.endpoint, ask).unwrap();

@@ -1,19 +1,22 @@
 //! A fabric under virtual time with phones around it.
 
 mod bridging;
+mod consent;
 mod describing;
 mod digits;
+mod loops;
 mod naming;
 mod playing;
 mod timeouts;
 mod walk;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
     Ask, BridgeKey, BridgeMode, Described, EndpointKey, EndpointSettings, Event, FRAME, Fabric,
-    FabricSettings, Failure, Frame, Intent, SAMPLE_RATE_HZ, Step, Wire,
+    FabricSettings, Failure, Frame, Intent, SAMPLE_RATE_HZ, Safeguards, Signaled, Standpoint, Step, Wire,
 };
 use crate::codec::{Codec, Decoder, Encoder, Tone, goertzel_power, mean_square};
 use crate::ground::{Instant, Random};
@@ -22,6 +25,9 @@ use crate::sdp::Direction;
 
 /// How long silence may last before an endpoint tells.
 pub const RTP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where endpoints are, each on a port of its own from 20002 on.
+pub const OUR_IP: [u8; 4] = [198, 51, 100, 1];
 
 /// A packet that left.
 #[derive(Clone, Debug)]
@@ -69,8 +75,12 @@ pub struct Phone {
 pub struct Exchange {
     pub fabric: Fabric,
     pub now: Instant,
+    /// What is known of the peers whose descriptions come next.
+    pub peer: Signaled,
+    pub safeguards: Arc<Safeguards>,
     recorder: Recorder,
     phones: u16,
+    opened: u16,
 }
 
 /// The description of a phone.
@@ -84,7 +94,7 @@ pub fn description(address: SocketAddr, formats: &str, more: &str) -> String {
 }
 
 pub fn intent(direction: Direction) -> Intent {
-    Intent { direction, codecs: Codec::ALL.to_vec() }
+    Intent { direction, codecs: Codec::ALL.to_vec(), sources: None }
 }
 
 impl Exchange {
@@ -93,17 +103,26 @@ impl Exchange {
         Self {
             fabric: Fabric::new(settings, Random::from_key([1, 2])),
             now: Instant::from_millis(10_000),
+            peer: Signaled::default(),
+            safeguards: Arc::new(Safeguards::new(20_000, 29_999)),
             recorder: Recorder::default(),
             phones: 0,
+            opened: 0,
         }
     }
 
     pub fn open(&mut self) -> EndpointKey {
+        self.opened += 1;
         let settings = EndpointSettings {
             id: format!("e{}", self.fabric.endpoints()).into(),
             owner: 7,
-            local: SocketAddr::from(([198, 51, 100, 1], 20_000)),
+            local: SocketAddr::from((OUR_IP, 20_000 + self.opened * 2)),
+            standpoint: Standpoint {
+                bind: std::net::Ipv4Addr::UNSPECIFIED.into(),
+                rests_until: Instant::ZERO,
+            },
             rtp_timeout: RTP_TIMEOUT,
+            safeguards: Arc::clone(&self.safeguards),
         };
         self.fabric.open(settings).unwrap()
     }
@@ -130,7 +149,7 @@ impl Exchange {
         direction: Direction,
         step: Step,
     ) -> Result<Described, Failure> {
-        let ask = Ask { generation, remote: remote.into(), intent: intent(direction), step };
+        let ask = Ask { generation, remote: remote.into(), intent: intent(direction), peer: self.peer, step };
         self.fabric.negotiate(endpoint, ask)
     }
 

@@ -7,17 +7,20 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::epoll;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
+use rustix::net::{RecvFlags, recvfrom};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
+use super::backlog::{self, Presence};
+use super::sockets::Sockets;
 use super::{Backend, Woken};
 use crate::ground::Instant;
-use crate::media::core::{Dropped, EndpointKey, Fabric, PACKET_BYTES_MAX, Wire};
+use crate::media::core::{Dropped, EndpointKey, Fabric, PACKET_BYTES_MAX};
 use crate::media::worker::clock;
 
 /// Reports taken by one call.
@@ -27,30 +30,6 @@ const EVENTS_MAX: usize = 256;
 const DOORBELL: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
 
-/// The sockets, by their endpoint's place.
-#[derive(Debug, Default)]
-pub struct Sockets {
-    places: Vec<Option<(EndpointKey, OwnedFd)>>,
-    count: usize,
-    unsent: u64,
-}
-
-impl Sockets {
-    fn get(&self, endpoint: EndpointKey) -> Option<&OwnedFd> {
-        let (key, socket) = self.places.get(endpoint.index())?.as_ref()?;
-        (*key == endpoint).then_some(socket)
-    }
-}
-
-impl Wire for Sockets {
-    fn send(&mut self, from: EndpointKey, to: SocketAddr, packet: &[u8]) -> bool {
-        let sent =
-            self.get(from).is_some_and(|socket| sendto(socket, packet, SendFlags::empty(), &to).is_ok());
-        self.unsent += u64::from(!sent);
-        sent
-    }
-}
-
 /// The back end.
 #[derive(Debug)]
 pub struct Epoll {
@@ -58,6 +37,7 @@ pub struct Epoll {
     timer: OwnedFd,
     /// What the timer is set to.
     armed: Option<Instant>,
+    presence: Presence,
     sockets: Sockets,
     buffer: Box<[u8; PACKET_BYTES_MAX + 1]>,
 }
@@ -75,6 +55,7 @@ impl Backend for Epoll {
             epoll,
             timer,
             armed: None,
+            presence: Presence::default(),
             sockets: Sockets::default(),
             buffer: Box::new([0; PACKET_BYTES_MAX + 1]),
         })
@@ -114,7 +95,8 @@ impl Backend for Epoll {
     }
 
     fn turn(&mut self, deadline: Option<Instant>, fabric: &mut Fabric) -> io::Result<Woken> {
-        self.arm(deadline)?;
+        let present = self.presence.due(self.sockets.count);
+        self.arm(deadline.into_iter().chain(present).min())?;
         let mut room = [MaybeUninit::uninit(); EVENTS_MAX];
         let events = match epoll::wait(&self.epoll, &mut room[..], None) {
             Ok((events, _)) => events,
@@ -123,10 +105,15 @@ impl Backend for Epoll {
         };
         let now = clock::now();
         let mut woken = Woken { at: now, ..Woken::default() };
+        let away = self.presence.here(present.is_some(), now);
+        if let Some(away) = away {
+            woken.packets += self.catch_up(away, now, fabric);
+        }
         for event in events {
             match event.data.u64() {
                 DOORBELL => woken.by_commands = true,
                 TIMER => {}
+                _ if away.is_some() => {}
                 endpoint => woken.packets += self.receive(EndpointKey::from_u64(endpoint), now, fabric),
             }
         }
@@ -151,6 +138,44 @@ impl Epoll {
         1
     }
 
+    /// Takes what waited in the sockets while the worker was away. Returns how many packets that were.
+    fn catch_up(&mut self, away: Duration, now: Instant, fabric: &mut Fabric) -> usize {
+        let (mut packets, mut stale) = (0, 0);
+        for place in 0..self.sockets.places.len() {
+            let Some((endpoint, socket)) = &self.sockets.places[place] else { continue };
+            let (endpoint, (kept, dropped)) = (*endpoint, backlog::empty(socket, away, &mut self.buffer[..]));
+            packets += kept.len();
+            stale += dropped;
+            for (from, mut packet) in kept {
+                self.give(endpoint, &mut packet, from, now, fabric);
+            }
+        }
+        fabric.dropped_stale(stale);
+        if stale > 0 {
+            tracing::warn!(
+                ?away,
+                dropped = stale,
+                "the media worker was away: what waited too long is dropped"
+            );
+        }
+        packets
+    }
+
+    fn give(
+        &mut self,
+        endpoint: EndpointKey,
+        packet: &mut [u8],
+        from: SocketAddr,
+        now: Instant,
+        fabric: &mut Fabric,
+    ) {
+        if packet.len() <= PACKET_BYTES_MAX {
+            fabric.received(endpoint, packet, from, now, &mut self.sockets);
+        } else {
+            fabric.dropped(Dropped::TooLong);
+        }
+    }
+
     /// Sets the timer, if it is not set so already.
     fn arm(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         if self.armed == deadline {
@@ -167,3 +192,6 @@ impl Epoll {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

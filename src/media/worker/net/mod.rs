@@ -2,12 +2,14 @@
 
 mod addresses;
 mod backend;
+mod backlog;
 mod epoll;
 mod ports;
 mod socket;
+mod sockets;
 
 pub use addresses::{Addresses, peer_address};
 pub use backend::{Backend, Woken};
 pub use epoll::Epoll;
-pub use ports::{PortCounts, PortPool};
+pub use ports::{Drawn, PortCounts, PortPool};
 pub use socket::{SocketSettings, is_short, open};

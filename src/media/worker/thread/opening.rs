@@ -9,10 +9,10 @@ use rustix::io::Errno;
 
 use super::Worker;
 use crate::ground::Instant;
-use crate::media::core::{EndpointKey, EndpointSettings, Failure, Step};
+use crate::media::core::{EndpointKey, EndpointSettings, Failure, Standpoint, Step};
 use crate::media::worker::clock;
 use crate::media::worker::names::Held;
-use crate::media::worker::net::{self, Backend};
+use crate::media::worker::net::{self, Backend, Drawn};
 use crate::media::worker::node;
 use crate::media::worker::operation::{Create, Negotiate};
 use crate::media::worker::owner::Owner;
@@ -67,13 +67,15 @@ impl<B: Backend> Worker<B> {
         let chosen = self.addresses.choose(peer, now);
         let (bind, told) =
             chosen.ok_or_else(|| Failure::Internal("no media address is configured".into()))?;
-        let (port, socket) = self.bind_pair(bind, now)?;
+        let (Drawn { port, rests_until }, socket) = self.bind_pair(bind, now)?;
         let id: Arc<str> = negotiate.endpoint.as_str().into();
         let settings = EndpointSettings {
             id: Arc::clone(&id),
             owner: owner.number,
             local: SocketAddr::new(told, port),
+            standpoint: Standpoint { bind, rests_until },
             rtp_timeout: create.rtp_timeout.unwrap_or(self.node.settings.rtp_timeout),
+            safeguards: Arc::clone(&self.node.settings.safeguards),
         };
         let added = self.fabric.open(settings).and_then(|key| {
             self.backend.add(key, socket).map(|()| key).map_err(|error| {
@@ -93,14 +95,15 @@ impl<B: Backend> Worker<B> {
     }
 
     /// Takes the least recently used port pair that can be bound.
-    fn bind_pair(&self, address: IpAddr, now: Instant) -> Result<(u16, OwnedFd), Failure> {
+    fn bind_pair(&self, address: IpAddr, now: Instant) -> Result<(Drawn, OwnedFd), Failure> {
         for _ in 0..BIND_TRIES_MAX {
-            let port = self.node.ports().take(now).ok_or(Failure::NoPort)?;
+            let drawn = self.node.ports().draw(now).ok_or(Failure::NoPort)?;
+            let port = drawn.port;
             match net::open(address, port, &self.node.settings.socket) {
-                Ok(socket) => return Ok((port, socket)),
+                Ok(socket) => return Ok((drawn, socket)),
                 Err(Errno::ADDRINUSE) => self.node.ports().release_foreign(port, now),
                 Err(error) if net::is_short(error) => {
-                    self.node.ports().release_unbound(port);
+                    self.node.ports().release_unbound(drawn);
                     return Err(Failure::Short(format!("no socket: {error}")));
                 }
                 Err(error) => {

@@ -78,6 +78,7 @@ impl<B: Backend> Worker<B> {
             Operation::SendDigits { endpoint, plan } => {
                 self.fabric.send_digits(self.key(owner, &endpoint)?, &plan, now)
             }
+            Operation::PeerReached { endpoint } => self.fabric.peer_reached(self.key(owner, &endpoint)?),
             Operation::Mute { endpoint, muted } => self.fabric.mute(self.key(owner, &endpoint)?, muted),
             Operation::Negotiate(_)
             | Operation::Play { .. }
@@ -96,11 +97,13 @@ impl<B: Backend> Worker<B> {
             (None, None) => (Err(Failure::NoEndpoint), false),
         };
         let codecs = self.codecs_for(owner, &negotiate);
-        let Negotiate { endpoint, create, generation, remote, direction, step, commit, .. } = negotiate;
+        let Negotiate {
+            endpoint, create, generation, remote, direction, sources, peer, step, commit, ..
+        } = negotiate;
         let described = key.and_then(|key| {
-            let intent = Intent { direction, codecs };
+            let intent = Intent { direction, codecs, sources };
             let tag = if commit { remote.clone() } else { String::new() };
-            let described = self.fabric.negotiate(key, Ask { generation, remote, intent, step })?;
+            let described = self.fabric.negotiate(key, Ask { generation, remote, intent, peer, step })?;
             if commit {
                 self.fabric.commit(key, generation, &tag, clock::now())?;
                 self.look_names_up(owner, &endpoint, key);

@@ -1,0 +1,85 @@
+//! What kind of address an address is, as far as trust depends on it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Whether an address means nothing outside its own network: private (RFC 1918, RFC 4193), shared by carriers (RFC 6598),
+/// link-local, loopback, unspecified.
+#[must_use]
+pub const fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || is_shared(v4)
+        }
+        IpAddr::V6(v6) => {
+            v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
+        }
+    }
+}
+
+/// Whether an address reaches no further than its link: 169.254.0.0/16 (where clouds keep their metadata), fe80::/10.
+#[must_use]
+pub const fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
+/// Whether two addresses are neighbours: of one /24 (IPv4) or one /64 (IPv6).
+#[must_use]
+pub fn is_neighbour(one: IpAddr, other: IpAddr) -> bool {
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => one.octets()[..3] == other.octets()[..3],
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.octets()[..8] == other.octets()[..8],
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+    }
+}
+
+/// 100.64.0.0/10.
+const fn is_shared(address: Ipv4Addr) -> bool {
+    let octets = address.octets();
+    octets[0] == 100 && octets[1] & 0xC0 == 64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_ones_own_network_are_told_from_those_of_the_world() {
+        let rows = [
+            ("10.1.2.3", true, false),
+            ("192.168.0.1", true, false),
+            ("172.31.0.1", true, false),
+            ("172.32.0.1", false, false),
+            ("100.64.0.1", true, false),
+            ("100.128.0.1", false, false),
+            ("127.0.0.99", true, false),
+            ("169.254.169.254", true, true),
+            ("0.0.0.0", true, false),
+            ("203.0.113.7", false, false),
+            ("::1", true, false),
+            ("fd00::1", true, false),
+            ("fe80::1", true, true),
+            ("2001:db8::1", false, false),
+        ];
+        for (text, private, link_local) in rows {
+            let address: IpAddr = text.parse().unwrap();
+            assert_eq!((is_private(address), is_link_local(address)), (private, link_local), "{text}");
+        }
+    }
+
+    #[test]
+    fn neighbours_share_all_but_the_part_of_the_host() {
+        let rows = [
+            ("203.0.113.7", "203.0.113.250", true),
+            ("203.0.113.7", "203.0.114.7", false),
+            ("2001:db8::1", "2001:db8::ffff:1", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+            ("203.0.113.7", "2001:db8::1", false),
+        ];
+        for (one, other, expected) in rows {
+            assert_eq!(is_neighbour(one.parse().unwrap(), other.parse().unwrap()), expected, "{one} {other}");
+        }
+    }
+}

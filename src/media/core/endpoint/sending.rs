@@ -1,0 +1,60 @@
+//! The one way out: how a packet of a bridge passes, and whether a packet may go where it is to go.
+
+use std::net::SocketAddr;
+
+use super::Endpoint;
+use crate::ground::Instant;
+use crate::media::core::fabric::Wire;
+use crate::rtp::SourceId;
+
+/// How a packet of a bridge gets its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// It goes into the endpoint's own stream, fed by this source.
+    Own(SourceId),
+    /// It belongs to a stream beside it, whose numbers it bears already.
+    AsItIs,
+}
+
+/// A packet's way through a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// How it gets its numbers.
+    pub numbering: Numbering,
+    /// How often it has passed this node before.
+    pub passed: u8,
+    /// When.
+    pub now: Instant,
+}
+
+impl Endpoint {
+    /// Sends a packet that has passed this node so often, unless its host has had more than it asked for.
+    pub(super) fn transmit(
+        &mut self,
+        to: SocketAddr,
+        passed: u8,
+        now: Instant,
+        packet: &[u8],
+        wire: &mut impl Wire,
+    ) {
+        if !self.leave.is_given(to.ip()) && !self.may_send_unasked(to, now) {
+            return;
+        }
+        self.settings.safeguards.hairpins.sends(self.settings.local.port(), to.port(), passed + 1, now);
+        if wire.send(self.key, to, packet) {
+            self.sent.packets_sent += 1;
+            self.sent.bytes_sent += packet.len() as u64;
+        }
+    }
+
+    /// Whether a packet may go where none has come from.
+    fn may_send_unasked(&mut self, to: SocketAddr, now: Instant) -> bool {
+        let peer = self.remote().map(|remote| remote.settled.peer).unwrap_or_default();
+        let vouched = peer.vouches_for(to.ip());
+        let consents = &self.settings.safeguards.consents;
+        if vouched {
+            self.leave.give(to.ip(), consents);
+        }
+        vouched || self.leave.spares(to.ip(), peer.reached, consents, now)
+    }
+}

@@ -1,0 +1,90 @@
+//! By what right an address that was not announced may take the place of the one that is heard.
+
+use std::net::SocketAddr;
+
+use super::{ANNOUNCED_SILENCE, LEARNED_SILENCE, LockIn, MOVE_SILENCE, PROBATION_PACKETS, Place};
+use crate::ground::Instant;
+use crate::ground::network::is_neighbour;
+use crate::media::core::source::{Announced, SourcePolicy};
+use crate::rtp::{Header, is_ahead};
+
+/// An address that is heard, and the newest packet of its stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source {
+    pub address: SocketAddr,
+    pub ssrc: u32,
+    pub sequence: u16,
+    pub heard_at: Instant,
+}
+
+/// By what right an address that was not announced may take the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It may not.
+    None,
+    /// Nothing better is known, or the stream is the locked one's own: it keeps the place.
+    Good,
+    /// The locked address is silent: it comes back to its place when it speaks again.
+    Stand,
+}
+
+impl LockIn {
+    /// By what right an address that was not announced asks for the place.
+    pub(super) fn claim(&self, from: SocketAddr, header: &Header, now: Instant) -> Claim {
+        let believed = self.announced.filter(|announced| announced.believed);
+        let learns = match believed {
+            Some(announced) => match self.rules.policy {
+                SourcePolicy::Exact => false,
+                SourcePolicy::Subnet => is_neighbour(announced.address.ip(), from.ip()),
+                SourcePolicy::Any => true,
+            },
+            None => now >= self.rules.strict_until || self.rules.signaled.is_none_or(|ip| ip == from.ip()),
+        };
+        match self.place {
+            Place::Open { since } => {
+                let silent = believed.is_none() || now.since(since) >= ANNOUNCED_SILENCE;
+                if learns && silent { Claim::Good } else { Claim::None }
+            }
+            Place::Locked(source) => {
+                let near = learns || source.address.ip() == from.ip();
+                if near && source.goes_on(header, now) {
+                    return Claim::Good;
+                }
+                if learns { self.claim_against(source, from, now) } else { Claim::None }
+            }
+        }
+    }
+
+    /// By what right another stream than the locked one asks for its place.
+    fn claim_against(&self, source: Source, from: SocketAddr, now: Instant) -> Claim {
+        let announced = self.announced.filter(|announced| announced.address == source.address);
+        let signals = |address: SocketAddr| self.rules.signaled == Some(address.ip());
+        let silence = match announced {
+            Some(Announced { believed: true, .. }) => ANNOUNCED_SILENCE,
+            None if signals(from) && !signals(source.address) => return Claim::Good,
+            Some(_) | None if now < self.window_until => return Claim::Good,
+            Some(_) | None => LEARNED_SILENCE,
+        };
+        if now.since(source.heard_at) >= silence { Claim::Stand } else { Claim::None }
+    }
+}
+
+impl Source {
+    /// Takes note of a packet.
+    pub fn note(&mut self, header: &Header, now: Instant) {
+        self.heard_at = now;
+        if header.ssrc != self.ssrc || is_ahead(self.sequence, header.sequence) {
+            (self.ssrc, self.sequence) = (header.ssrc, header.sequence);
+        }
+    }
+
+    /// Whether this is the next of the stream, after a silence: not further ahead than packets of 10 ms could have got.
+    fn goes_on(&self, header: &Header, now: Instant) -> bool {
+        let silent = now.since(self.heard_at);
+        let ahead = u128::from(header.sequence.wrapping_sub(self.sequence));
+        silent >= MOVE_SILENCE
+            && header.ssrc == self.ssrc
+            && is_ahead(self.sequence, header.sequence)
+            && ahead <= silent.as_millis() / 10 + u128::from(PROBATION_PACKETS)
+    }
+}

@@ -1,0 +1,103 @@
+//! Peers that announce addresses that nothing comes from: what is sent there.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Exchange, Phone};
+use crate::media::core::{BridgeMode, Signaled, UNASKED_PER_SECOND};
+
+/// Signaling comes from there.
+fn signaled(last: u8, reached: bool) -> Signaled {
+    Signaled { address: Some([192, 0, 2, last].into()), reached, ..Signaled::default() }
+}
+
+/// A talker, and so many phones that never say anything; all in a mesh. How many packets go to the phones' address, in how
+/// many seconds of speech.
+fn spread(exchange: &mut Exchange, listeners: usize, seconds: usize) -> u64 {
+    exchange.peer = Signaled::default();
+    let mut talker = exchange.phone("0 101", "").with_tone(440.0);
+    talker.address = SocketAddr::from(([198, 51, 100, 77], 4000));
+    let offer = super::description(talker.address, "0 101", "");
+    exchange.answer(talker.endpoint, 2, &offer, crate::sdp::Direction::SendRecv);
+    exchange.peer = signaled(66, true);
+    let mut members = vec![talker.clone()];
+    members.extend((0..listeners).map(|_| exchange.phone("0 101", "")));
+    exchange.bridge(BridgeMode::Mesh, &members.iter().collect::<Vec<&Phone>>());
+    exchange.sent();
+    exchange.talk(&mut [&mut talker], seconds * 50);
+    let victim = |sent: &super::Sent| sent.to.ip() == members[1].address.ip();
+    exchange.sent().iter().filter(|sent| victim(sent)).count() as u64
+}
+
+#[test]
+fn a_mesh_of_calls_that_name_somebody_else_sends_him_no_more_than_a_stream() {
+    let mut exchange = Exchange::new();
+    let arrived = spread(&mut exchange, 31, 20);
+    assert!(arrived <= 21 * UNASKED_PER_SECOND + 1, "{arrived} packets in 20 s");
+    let withheld = exchange.safeguards.consents.counts().withheld;
+    assert_eq!(withheld, 31 * 20 * 50 - arrived);
+}
+
+#[test]
+fn one_phone_that_only_listens_hears_all_wherever_it_signals_from() {
+    let mut exchange = Exchange::new();
+    assert_eq!(spread(&mut exchange, 1, 60), 60 * 50);
+}
+
+/// Phones that never say anything, each hearing a tone for so many seconds: how many packets go out.
+fn play_to(exchange: &mut Exchange, phones: usize, seconds: usize) -> u64 {
+    for _ in 0..phones {
+        let phone = exchange.phone("0 101", "");
+        exchange.fabric.play(phone.endpoint, super::playing::tone("p", 440.0, None), exchange.now).unwrap();
+    }
+    exchange.pass(Duration::from_secs(seconds as u64));
+    exchange.sent().len() as u64
+}
+
+#[test]
+fn calls_that_are_not_acknowledged_send_to_the_address_that_they_come_from_no_more_than_a_stream() {
+    let mut exchange = Exchange::new();
+    exchange.peer = signaled(1, false);
+    let sent = play_to(&mut exchange, 50, 10);
+    assert!(sent <= 11 * UNASKED_PER_SECOND + 1, "{sent} packets");
+}
+
+#[test]
+fn once_the_peer_is_reached_its_own_address_is_sent_everything() {
+    let mut exchange = Exchange::new();
+    exchange.peer = signaled(1, true);
+    let sent = play_to(&mut exchange, 50, 10);
+    assert!(sent >= 50 * 499, "{sent} packets");
+    // It turns out later.
+    let mut exchange = Exchange::new();
+    exchange.peer = signaled(1, false);
+    let phone = exchange.phone("0 101", "");
+    play_to(&mut exchange, 20, 1);
+    exchange.fabric.play(phone.endpoint, super::playing::tone("p", 440.0, None), exchange.now).unwrap();
+    exchange.fabric.peer_reached(phone.endpoint).unwrap();
+    exchange.pass(Duration::from_secs(10));
+    let mine = exchange.sent().iter().filter(|sent| sent.from == phone.endpoint).count();
+    assert!(mine >= 499, "{mine} packets");
+}
+
+#[test]
+fn a_peer_that_is_heard_is_sent_everything_and_others_at_its_host_more() {
+    let mut exchange = Exchange::new();
+    exchange.peer = signaled(66, true);
+    let [mut a, b] = exchange.phones();
+    exchange.bridge(BridgeMode::Echo, &[&a, &b]);
+    for _ in 0..50 {
+        exchange.say(&mut a, &[0xFF; 160]);
+        exchange.pass(Duration::from_millis(20));
+    }
+    assert_eq!(a.received(&exchange.sent()).len(), 50);
+    let sent = play_to(&mut exchange, 4, 20);
+    assert!(sent >= 4 * 990, "{sent} packets to four phones beside one that speaks");
+}
+
+#[test]
+fn the_owner_that_tells_nothing_of_the_peer_answers_for_it() {
+    let mut exchange = Exchange::new();
+    let sent = play_to(&mut exchange, 50, 10);
+    assert!(sent >= 50 * 499, "{sent} packets");
+}
