@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::{LegEvent, LegId, LegIntent};
 use crate::ground::timer::TimerWheel;
-use crate::ground::{Allowance, Instant, Now, Random, Transport};
+use crate::ground::{Allowance, Flow, Instant, Now, Random, Transport};
 use crate::sip::{Method, Request};
 use crate::transaction::Transactions;
 
@@ -210,6 +210,12 @@ impl Legs {
     #[must_use]
     pub fn find(&self, call_id: &str, local_tag: &str, remote_tag: &str) -> Option<LegId> {
         self.shared.index.get(self.shared.index.key(call_id, local_tag, remote_tag))
+    }
+
+    /// How the peer's last message came that shows that it has read one of ours: a response, or a request in a dialog.
+    #[must_use]
+    pub fn peer(&self, leg: LegId) -> Option<Flow> {
+        self.legs.get(&leg)?.common.heard
     }
 
     /// The dialogs of a leg as they stand: none before an INVITE is made, several while it forks.

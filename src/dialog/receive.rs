@@ -30,11 +30,14 @@ impl Legs {
                 };
                 self.step(*leg, transactions, now, |state, ctx| (state.cancelled(ctx, &request), ()));
             }
-            TransactionEvent::Ack { request, .. } => {
+            TransactionEvent::Ack { request, flow } => {
                 let leg = self.key_of(&request).and_then(|key| self.shared.index.get(key));
                 match leg {
                     Some(leg) => {
-                        self.step(leg, transactions, now, |state, ctx| (state.ack(ctx, &request), ()));
+                        self.step(leg, transactions, now, |state, ctx| {
+                            ctx.common.heard = Some(flow);
+                            (state.ack(ctx, &request), ())
+                        });
                     }
                     None => self.shared.counters.stray_acks += 1,
                 }
@@ -66,6 +69,7 @@ impl Legs {
             match key.and_then(|key| self.shared.index.get(key).map(|leg| (leg, key))) {
                 Some((leg, key)) => {
                     self.step(leg, transactions, now, |state, ctx| {
+                        ctx.common.heard = Some(*flow);
                         (state.request(ctx, key, id, request, flow), ())
                     });
                     return;
@@ -221,7 +225,10 @@ impl Legs {
                     ctx.common.running = ctx.common.running.saturating_sub(1);
                     (state, true)
                 }
-                Err(state) => (state.response(ctx, id, purpose, response, flow), false),
+                Err(state) => {
+                    ctx.common.heard = Some(*flow);
+                    (state.response(ctx, id, purpose, response, flow), false)
+                }
             });
         if gone == Some(true) {
             self.shared.owners.remove(&id);

@@ -3,6 +3,7 @@
 //! Every request is answered by exactly one reply, or by [`MediaError::Unavailable`] when the service is away or the
 //! time is up; a reply to a request that the session no longer waits for is closed by its generation.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,29 @@ pub enum Direction {
     Inactive,
 }
 
+/// Which addresses may send audio besides the one that the peer announces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RtpSources {
+    /// None, where it can be believed.
+    #[default]
+    Exact,
+    /// Those of its subnet.
+    Subnet,
+    /// All.
+    Any,
+}
+
+/// What signaling knows of the peer whose audio is negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignaledPeer {
+    /// The address that its signaling comes from. `None`: not known yet.
+    pub address: Option<IpAddr>,
+    /// It has shown that it gets what is sent to that address.
+    pub reached: bool,
+    /// Who may send, where the engine does not say.
+    pub sources: RtpSources,
+}
+
 /// How audio is to be negotiated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediaPreferences {
@@ -30,6 +54,8 @@ pub struct MediaPreferences {
     pub codecs: Vec<String>,
     /// Use the codecs of this session.
     pub codecs_from: Option<SessionId>,
+    /// Who may send audio. `None`: as before, else as the listener says.
+    pub rtp_sources: Option<RtpSources>,
 }
 
 /// What to do in a negotiation.
@@ -178,6 +204,8 @@ pub enum MediaRequest {
         /// The pause between two.
         gap: Duration,
     },
+    /// The peer has shown that it gets what is sent to the address that it signals from: audio may go there as well.
+    PeerReached,
     /// Mute what the peer says.
     Mute {
         /// Whether it is muted.

@@ -98,11 +98,15 @@ impl Shard {
             random: &mut self.random,
             out: &mut self.outbox,
         };
+        let source = invited.source;
         let session = Session::incoming(id.clone(), engine, invited, &mut cx);
         self.counters.calls_in += 1;
         self.outputs.push_back(Output::SessionOpened { session: id });
         let slot = self.enter(session);
         self.slots.bind(slot, leg);
+        if let Some(entry) = self.slots.get_mut(slot) {
+            entry.source = Some(source);
+        }
         self.act(slot, now);
     }
 

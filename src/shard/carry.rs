@@ -91,7 +91,11 @@ impl Shard {
         if event == LegEvent::Ended {
             self.slots.unbind(leg);
         }
+        let confirmed = matches!(event, LegEvent::Confirmed { .. });
         self.with_session(slot, now, |session, cx| session.leg(event, cx));
+        if confirmed {
+            self.tell_reached(slot, now);
+        }
     }
 
     /// Gives a session an input and does what it wants done. Nothing happens when it is over.
@@ -234,7 +238,7 @@ impl Shard {
         self.outputs.push_back(Output::SessionClosed { session });
     }
 
-    fn ask_media(
+    pub(super) fn ask_media(
         &mut self,
         slot: SlotId,
         asked: Asked,
@@ -247,7 +251,8 @@ impl Shard {
             Ok(request) => {
                 self.counters.media_requests += 1;
                 let session = entry.session.id().clone();
-                self.outputs.push_back(Output::Media { request, session, call_id, body });
+                let peer = self.signaled_peer(entry);
+                self.outputs.push_back(Output::Media { request, session, call_id, peer, body });
             }
             Err(asked) => {
                 self.counters.media_refused += 1;

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::ground::{BridgeId, ConnectionId, Flow, ListenerId, SessionId, Transport};
 use crate::session::command::{Command, CommandDone, CommandError, EngineRef};
 use crate::session::event::{SessionEvent, SessionView};
-use crate::session::media::{BridgeMode, MediaError, MediaEvent, MediaReply, MediaRequest, Membership};
+use crate::session::media::{
+    BridgeMode, MediaError, MediaEvent, MediaReply, MediaRequest, Membership, SignaledPeer,
+};
 
 /// Whatever reaches a shard.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -158,6 +160,8 @@ pub enum Output {
         session: SessionId,
         /// For logs and placement, with the first request of an endpoint: the call.
         call_id: Option<Arc<str>>,
+        /// What is known of the peer.
+        peer: SignaledPeer,
         /// What is asked.
         body: MediaRequest,
     },

@@ -23,6 +23,7 @@ mod farewell;
 mod groups;
 pub mod io;
 mod media;
+mod peer;
 mod pending;
 mod queries;
 mod recorded;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::dialog::DialogSettings;
 use crate::ground::leg::Party;
 use crate::ground::{ListenerId, Placement};
+use crate::session::media::RtpSources;
 use crate::session::{Refusal, SessionSettings};
 use crate::sip::Limits;
 use crate::transaction::TransactionSettings;
@@ -47,6 +48,10 @@ pub struct ShardSettings {
     pub groups: BTreeMap<Arc<str>, GroupPolicy>,
     /// The groups of listeners. A listener that is not named belongs to [`DEFAULT_GROUP`].
     pub listener_groups: BTreeMap<ListenerId, Arc<str>>,
+    /// Who may send audio, where no engine says, to calls that come in on a listener that is named here.
+    pub listener_sources: BTreeMap<ListenerId, RtpSources>,
+    /// The same for all other calls. Default: [`RtpSources::Exact`].
+    pub rtp_sources: RtpSources,
 }
 
 /// What differs from group to group.
@@ -73,6 +78,8 @@ impl Default for ShardSettings {
             identity: Party { uri: "sip:callplane@callplane.invalid".into(), display_name: String::new() },
             groups: BTreeMap::new(),
             listener_groups: BTreeMap::new(),
+            listener_sources: BTreeMap::new(),
+            rtp_sources: RtpSources::default(),
         }
     }
 }

@@ -6,10 +6,10 @@ use std::hash::BuildHasherDefault;
 use siphasher::sip::SipHasher13;
 
 use super::pending::SlotId;
-use crate::ground::SessionId;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::LegId;
 use crate::ground::timer::TimerHandle;
+use crate::ground::{Flow, SessionId};
 use crate::session::Session;
 
 /// A session and what the shard keeps beside it.
@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub timer: Option<TimerHandle>,
     /// It waits to be ended with others.
     pub to_be_ended: bool,
+    /// How its INVITE came in; `None` for a call that is made here.
+    pub source: Option<Flow>,
 }
 
 impl Entry {
@@ -54,7 +56,8 @@ impl Slots {
         let slot = &mut self.slots[index as usize];
         let id = SlotId { index, generation: slot.generation };
         self.by_id.insert(session.id().clone(), id);
-        slot.entry = Some(Box::new(Entry { session, leg: None, timer: None, to_be_ended: false }));
+        let (leg, timer, source) = (None, None, None);
+        slot.entry = Some(Box::new(Entry { session, leg, timer, to_be_ended: false, source }));
         id
     }
 

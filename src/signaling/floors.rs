@@ -58,6 +58,9 @@ pub(super) fn shard(
     let listener_groups = (0..)
         .zip(&settings.listeners)
         .map(|(number, listener)| (ListenerId(number), Arc::from(listener.group.as_str())));
+    let listener_sources = (0..).zip(&settings.listeners).filter_map(|(number, listener)| {
+        listener.rtp_sources.map(|sources| (ListenerId(number), sources.into()))
+    });
     ShardSettings {
         index,
         placement: placement.clone(),
@@ -72,6 +75,8 @@ pub(super) fn shard(
         },
         groups: groups.collect(),
         listener_groups: listener_groups.collect(),
+        listener_sources: listener_sources.collect(),
+        rtp_sources: settings.calls.rtp_sources.into(),
         ..ShardSettings::default()
     }
 }

@@ -74,6 +74,7 @@ async fn each_bad_field_is_named() {
                 media: Some(proto::MediaPreferences {
                     codecs: ["PCMU", "PC MU", "pcma/8000", "G729", "PCMU/16000"].map(String::from).to_vec(),
                     codecs_from_session_id: "a b".into(),
+                    ..Default::default()
                 }),
                 limits: Some(proto::CallLimits {
                     ring_timeout: day,

@@ -7,6 +7,7 @@ use callplane::proto::media::v1 as media;
 use callplane::proto::media::v1::request::Operation;
 use callplane::session::media::{
     Direction, MediaError, MediaEvent, MediaPreferences, MediaReply, MediaRequest, NegotiationStep,
+    RtpSources, SignaledPeer,
 };
 use callplane::shard::io::{Input, Output};
 use callplane::signaling::{self, MediaConnection, SignalingNode};
@@ -20,7 +21,9 @@ use crate::support::{Scripted, settings, soon, until};
 
 fn ask(request: u64, session: &str, body: MediaRequest) -> Output {
     let call_id = matches!(body, MediaRequest::Negotiate { .. }).then(|| "call-1".into());
-    Output::Media { request, session: id(session), call_id, body }
+    let peer =
+        SignaledPeer { address: Some([203, 0, 113, 7].into()), reached: true, sources: RtpSources::Subnet };
+    Output::Media { request, session: id(session), call_id, peer, body }
 }
 
 fn answer_offer(offer: &str) -> MediaRequest {

@@ -129,7 +129,7 @@ impl Engine {
             0..=2 => Verb::Hold,
             3 | 4 => Verb::Resume,
             5 => {
-                let media = MediaPreferences { codecs: vec!["PCMA".into()], codecs_from: None };
+                let media = MediaPreferences { codecs: vec!["PCMA".into()], ..MediaPreferences::default() };
                 Verb::UpdateMedia { media }
             }
             6 => Verb::SendInfo { body: None, fields: Vec::new() },

@@ -189,7 +189,7 @@ impl Media {
             MediaRequest::SelectRemote { .. } if endpoint.in_force.is_none() => {
                 self.violations.push(format!("{session}: a remote is selected before anything is in force"));
             }
-            MediaRequest::SelectRemote { .. } | MediaRequest::Mute { .. } => {}
+            MediaRequest::SelectRemote { .. } | MediaRequest::Mute { .. } | MediaRequest::PeerReached => {}
             MediaRequest::Negotiate { .. } | MediaRequest::Close => {}
         }
         Ok(MediaReply::Done)

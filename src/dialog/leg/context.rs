@@ -101,6 +101,8 @@ pub(in crate::dialog) struct Common {
     pub running: u32,
     /// Look-ups under way.
     pub lookups: SmallVec<[u64; 1]>,
+    /// How the peer's last message came that shows that it has read one of ours: a response, or a request in a dialog.
+    pub heard: Option<Flow>,
 }
 
 /// One step of one leg.

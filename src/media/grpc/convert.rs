@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::codec::Codec;
 use crate::ground::Mismatch;
 use crate::media::core::{
-    Agreed, BridgeMode, Described, DigitPlan, Event, Failure, PlayEnd, Statistics, Step,
+    Agreed, BridgeMode, Described, DigitPlan, Event, Failure, PlayEnd, Signaled, SourcePolicy, Statistics,
+    Step,
 };
 use crate::media::settings::codec_named;
 use crate::media::worker::operation::{Create, Kept, Negotiate, Operation, Outcome, Reply, Source};
@@ -78,6 +79,9 @@ pub fn operation(asked: Asked) -> Result<Operation, Failure> {
             let gap = optional("gap_duration", gap_duration)?.unwrap_or(DIGIT.1);
             Operation::SendDigits { endpoint: endpoint_id, plan: DigitPlan { key, digits, tone, gap } }
         }
+        Asked::PeerReached(proto::PeerReached { endpoint_id }) => {
+            Operation::PeerReached { endpoint: endpoint_id }
+        }
         Asked::Mute(proto::Mute { endpoint_id, muted }) => Operation::Mute { endpoint: endpoint_id, muted },
         Asked::Reconcile(proto::Reconcile { endpoint_ids, bridge_ids }) => {
             Operation::Reconcile(Arc::new(Kept {
@@ -105,7 +109,9 @@ fn negotiate(asked: proto::Negotiate) -> Result<Negotiate, Failure> {
         remote: asked.remote,
         direction: direction_wanted(intent.direction())?,
         codecs: codecs(&intent.codecs)?,
+        sources: source_policy(intent.sources()),
         codecs_from: intent.codecs_from,
+        peer: signaled(asked.peer.as_ref())?,
         step,
         commit: asked.commit,
     })
@@ -123,6 +129,25 @@ fn create(asked: proto::EndpointSettings) -> Result<Create, Failure> {
         traceparent: asked.traceparent,
         rtp_timeout,
     })
+}
+
+const fn source_policy(asked: proto::SourcePolicy) -> Option<SourcePolicy> {
+    match asked {
+        proto::SourcePolicy::Unspecified => None,
+        proto::SourcePolicy::Exact => Some(SourcePolicy::Exact),
+        proto::SourcePolicy::Subnet => Some(SourcePolicy::Subnet),
+        proto::SourcePolicy::Any => Some(SourcePolicy::Any),
+    }
+}
+
+fn signaled(asked: Option<&proto::Peer>) -> Result<Signaled, Failure> {
+    let Some(peer) = asked else { return Ok(Signaled::default()) };
+    let address = match peer.address.as_str() {
+        "" => None,
+        text => Some(text.parse().map_err(|_| bad("peer.address must be an IP address"))?),
+    };
+    let policy = source_policy(peer.sources()).unwrap_or_default();
+    Ok(Signaled { address, reached: peer.reached, policy })
 }
 
 /// The codecs of these names (`PCMU` or `PCMU/8000`) that are spoken here.

@@ -359,7 +359,7 @@ pub(super) fn verb(name: &str) -> Verb {
         "Hold" => Verb::Hold,
         "Resume" => Verb::Resume,
         "UpdateMedia" => {
-            let media = MediaPreferences { codecs: vec!["PCMA".into()], codecs_from: None };
+            let media = MediaPreferences { codecs: vec!["PCMA".into()], ..MediaPreferences::default() };
             Verb::UpdateMedia { media }
         }
         "SendInfo" => Verb::SendInfo { body: None, fields },

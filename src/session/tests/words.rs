@@ -60,6 +60,7 @@ pub(super) fn of_request(body: &MediaRequest) -> String {
         MediaRequest::Play { playback, .. } => format!("play {playback}"),
         MediaRequest::StopPlay { .. } => "stop".into(),
         MediaRequest::SendDtmf { digits, .. } => format!("dtmf {digits}"),
+        MediaRequest::PeerReached => "peer reached".into(),
         MediaRequest::Mute { muted } => format!("mute {muted}"),
     }
 }

@@ -12,7 +12,7 @@ fn a_call_comes_in_is_answered_and_hung_up_and_nothing_is_left() {
     bench.assert_empty();
     let counters = bench.shard.counters();
     assert_eq!((counters.calls_in, counters.sessions_over, counters.intents_refused), (1, 1, 0));
-    assert_eq!(counters.media_requests, 2, "negotiate with its commit, close");
+    assert_eq!(counters.media_requests, 3, "negotiate with its commit, the peer is reached, close");
 }
 
 #[test]

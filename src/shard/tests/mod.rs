@@ -5,6 +5,7 @@ mod calls;
 mod commands;
 mod farewell;
 mod media;
+mod peer;
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use crate::ground::{Description, Flow, ListenerId, Now, Placement, Random, Sessi
 use crate::session::command::{CallLimits, Command, CommandDone, CommandError, Create, EngineRef, Verb};
 use crate::session::event::{EndCause, EventPayload, SessionEvent};
 use crate::session::media::{
-    MediaError, MediaFacts, MediaPreferences, MediaReply, MediaRequest, NegotiationStep, Statistics,
+    MediaError, MediaFacts, MediaPreferences, MediaReply, MediaRequest, NegotiationStep, SignaledPeer,
+    Statistics,
 };
 
 /// A shard, what it said, and a peer at 198.51.100.7.
@@ -29,6 +31,8 @@ pub(super) struct Bench {
     pub events: Vec<(EngineRef, SessionEvent)>,
     /// Requests to media without a reply.
     pub asked: Vec<(u64, SessionId, MediaRequest)>,
+    /// What media was told of peers, with each request.
+    pub peers: Vec<(MediaRequest, SignaledPeer)>,
     pub replies: Vec<Result<CommandDone, CommandError>>,
     /// The kinds of outputs, in order.
     pub order: Vec<&'static str>,
@@ -124,8 +128,9 @@ impl Bench {
         let now = Now::default().advanced(Duration::from_secs(100));
         let (sent, events, asked, replies, order) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let views = Vec::new();
-        let mut bench = Self { shard, now, sent, events, asked, replies, order, views, media_answers: true };
+        let (views, peers) = (Vec::new(), Vec::new());
+        let media_answers = true;
+        let mut bench = Self { shard, now, sent, events, asked, peers, replies, order, views, media_answers };
         bench.attach(&["e1"]);
         bench
     }
@@ -155,7 +160,10 @@ impl Bench {
                     self.order.push("reply");
                     self.replies.push(result);
                 }
-                Output::Media { request, session, body, .. } => self.asked.push((request, session, body)),
+                Output::Media { request, session, peer, body, .. } => {
+                    self.peers.push((body.clone(), peer));
+                    self.asked.push((request, session, body));
+                }
                 Output::Views { views, .. } => {
                     self.views = views.into_iter().map(|view| view.id.to_string()).collect();
                 }

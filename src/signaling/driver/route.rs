@@ -9,7 +9,7 @@ use crate::engine::Logged;
 use crate::ground::{BridgeId, Now, SessionId, Transport};
 use crate::session::command::CommandDone;
 use crate::session::event::{EventPayload, SessionEvent, SessionView};
-use crate::session::media::{MediaRequest, Membership};
+use crate::session::media::{MediaRequest, Membership, SignaledPeer};
 use crate::shard::io::{Input, Output};
 use crate::signaling::bridges::Bridges;
 use crate::signaling::directory::Directory;
@@ -83,8 +83,8 @@ impl<C: Core> Driver<C> {
                     let _ = reply.send(views);
                 }
             }
-            Output::Media { request, session, call_id, body } => {
-                self.ask_media(request, &session, call_id, body);
+            Output::Media { request, session, call_id, peer, body } => {
+                self.ask_media(request, &session, call_id, peer, body);
             }
             Output::Resolve { query, host, port, transport } => self.resolve(query, host, port, transport),
             Output::SessionOpened { session } => self.outlets.directory.opened(&session, self.shard),
@@ -104,13 +104,14 @@ impl<C: Core> Driver<C> {
         request: u64,
         session: &SessionId,
         call_id: Option<Arc<str>>,
+        peer: SignaledPeer,
         body: MediaRequest,
     ) {
         let create = call_id.map(|call_id| {
             let traceparent = self.traces.endpoint(session, &call_id);
             (call_id, traceparent)
         });
-        if let Err(error) = self.outlets.media.ask(self.shard, request, session, create, body) {
+        if let Err(error) = self.outlets.media.ask(self.shard, request, session, create, peer, body) {
             self.at_once.push_back(Input::MediaReply { request, result: Err(error) });
         }
     }

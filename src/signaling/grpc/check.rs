@@ -7,7 +7,7 @@ use crate::ground::leg::Party;
 use crate::ground::{Body, BridgeId, HeaderField, IdError, PlaybackId, SessionId};
 use crate::proto::session::v1 as proto;
 use crate::session::command::CallLimits;
-use crate::session::media::MediaPreferences;
+use crate::session::media::{MediaPreferences, RtpSources};
 use crate::signaling::refusal::{BadField, Refusal};
 use crate::sip::Uri;
 
@@ -230,7 +230,13 @@ impl Check {
         }
         let codecs_from =
             self.session_or_none("media.codecs_from_session_id", &media.codecs_from_session_id).flatten();
-        MediaPreferences { codecs: media.codecs, codecs_from }
+        let rtp_sources = match media.rtp_sources() {
+            proto::RtpSources::Unspecified => None,
+            proto::RtpSources::Exact => Some(RtpSources::Exact),
+            proto::RtpSources::Subnet => Some(RtpSources::Subnet),
+            proto::RtpSources::Any => Some(RtpSources::Any),
+        };
+        MediaPreferences { codecs: media.codecs, codecs_from, rtp_sources }
     }
 
     pub fn limits(&mut self, limits: Option<proto::CallLimits>) -> CallLimits {

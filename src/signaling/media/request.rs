@@ -6,12 +6,15 @@ use std::time::Duration;
 use crate::ground::SessionId;
 use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::request::Operation;
-use crate::session::media::{BridgeMode, Direction, MediaRequest, NegotiationStep, PlaybackSource};
+use crate::session::media::{
+    BridgeMode, Direction, MediaRequest, NegotiationStep, PlaybackSource, RtpSources, SignaledPeer,
+};
 
 /// The operation that asks this for the session's endpoint. Call-ID and `traceparent` come with its first request.
 pub(super) fn operation(
     session: &SessionId,
     create: Option<(Arc<str>, String)>,
+    peer: SignaledPeer,
     body: MediaRequest,
 ) -> Operation {
     let endpoint_id = session.to_string();
@@ -26,9 +29,11 @@ pub(super) fn operation(
                     direction: self::direction(direction).into(),
                     codecs: preferences.codecs,
                     codecs_from: preferences.codecs_from.map(|from| from.to_string()).unwrap_or_default(),
+                    sources: preferences.rtp_sources.map_or(proto::SourcePolicy::Unspecified, sources).into(),
                 }),
                 step: Some(self::step(step)),
                 commit,
+                peer: Some(self::peer(peer)),
             })
         }
         MediaRequest::Commit { generation, remote } => {
@@ -63,6 +68,7 @@ pub(super) fn operation(
             tone_duration: Some(duration(tone)),
             gap_duration: Some(duration(gap)),
         }),
+        MediaRequest::PeerReached => Operation::PeerReached(proto::PeerReached { endpoint_id }),
         MediaRequest::Mute { muted } => Operation::Mute(proto::Mute { endpoint_id, muted }),
     }
 }
@@ -85,6 +91,22 @@ fn settings(session: &SessionId, call_id: &str, traceparent: String) -> proto::E
         call_id: call_id.to_owned(),
         traceparent,
         rtp_timeout: None,
+    }
+}
+
+fn peer(peer: SignaledPeer) -> proto::Peer {
+    proto::Peer {
+        address: peer.address.map(|address| address.to_string()).unwrap_or_default(),
+        reached: peer.reached,
+        sources: sources(peer.sources).into(),
+    }
+}
+
+const fn sources(sources: RtpSources) -> proto::SourcePolicy {
+    match sources {
+        RtpSources::Exact => proto::SourcePolicy::Exact,
+        RtpSources::Subnet => proto::SourcePolicy::Subnet,
+        RtpSources::Any => proto::SourcePolicy::Any,
     }
 }
 

@@ -122,6 +122,33 @@ pub struct SipListener {
     /// The group of engines that decide about calls that come in here.
     #[serde(default = "default_group")]
     pub group: String,
+    /// Who may send the audio of calls that come in here, where no engine says. Absent: `calls.rtp_sources`.
+    #[serde(default)]
+    pub rtp_sources: Option<RtpSources>,
+}
+
+/// Which addresses may send a call's audio besides the one that the peer announces, where that one can be believed: where it
+/// is public, or the one that the peer signals from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RtpSources {
+    /// None.
+    #[default]
+    Exact,
+    /// Those of the same /24 (IPv4) or /64 (IPv6).
+    Subnet,
+    /// All.
+    Any,
+}
+
+impl From<RtpSources> for crate::session::media::RtpSources {
+    fn from(sources: RtpSources) -> Self {
+        match sources {
+            RtpSources::Exact => Self::Exact,
+            RtpSources::Subnet => Self::Subnet,
+            RtpSources::Any => Self::Any,
+        }
+    }
 }
 
 fn default_group() -> String {
@@ -132,7 +159,14 @@ impl SipListener {
     /// A listener whose bound address is what peers are told.
     #[must_use]
     pub fn on(transport: SipTransport, bind: SocketAddr) -> Self {
-        Self { transport, bind, advertised_host: None, advertised_port: None, group: default_group() }
+        Self {
+            transport,
+            bind,
+            advertised_host: None,
+            advertised_port: None,
+            group: default_group(),
+            rtp_sources: None,
+        }
     }
 }
 
@@ -222,6 +256,8 @@ pub struct CallSettings {
     pub end_on_rtp_silence: bool,
     /// What the answer in an unreliable provisional response is: `preview` of the one in the 200, or `binding`.
     pub early_answers: EarlyAnswers,
+    /// Who may send a call's audio, where neither its engine nor its listener says.
+    pub rtp_sources: RtpSources,
 }
 
 impl Default for CallSettings {
@@ -230,9 +266,10 @@ impl Default for CallSettings {
             decision_timeout_ms: 10_000,
             alerting_timeout_seconds: 600,
             ring_timeout_seconds: 180,
-            max_duration_seconds: 0,
+            max_duration_seconds: 4 * 3600,
             end_on_rtp_silence: true,
             early_answers: EarlyAnswers::default(),
+            rtp_sources: RtpSources::default(),
         }
     }
 }

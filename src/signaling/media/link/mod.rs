@@ -16,7 +16,7 @@ use super::stream::REQUESTS_PER_MESSAGE;
 use crate::ground::{self, BridgeId, SessionId};
 use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::request::Operation;
-use crate::session::media::{BridgeMode, MediaError, MediaRequest};
+use crate::session::media::{BridgeMode, MediaError, MediaRequest, SignaledPeer};
 use crate::signaling::directory::Directory;
 use crate::signaling::driver::Inbox;
 use crate::signaling::linger::{Go, Linger, Urgency};
@@ -75,11 +75,12 @@ impl MediaLink {
         request: u64,
         session: &SessionId,
         create: Option<(Arc<str>, String)>,
+        peer: SignaledPeer,
         body: MediaRequest,
     ) -> Result<(), MediaError> {
         let closes = matches!(body, MediaRequest::Close).then(|| session.clone());
         let urgent = matches!(body, MediaRequest::Negotiate { .. });
-        let operation = request::operation(session, create, body);
+        let operation = request::operation(session, create, peer, body);
         let mut pending = self.pending();
         match pending.push(operation, || Waiting::Shard { shard, request, closes: closes.clone() }) {
             Ok(()) => {
