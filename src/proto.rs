@@ -1,5 +1,7 @@
 //! The generated contracts. Only the `grpc` modules and clients import these; nothing generated goes deeper.
 
+pub mod codec;
+
 /// `callplane.session.v1`: what a call engine speaks.
 pub mod session {
     #[allow(clippy::all, missing_docs)]
@@ -16,5 +18,43 @@ pub mod media {
     }
 }
 
+/// A length of time as a client tells it; `None` when it is negative, or no Duration as `duration.proto` has them: at most
+/// 315,576,000,000 seconds, and 0 to 999,999,999 nanoseconds.
+#[must_use]
+pub fn duration(told: prost_types::Duration) -> Option<std::time::Duration> {
+    const SECONDS_MAX: u64 = 315_576_000_000;
+    let seconds = u64::try_from(told.seconds).ok().filter(|seconds| *seconds <= SECONDS_MAX)?;
+    let nanos = u32::try_from(told.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    Some(std::time::Duration::new(seconds, nanos))
+}
+
 /// The compiled descriptors of both packages, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/callplane.binpb"));
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(0, 0, Some(Duration::ZERO))]
+    #[case(2, 999_999_999, Some(Duration::new(2, 999_999_999)))]
+    #[case(315_576_000_000, 0, Some(Duration::from_secs(315_576_000_000)))]
+    #[case(315_576_000_001, 0, None)]
+    #[case(i64::MAX, 0, None)]
+    #[case(1, 1_000_000_000, None)]
+    #[case(1, 2_000_000_000, None)]
+    #[case(2, -1, None)]
+    #[case(0, -1, None)]
+    #[case(-1, 0, None)]
+    #[case(-1, 1, None)]
+    #[case(i64::MIN, i32::MIN, None)]
+    fn a_duration_is_within_protobufs_range(
+        #[case] seconds: i64,
+        #[case] nanos: i32,
+        #[case] expected: Option<Duration>,
+    ) {
+        assert_eq!(super::duration(prost_types::Duration { seconds, nanos }), expected);
+    }
+}

@@ -6,19 +6,26 @@
 //!   GET /counters  JSON: how much of everything there is now; zero where no call is left
 //! ```
 //!
-//! It is bound last: before that nobody answers.
+//! It is bound last: before that nobody answers. Whoever asks is heard, whatever else hangs on the endpoint: a request
+//! has to be there in time, and past the bound the connection that has been open for longest makes room.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::listening::{Connections, Incoming};
+use crate::listening::{Connection, Connections, Incoming};
 
 /// What the endpoint can look into.
 pub trait Overview: Send + Sync + 'static {
@@ -36,10 +43,13 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Connections at once. One more is closed at once.
+/// Connections at once. For one more the one that has been open for longest is closed.
 const CONNECTIONS_MAX: usize = 64;
 
-/// Serves until told to stop.
+/// How long a request's head may take, from the connection or from the request before. The connection is closed then.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Serves until told to stop, and until what is asked by then is answered.
 pub async fn serve(
     listener: TcpListener,
     connections: Connections,
@@ -51,10 +61,64 @@ pub async fn serve(
         .route("/ready", get(ready))
         .route("/counters", get(counters))
         .with_state(overview);
-    let incoming = Incoming::new(listener, connections, CONNECTIONS_MAX);
-    let server = axum::serve(incoming, router).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = server.await {
-        tracing::error!("the admin endpoint ended: {error}");
+    let mut incoming = Incoming::new(listener, connections.clone(), usize::MAX);
+    let mut open = OpenConnections::default();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            connection = incoming.accept() => {
+                if open.make_room() {
+                    connections.displaced();
+                }
+                open.add(converse(connection.without_greeting(), router.clone(), stop.clone()));
+            }
+            Some(_) = open.tasks.join_next() => {}
+        }
+    }
+    drop(incoming);
+    while open.tasks.join_next().await.is_some() {}
+}
+
+/// The connections, the oldest first.
+#[derive(Default)]
+struct OpenConnections {
+    tasks: JoinSet<()>,
+    by_age: VecDeque<AbortHandle>,
+}
+
+impl OpenConnections {
+    /// Closes the oldest where there are as many as there may be; whether one was closed.
+    fn make_room(&mut self) -> bool {
+        self.by_age.retain(|task| !task.is_finished());
+        if self.by_age.len() < CONNECTIONS_MAX {
+            return false;
+        }
+        if let Some(oldest) = self.by_age.pop_front() {
+            oldest.abort();
+        }
+        true
+    }
+
+    fn add(&mut self, conversation: impl Future<Output = ()> + Send + 'static) {
+        self.by_age.push_back(self.tasks.spawn(conversation));
+    }
+}
+
+/// Answers on one connection until its client is done, or is silent.
+async fn converse(connection: Connection, router: Router, stop: CancellationToken) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
+    let served = http.serve_connection(TokioIo::new(connection), TowerToHyperService::new(router));
+    let mut served = std::pin::pin!(served);
+    let ended = tokio::select! {
+        ended = &mut served => ended,
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an operator's connection ended");
     }
 }
 
@@ -76,3 +140,6 @@ pub fn file_descriptors() -> usize {
     // The listing itself holds one.
     std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count().saturating_sub(1))
 }
+
+#[cfg(test)]
+mod tests;

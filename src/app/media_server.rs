@@ -44,6 +44,7 @@ pub(super) async fn start(
     set_ready(health, true).await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(|cause| StartError::System {
             what: "reflection".into(),

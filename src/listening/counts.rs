@@ -14,6 +14,10 @@ pub struct ConnectionCounts {
     pub refused: u64,
     /// Accepting failed, as for want of file descriptors; it rests for a moment then.
     pub accept_errors: u64,
+    /// Closed because the client never said what it wants.
+    pub silent: u64,
+    /// Closed to make room for another, as the one that was open for longest.
+    pub displaced: u64,
 }
 
 /// The counters of one listener, to be shared by whoever asks.
@@ -25,6 +29,8 @@ struct Counters {
     open: AtomicUsize,
     refused: AtomicU64,
     accept_errors: AtomicU64,
+    silent: AtomicU64,
+    displaced: AtomicU64,
 }
 
 /// A connection that is open until this is dropped.
@@ -39,6 +45,8 @@ impl Connections {
             open: self.open(),
             refused: self.0.refused.load(Ordering::Relaxed),
             accept_errors: self.0.accept_errors.load(Ordering::Relaxed),
+            silent: self.0.silent.load(Ordering::Relaxed),
+            displaced: self.0.displaced.load(Ordering::Relaxed),
         }
     }
 
@@ -59,6 +67,17 @@ impl Connections {
 
     pub(super) fn failed(&self) {
         self.0.accept_errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One was closed to make room for another.
+    pub(crate) fn displaced(&self) {
+        self.0.displaced.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Open {
+    pub(super) fn was_silent(&self) {
+        self.0.silent.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::serve::Listener;
 use futures_util::Stream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Sleep;
@@ -46,6 +45,11 @@ impl Incoming {
     #[must_use]
     pub fn new(listener: TcpListener, connections: Connections, connections_max: usize) -> Self {
         Self(Door::new(listener, connections, connections_max))
+    }
+
+    /// The next connection.
+    pub async fn accept(&mut self) -> Connection {
+        std::future::poll_fn(|cx| self.0.poll_connection(cx)).await.0
     }
 }
 
@@ -105,24 +109,15 @@ impl Stream for Incoming {
     }
 }
 
-impl Listener for Incoming {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        std::future::poll_fn(|cx| self.0.poll_connection(cx)).await
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.listener.local_addr()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
 
+    use rstest::rstest;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+    use crate::listening::GREETING_TIME_MAX;
 
     /// Fails so often, then accepts from the socket.
     struct Failing(usize, TcpListener);
@@ -178,5 +173,33 @@ mod tests {
         let _third = TcpStream::connect(address).await.expect("connected");
         let _accepted = poll_fn(|cx| incoming.poll_connection(cx)).await;
         assert_eq!(connections.open(), 1);
+    }
+    #[rstest]
+    #[case::silence(b"", true)]
+    #[case::half_a_preface(b"PRI * HTTP/2.0", true)]
+    #[case::a_preface(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", false)]
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_greet_in_time_is_closed_and_counted(
+        #[case] said: &[u8],
+        #[case] closed: bool,
+    ) {
+        let (listener, address) = socket().await;
+        let connections = Connections::default();
+        let mut incoming = Incoming::new(listener, connections.clone(), 8);
+        let mut peer = TcpStream::connect(address).await.expect("connected");
+        let mut connection = incoming.accept().await;
+        peer.write_all(said).await.expect("sent");
+        let read = async {
+            let mut buffer = [0; 64];
+            loop {
+                match connection.read(&mut buffer).await {
+                    Ok(_) => {}
+                    Err(error) => break error.kind(),
+                }
+            }
+        };
+        let ended = tokio::time::timeout(GREETING_TIME_MAX * 3, read).await;
+        assert_eq!(ended.ok(), closed.then_some(io::ErrorKind::TimedOut));
+        assert_eq!(connections.counts().silent, u64::from(closed));
     }
 }

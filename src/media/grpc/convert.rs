@@ -192,7 +192,9 @@ fn source(asked: Option<proto::play::Source>) -> Result<Source, Failure> {
 }
 
 fn optional(field: &str, asked: Option<prost_types::Duration>) -> Result<Option<Duration>, Failure> {
-    let read = |asked| Duration::try_from(asked).map_err(|_| bad(format!("{field} must not be negative")));
+    let problem =
+        || bad(format!("{field} is no length of time: negative, or nanos outside of 0 to 999,999,999"));
+    let read = |asked| crate::proto::duration(asked).ok_or_else(problem);
     asked.map(read).transpose()
 }
 
