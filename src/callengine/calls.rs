@@ -183,7 +183,7 @@ impl Calls {
         if let Some(context) = context_of(&mut verb) {
             context.get_or_insert_default().command_id = self.commands.to_string();
         }
-        Step::Send(Box::new(Command { verb: Some(verb) }))
+        Step::Send(Box::new(Command { verb: Some(verb), ..Default::default() }))
     }
 }
 

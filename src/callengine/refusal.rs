@@ -75,7 +75,7 @@ mod tests {
 
     /// A status as the service writes it.
     fn refused(reason: &str, bound: &str) -> CommandStatus {
-        let mut details = ErrorDetails::with_error_info(reason, "callplane", []);
+        let mut details = ErrorDetails::with_error_info(reason, "callplane.dev", []);
         if !bound.is_empty() {
             details.add_quota_failure_violation(bound, "is reached");
             details.set_retry_info(Some(std::time::Duration::from_secs(1)));

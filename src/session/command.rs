@@ -222,6 +222,9 @@ pub enum CommandError {
     /// The client-chosen id is taken.
     #[error("session {0} exists")]
     SessionExists(SessionId),
+    /// The client-chosen id is not free yet: it was that of a session that has ended.
+    #[error("session {0} has ended, and its id is not free yet")]
+    SessionEnded(SessionId),
     /// Not legal in the state.
     #[error("{operation} is not legal in {state}; {}", told(legal))]
     WrongState {
@@ -233,7 +236,7 @@ pub enum CommandError {
         legal: Vec<&'static str>,
     },
     /// An offer/answer operation is under way.
-    #[error("{running:?} is under way")]
+    #[error("{running} is under way")]
     OperationRunning {
         /// Which.
         running: Operation,
@@ -256,6 +259,9 @@ pub enum CommandError {
     /// No such bridge.
     #[error("no bridge {0}")]
     BridgeNotFound(BridgeId),
+    /// The session is in no such bridge.
+    #[error("the session is not in bridge {0}")]
+    MemberNotFound(BridgeId),
     /// No such playback.
     #[error("no such playback")]
     PlaybackNotFound,

@@ -20,7 +20,7 @@ pub enum Legality {
 
 use Legality::{Busy as B, Legal as Y, Wrong as o};
 
-/// The columns, as they are named to engines.
+/// The columns.
 pub const VERBS: [&str; 17] = [
     "Ring",
     "EarlyMedia",
@@ -39,6 +39,27 @@ pub const VERBS: [&str; 17] = [
     "LeaveBridge",
     "Play",
     "StopPlay",
+];
+
+/// The columns, as engines call them: by their RPCs.
+pub const RPCS: [&str; 17] = [
+    "RingSession",
+    "StartEarlyMedia",
+    "AnswerSession",
+    "RejectSession",
+    "RedirectSession",
+    "HoldSession",
+    "ResumeSession",
+    "UpdateMedia",
+    "SendInfo",
+    "SendMessage",
+    "TerminateSession",
+    "MuteSession",
+    "SendDtmf",
+    "AddBridgeMember",
+    "RemoveBridgeMember",
+    "StartPlayback",
+    "StopPlayback",
 ];
 
 #[rustfmt::skip]
@@ -112,12 +133,12 @@ pub const fn needs_media(column: usize) -> bool {
     column >= FIRST_ON_MEDIA
 }
 
-/// The verbs that are legal in a phase, for a session that has negotiated media or has not.
+/// The RPCs that are legal in a phase, for a session that has negotiated media or has not.
 #[must_use]
 pub fn legal(phase: Phase, has_media: bool) -> Vec<&'static str> {
     let row = MATRIX[phase as usize].1.into_iter().enumerate();
     let legal = row.filter(|&(column, legality)| legality == Y && (has_media || !needs_media(column)));
-    legal.map(|(column, _)| VERBS[column]).collect()
+    legal.map(|(column, _)| RPCS[column]).collect()
 }
 
 #[cfg(test)]
@@ -144,14 +165,21 @@ mod tests {
     fn what_is_legal_can_be_told() {
         assert_eq!(
             legal(Phase::Alerting, false),
-            ["Ring", "EarlyMedia", "Answer", "Reject", "Redirect", "Terminate"]
+            [
+                "RingSession",
+                "StartEarlyMedia",
+                "AnswerSession",
+                "RejectSession",
+                "RedirectSession",
+                "TerminateSession"
+            ]
         );
         assert!(legal(Phase::Over, true).is_empty());
     }
 
     #[test]
     fn verbs_on_media_are_told_as_legal_once_there_is_media() {
-        assert_eq!(legal(Phase::Calling, false), ["Terminate"]);
-        assert_eq!(legal(Phase::Calling, true)[..3], ["Terminate", "Mute", "SendDtmf"]);
+        assert_eq!(legal(Phase::Calling, false), ["TerminateSession"]);
+        assert_eq!(legal(Phase::Calling, true)[..3], ["TerminateSession", "MuteSession", "SendDtmf"]);
     }
 }

@@ -178,7 +178,7 @@ impl Session {
     ) -> Result<(), CommandError> {
         self.may_bridge()?;
         if self.bridge.as_ref().is_none_or(|current| current.0 != bridge) {
-            return Err(CommandError::BridgeNotFound(bridge));
+            return Err(CommandError::MemberNotFound(bridge));
         }
         let bridging = Bridging { bridge: bridge.clone(), join: None, by };
         self.running.get_or_insert_default().bridging = Some(bridging);

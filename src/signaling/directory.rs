@@ -50,7 +50,12 @@ pub struct Directory {
 
 /// The id is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken;
+pub enum Taken {
+    /// By a session that lives.
+    Lives,
+    /// By one that ended less than [`TOMBSTONE_TIME`] ago.
+    Ended,
+}
 
 impl Directory {
     /// Claims an id for a session that is about to be made in `shard`. `chosen`: by a client.
@@ -60,7 +65,10 @@ impl Directory {
     pub fn claim(&self, session: &SessionId, shard: u16, chosen: bool, now: Instant) -> Result<(), Taken> {
         self.free_old(now);
         match self.places.entry(session.clone()) {
-            Entry::Occupied(_) => Err(Taken),
+            Entry::Occupied(place) => Err(match place.get() {
+                Place::Shard { .. } => Taken::Lives,
+                Place::Tombstone => Taken::Ended,
+            }),
             Entry::Vacant(free) => {
                 let origin = if chosen { Origin::Chosen } else { Origin::Made };
                 free.insert(Place::Shard { shard, origin });
@@ -188,7 +196,7 @@ mod tests {
     fn an_id_is_claimed_once() {
         let directory = Directory::default();
         assert_eq!(directory.claim(&id("a"), 3, true, seconds(0)), Ok(()));
-        assert_eq!(directory.claim(&id("a"), 1, true, seconds(0)), Err(Taken));
+        assert_eq!(directory.claim(&id("a"), 1, true, seconds(0)), Err(Taken::Lives));
         assert_eq!(directory.shard_of(&id("a")), Some(3));
         directory.release(&id("a"));
         assert_eq!(directory.claim(&id("a"), 1, true, seconds(0)), Ok(()));
@@ -201,7 +209,7 @@ mod tests {
         directory.claim(&id("a"), 0, true, seconds(0)).unwrap();
         directory.closed(&id("a"), seconds(10));
         assert_eq!((directory.len(), directory.shard_of(&id("a"))), (0, None));
-        assert_eq!(directory.claim(&id("a"), 0, true, seconds(69)), Err(Taken));
+        assert_eq!(directory.claim(&id("a"), 0, true, seconds(69)), Err(Taken::Ended));
         assert_eq!(directory.claim(&id("a"), 0, true, seconds(70)), Ok(()));
     }
 
@@ -227,6 +235,6 @@ mod tests {
         }
         assert_eq!(directory.places.len(), TOMBSTONES_MAX);
         assert_eq!(directory.claim(&id("s0"), 0, true, seconds(1)), Ok(()));
-        assert_eq!(directory.claim(&id("s1"), 0, true, seconds(1)), Err(Taken));
+        assert_eq!(directory.claim(&id("s1"), 0, true, seconds(1)), Err(Taken::Ended));
     }
 }

@@ -1,7 +1,7 @@
 //! Why a command, a query or an attachment is refused: everything that can go wrong on this floor, and whatever a shard
 //! says. How it is told to a client is [`grpc`](super::grpc)'s business.
 
-use crate::ground::BridgeId;
+use crate::ground::{BridgeId, PlaybackId, SessionId};
 use crate::session::command::{CommandError, EngineRef};
 use crate::session::media::MediaError;
 
@@ -47,8 +47,11 @@ pub enum Refusal {
     /// No stream of that engine is open; with an empty id, of no engine of the group.
     #[error("{}", not_attached(.0))]
     EngineNotAttached(EngineRef),
-    /// Nothing was heard from the engine for three heartbeats.
-    #[error("nothing was heard for three heartbeats")]
+    /// The engine has attached by another stream.
+    #[error("the engine has attached by a newer stream")]
+    EngineReplaced,
+    /// The engine did not read its stream for three heartbeats.
+    #[error("the stream was not read for three heartbeats")]
     EngineSilent,
     /// The protocol of the stream was broken.
     #[error("the stream's protocol is broken: {0}")]
@@ -62,6 +65,17 @@ pub enum Refusal {
     /// A fault of ours.
     #[error("internal: {0}")]
     Internal(&'static str),
+}
+
+/// What a command named: the details of its refusal name it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// The session.
+    pub session: Option<SessionId>,
+    /// The bridge.
+    pub bridge: Option<BridgeId>,
+    /// The playback.
+    pub playback: Option<PlaybackId>,
 }
 
 /// The bounds of this floor, by the names that they have in the documentation.

@@ -2,15 +2,17 @@
 
 use callplane::ground::BridgeId;
 use callplane::proto::session::v1 as proto;
+use callplane::proto::session::v1::command::Verb;
 use callplane::session::command::CommandError;
 use callplane::session::event::{Operation, SessionState};
 use callplane::session::media::MediaError;
+use callplane::shard::io::Output;
 use tonic::Code;
 use tonic_types::ErrorDetails;
 
 use crate::support::core::{engine, id};
 use crate::support::engine::Engine;
-use crate::support::{Scripted, refusal};
+use crate::support::{Scripted, refusal, until};
 
 type Has = fn(&ErrorDetails) -> bool;
 
@@ -30,12 +32,13 @@ async fn each_refusal_of_a_shard_has_its_code_reason_and_details() {
     let text = String::new;
     let wrong_state = CommandError::WrongState {
         state: SessionState::Connected,
-        operation: "Answer",
-        legal: vec!["Hold", "Terminate"],
+        operation: "AnswerSession",
+        legal: vec!["HoldSession", "TerminateSession"],
     };
     let rows: Vec<(CommandError, Code, &str, Has)> = vec![
         (CommandError::SessionNotFound(id("s")), Code::NotFound, "SESSION_NOT_FOUND", RESOURCE),
         (CommandError::SessionExists(id("s")), Code::AlreadyExists, "SESSION_EXISTS", RESOURCE),
+        (CommandError::SessionEnded(id("s")), Code::AlreadyExists, "SESSION_EXISTS", RESOURCE),
         (wrong_state, Code::FailedPrecondition, "WRONG_STATE", PRECONDITION),
         (
             CommandError::OperationRunning { running: Operation::Hold },
@@ -43,12 +46,13 @@ async fn each_refusal_of_a_shard_has_its_code_reason_and_details() {
             "OPERATION_RUNNING",
             PRECONDITION,
         ),
-        (CommandError::NotOwner, Code::FailedPrecondition, "NOT_OWNER", PRECONDITION),
+        (CommandError::NotOwner, Code::PermissionDenied, "NOT_OWNER", RESOURCE),
         (CommandError::NoMedia, Code::FailedPrecondition, "NO_MEDIA", PRECONDITION),
         (CommandError::BadTarget(text()), Code::InvalidArgument, "BAD_TARGET", FIELD),
         (CommandError::BadArgument("no"), Code::InvalidArgument, "BAD_FIELD", FIELD),
         (CommandError::LimitReached("sessions"), Code::ResourceExhausted, "LIMIT_REACHED", QUOTA),
         (CommandError::BridgeNotFound(bridge()), Code::NotFound, "BRIDGE_NOT_FOUND", RESOURCE),
+        (CommandError::MemberNotFound(bridge()), Code::NotFound, "MEMBER_NOT_FOUND", RESOURCE),
         (CommandError::PlaybackNotFound, Code::NotFound, "PLAYBACK_NOT_FOUND", RESOURCE),
         (CommandError::PlaybackExists, Code::AlreadyExists, "PLAYBACK_EXISTS", RESOURCE),
         (CommandError::Draining, Code::Unavailable, "DRAINING", RETRY),
@@ -75,6 +79,11 @@ async fn each_refusal_of_a_shard_has_its_code_reason_and_details() {
         let (told_code, told_reason, details) = refusal(&status);
         assert_eq!((told_code, told_reason.as_str()), (code, reason), "{error:?}");
         assert!(has(&details), "{error:?}: {details:?}");
+        let metadata = &details.error_info().expect("info").metadata;
+        assert_eq!(metadata.get("session_id").map(String::as_str), Some("s"), "{error:?}");
+        if let Some(resource) = details.resource_info() {
+            assert!(resource.resource_type.starts_with("callplane.session.v1."), "{resource:?}");
+        }
     }
 }
 
@@ -86,18 +95,103 @@ async fn a_wrong_state_says_where_the_session_stands_and_what_would_be_legal() {
     owner.event().await;
     scripted.script.refuse(CommandError::WrongState {
         state: SessionState::OnHold,
-        operation: "Answer",
-        legal: vec!["Resume", "Terminate"],
+        operation: "AnswerSession",
+        legal: vec!["ResumeSession", "TerminateSession"],
     });
     let request = proto::AnswerSessionRequest { session_id: "s".into(), ..Default::default() };
     let status = scripted.sessions().answer_session(request).await.expect_err("refused");
     let (_, _, details) = refusal(&status);
     let metadata = &details.error_info().expect("info").metadata;
-    assert_eq!((metadata["state"].as_str(), metadata["operation"].as_str()), ("OnHold", "Answer"));
-    assert_eq!(metadata["legal"], "Resume,Terminate");
+    assert_eq!(
+        (metadata["state"].as_str(), metadata["verb"].as_str()),
+        ("SESSION_STATE_ON_HOLD", "AnswerSession")
+    );
+    assert_eq!(metadata["legal"], "ResumeSession,TerminateSession");
     let violation = &details.precondition_failure().expect("failure").violations[0];
-    assert_eq!((violation.r#type.as_str(), violation.subject.as_str()), ("WRONG_STATE", "Answer"));
-    assert!(violation.description.contains("Resume"), "{}", violation.description);
+    assert_eq!((violation.r#type.as_str(), violation.subject.as_str()), ("WRONG_STATE", "s"));
+    assert!(violation.description.contains("ResumeSession"), "{}", violation.description);
+    assert!(status.message().contains("AnswerSession is not legal in ON_HOLD"), "{}", status.message());
+    scripted.script.refuse(CommandError::OperationRunning { running: Operation::UpdateMedia });
+    let request = proto::HoldSessionRequest { session_id: "s".into(), ..Default::default() };
+    let status = scripted.sessions().hold_session(request).await.expect_err("refused");
+    let (_, _, details) = refusal(&status);
+    assert_eq!(details.error_info().expect("info").metadata["running"], "OPERATION_UPDATE_MEDIA");
+}
+
+#[tokio::test]
+async fn what_a_refusal_is_about_is_named_in_the_stream_too() {
+    let scripted = Scripted::start().await;
+    let mut owner = Engine::attach(scripted.events(), "e").await;
+    scripted.script.call(&engine("default", "e"), "s");
+    owner.event().await;
+    let playback = || proto::StopPlaybackRequest {
+        session_id: "s".into(),
+        playback_id: "p".into(),
+        ..Default::default()
+    };
+    let leave = || proto::RemoveBridgeMemberRequest {
+        session_id: "s".into(),
+        bridge_id: "b".into(),
+        ..Default::default()
+    };
+    let made = proto::CreateBridgeRequest { bridge_id: "b".into(), ..Default::default() };
+    owner.command(Verb::CreateBridge(made)).await;
+    owner.result().await;
+    let rows = [
+        (CommandError::PlaybackNotFound, Verb::StopPlayback(playback()), "Playback", "p", "playback_id"),
+        (
+            CommandError::MemberNotFound(bridge()),
+            Verb::RemoveBridgeMember(leave()),
+            "Session",
+            "s",
+            "bridge_id",
+        ),
+        (CommandError::NotOwner, Verb::StopPlayback(playback()), "Session", "s", "session_id"),
+    ];
+    for (error, verb, kind, name, key) in rows {
+        scripted.script.refuse(error);
+        owner.command(verb).await;
+        let told = owner.result().await.status.expect("a status");
+        let details = told.details.iter().find(|any| any.type_url.ends_with("google.rpc.ResourceInfo"));
+        let resource: tonic_types::pb::ResourceInfo = decoded(details.expect("a resource"));
+        assert_eq!(resource.resource_type, format!("callplane.session.v1.{kind}"));
+        assert_eq!(resource.resource_name, name);
+        let info: tonic_types::pb::ErrorInfo = decoded(&told.details[0]);
+        assert!(info.metadata.contains_key(key), "{info:?}");
+        assert_eq!(info.metadata["session_id"], "s");
+    }
+}
+
+fn decoded<M: prost::Message + Default>(any: &prost_types::Any) -> M {
+    M::decode(any.value.as_slice()).expect("readable")
+}
+
+#[tokio::test]
+async fn an_id_that_is_not_free_yet_is_told_from_one_that_lives() {
+    let scripted = Scripted::start().await;
+    let mut owner = Engine::attach(scripted.events(), "e").await;
+    let create = || proto::CreateSessionRequest {
+        session_id: "mine".into(),
+        target_uri: "sip:bob@127.0.0.1".into(),
+        ..Default::default()
+    };
+    scripted.sessions().create_session(create()).await.expect("made");
+    owner.event().await;
+    let lives = scripted.sessions().create_session(create()).await.expect_err("taken");
+    let (_, reason, details) = refusal(&lives);
+    assert_eq!(reason, "SESSION_EXISTS");
+    assert!(!details.error_info().expect("info").metadata.contains_key("ended"));
+    scripted.script.tell([Output::SessionClosed { session: id("mine") }]);
+    until("its end", || scripted.node.counters().held.directory == 0).await;
+    let ended = scripted.sessions().create_session(create()).await.expect_err("not free yet");
+    let (_, reason, details) = refusal(&ended);
+    assert_eq!(reason, "SESSION_EXISTS");
+    assert_eq!(details.error_info().expect("info").metadata["ended"], "true");
+    let resource = details.resource_info().expect("which");
+    assert_eq!(
+        (resource.resource_name.as_str(), resource.description.as_str()),
+        ("mine", "was used by a session that ended")
+    );
 }
 
 #[tokio::test]
@@ -109,7 +203,10 @@ async fn what_does_not_exist_is_named() {
     let (code, reason, details) = refusal(&status);
     assert_eq!((code, reason.as_str()), (Code::NotFound, "SESSION_NOT_FOUND"));
     let named = details.resource_info().expect("which");
-    assert_eq!((named.resource_type.as_str(), named.resource_name.as_str()), ("session", "nobody"));
+    assert_eq!(
+        (named.resource_type.as_str(), named.resource_name.as_str()),
+        ("callplane.session.v1.Session", "nobody")
+    );
     let ring = proto::RingSessionRequest { session_id: "nobody".into(), ..Default::default() };
     assert_eq!(crate::support::reason(scripted.sessions().ring_session(ring).await), "SESSION_NOT_FOUND");
     let get = proto::GetBridgeRequest { bridge_id: "nowhere".into() };
@@ -145,13 +242,15 @@ fn every_reason_is_one_that_a_test_has_seen_or_that_cannot_be_had_yet() {
         "BAD_TARGET",
         "NO_MEDIA",
         "ENGINE_SILENT",
+        "ENGINE_REPLACED",
+        "MEMBER_NOT_FOUND",
     ];
-    for number in 1..=25 {
+    for number in 1..=27 {
         let reason = proto::ErrorReason::try_from(number).expect("no hole");
         let name = reason.as_str_name().trim_start_matches("ERROR_REASON_");
         assert!(seen.contains(&name), "{name}");
     }
-    assert!(proto::ErrorReason::try_from(26).is_err(), "a new reason wants a test");
+    assert!(proto::ErrorReason::try_from(28).is_err(), "a new reason wants a test");
 }
 
 fn bridge() -> BridgeId {

@@ -102,6 +102,17 @@ async fn each_bad_field_is_named() {
             vec!["digits", "tone_duration", "gap_duration"],
         ),
         (
+            Verb::SendDtmf(proto::SendDtmfRequest {
+                session_id: s(),
+                digits: "1".into(),
+                // No Durations, though they would come to 1 s and 40 ms.
+                tone_duration: Some(Duration { seconds: 2, nanos: -1_000_000_000 }),
+                gap_duration: Some(Duration { seconds: -1, nanos: 1_040_000_000 }),
+                ..Default::default()
+            }),
+            vec!["tone_duration", "gap_duration"],
+        ),
+        (
             Verb::SendMessage(proto::SendMessageRequest { session_id: s(), ..Default::default() }),
             vec!["body"],
         ),
@@ -179,9 +190,74 @@ async fn what_is_not_served_yet_is_refused_and_not_ignored() {
     let bridge = proto::CreateBridgeRequest { mode: 99, ..Default::default() };
     let (_, reason, fields) = told(&mut engine, Verb::CreateBridge(bridge)).await;
     assert_eq!((reason.as_str(), fields), ("NOT_SERVED", vec!["mode".to_owned()]));
-    engine.say(proto::attach_request::Message::Command(proto::Command { verb: None })).await;
-    let status = engine.result().await.status.expect("a status");
-    assert_eq!(status.code, Code::Unimplemented as i32);
+    let unknown = proto::Command { verb: None, command_id: "newer".into() };
+    engine.say(proto::attach_request::Message::Command(unknown)).await;
+    let result = engine.result().await;
+    assert_eq!(result.command_id, "newer");
+    assert_eq!(result.status.expect("a status").code, Code::Unimplemented as i32);
+}
+
+#[tokio::test]
+async fn a_commands_id_may_stand_beside_its_verb() {
+    let scripted = Scripted::start().await;
+    let mut engine = Engine::attach(scripted.events(), "e").await;
+    scripted.script.call(&crate::support::core::engine("default", "e"), "s");
+    engine.event().await;
+    for (beside, inside, told, refused) in
+        [("a", "", "a", false), ("", "b", "b", false), ("c", "c", "c", false), ("d", "x", "d", true)]
+    {
+        let context = Some(proto::CommandContext { command_id: inside.into(), ..Default::default() });
+        let hold = proto::HoldSessionRequest { context, session_id: "s".into() };
+        let command = proto::Command { command_id: beside.into(), verb: Some(Verb::HoldSession(hold)) };
+        engine.say(proto::attach_request::Message::Command(command)).await;
+        let result = engine.result().await;
+        assert_eq!(result.command_id, told);
+        assert_eq!(result.status.expect("a status").code != 0, refused, "{told}");
+    }
+    let marks: Vec<_> =
+        scripted.script.verbs().into_iter().map(|(_, _, command)| command.command_id).collect();
+    assert_eq!(marks.iter().map(|mark| &**mark).collect::<Vec<_>>(), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_decoded_is_its_senders_fault() {
+    let scripted = Scripted::start().await;
+    // Field 1, a string that is no UTF-8.
+    let garbage = bytes::Bytes::from_static(b"\x0a\x01\xff");
+    let mut client = tonic::client::Grpc::new(scripted.channel.clone());
+    client.ready().await.expect("ready");
+    let path = http::uri::PathAndQuery::from_static("/callplane.session.v1.SessionService/GetSession");
+    let codec = callplane::proto::codec::Codec::<Raw, proto::GetSessionResponse>::default();
+    let status = client.unary(tonic::Request::new(Raw(garbage)), path, codec).await.expect_err("refused");
+    let (code, reason, details) = refusal(&status);
+    assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "BAD_FIELD"));
+    assert!(details.bad_request().is_some());
+}
+
+/// A message that is written as it is.
+#[derive(Debug, Default)]
+struct Raw(bytes::Bytes);
+
+impl prost::Message for Raw {
+    fn encode_raw(&self, buf: &mut impl bytes::BufMut) {
+        buf.put_slice(&self.0);
+    }
+
+    fn merge_field(
+        &mut self,
+        _: u32,
+        _: prost::encoding::WireType,
+        _: &mut impl bytes::Buf,
+        _: prost::encoding::DecodeContext,
+    ) -> Result<(), prost::DecodeError> {
+        Ok(())
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn clear(&mut self) {}
 }
 
 #[tokio::test]

@@ -38,10 +38,17 @@ async fn pages_follow_one_another_over_all_shards() {
     let page = scripted.sessions().list_sessions(list(4, String::new())).await.expect("a page").into_inner();
     let ids: Vec<&str> = page.sessions.iter().map(|session| session.session_id.as_str()).collect();
     assert_eq!(ids, ["s0", "s0", "s1", "s1"]);
-    assert_eq!(page.next_page_token, "s1");
+    assert_ne!(page.next_page_token, "s1", "nobody is to make tokens up");
+    let token = page.next_page_token.clone();
     let rest = scripted.sessions().list_sessions(list(100, page.next_page_token)).await.expect("a page");
     let rest = rest.into_inner();
     assert_eq!((rest.sessions.len(), rest.next_page_token.as_str()), (6, ""));
-    let bad = scripted.sessions().list_sessions(list(1, "a b".into())).await;
-    assert_eq!(reason(bad), "BAD_FIELD");
+    for broken in ["a b".into(), "s1".into(), "zzzz".into(), token[1..].to_owned()] {
+        let bad = scripted.sessions().list_sessions(list(1, broken)).await;
+        assert_eq!(reason(bad), "BAD_FIELD");
+    }
+    let elsewhere = proto::ListSessionsRequest { group: "other".into(), ..list(1, token.clone()) };
+    assert_eq!(reason(scripted.sessions().list_sessions(elsewhere).await), "BAD_FIELD");
+    let bridges = proto::ListBridgesRequest { page_token: token, ..Default::default() };
+    assert_eq!(reason(scripted.bridges().list_bridges(bridges).await), "BAD_FIELD");
 }

@@ -88,7 +88,7 @@ fn place(args: &CallArgs) -> Result<Report, CallError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut call = Call::attach(args).await?;
-        call.outbox(Message::Command(Command { verb: Some(create(args)) })).await?;
+        call.outbox(Message::Command(Command { verb: Some(create(args)), ..Default::default() })).await?;
         let outcome = call.follow(args).await;
         call.close().await;
         outcome
@@ -243,7 +243,7 @@ impl Call {
     }
 
     async fn command(&self, verb: Verb) -> Result<(), CallError> {
-        self.outbox(Message::Command(Command { verb: Some(verb) })).await
+        self.outbox(Message::Command(Command { verb: Some(verb), ..Default::default() })).await
     }
 
     fn tell(&self, event: &Event) {

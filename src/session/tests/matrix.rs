@@ -1,6 +1,6 @@
 //! The matrix against the machine: every verb in every phase.
 
-use super::super::matrix::{Legality, VERBS, column, legal, legality, needs_media};
+use super::super::matrix::{Legality, RPCS, VERBS, column, legal, legality, needs_media};
 use super::*;
 use crate::session::command::CommandError;
 use crate::session::event::SessionState;
@@ -27,7 +27,7 @@ fn check(phase: Phase, name: &str) {
             assert_eq!(result, Err(CommandError::NoMedia), "{place}");
         }
         Legality::Legal => match name {
-            "LeaveBridge" => assert!(matches!(result, Err(CommandError::BridgeNotFound(_))), "{place}"),
+            "LeaveBridge" => assert!(matches!(result, Err(CommandError::MemberNotFound(_))), "{place}"),
             "StopPlay" => assert_eq!(result, Err(CommandError::PlaybackNotFound), "{place}"),
             _ => assert!(result.is_ok(), "{place}"),
         },
@@ -40,7 +40,7 @@ fn check(phase: Phase, name: &str) {
         Legality::Wrong => {
             let legal = legal(phase, has_media);
             assert!(has_media || !legal.contains(&"Mute"), "{place}");
-            let expected = CommandError::WrongState { state: before.0, operation: VERBS[column], legal };
+            let expected = CommandError::WrongState { state: before.0, operation: RPCS[column], legal };
             assert_eq!(result, Err(expected), "{place}");
         }
     }

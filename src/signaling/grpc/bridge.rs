@@ -3,6 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::check::checked;
+use super::page::List;
 use super::status::status;
 use super::unary::{Answer, Api};
 use super::words;
@@ -38,15 +39,18 @@ impl BridgeService for Api {
         request: Request<proto::ListBridgesRequest>,
     ) -> Result<Response<proto::ListBridgesResponse>, Status> {
         let request = request.into_inner();
+        let parts = ["bridges", &*request.group];
+        let list = List(&parts);
         let checked = checked(|check| {
             let group = check.name_or_none("group", &request.group);
-            let after = check.bridge_or_none("page_token", &request.page_token);
-            Some((group?, after?))
+            let after = list.after(&request.page_token, check);
+            group?;
+            after
         });
-        checked.map_err(|refusal| status(&refusal))?;
+        let after = checked.map_err(|refusal| status(&refusal))?;
         let limit = self.page_size(request.page_size) as usize;
-        let views = self.board.bridges.list(&request.group, &request.page_token, limit);
-        let next = views.last().filter(|_| views.len() == limit).map(|view| view.id.to_string());
+        let views = self.board.bridges.list(&request.group, &after, limit);
+        let next = views.last().filter(|_| views.len() == limit).map(|view| list.token(view.id.as_str()));
         Ok(Response::new(proto::ListBridgesResponse {
             bridges: views.iter().map(words::bridge).collect(),
             next_page_token: next.unwrap_or_default(),

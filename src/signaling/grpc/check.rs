@@ -167,8 +167,8 @@ impl Check {
         value: Option<prost_types::Duration>,
         range: std::ops::RangeInclusive<Duration>,
     ) -> Option<Duration> {
-        let Ok(value) = Duration::try_from(value?) else {
-            self.bad(field, "is no length of time");
+        let Some(value) = crate::proto::duration(value?) else {
+            self.bad(field, "is no length of time: negative, or nanos outside of 0 to 999,999,999");
             return None;
         };
         if !range.contains(&value) {

@@ -2,7 +2,7 @@
 //!
 //! - `attach` is the stream; `session`, `bridge` and `playback` are the unary calls. Both end in `Switchboard`.
 //! - `orders` and `check` make commands of requests; `events` and `words` make messages of what is told;
-//!   `status` makes errors of refusals.
+//!   `status` makes errors of refusals, `page` the tokens of lists.
 //! - `server` is the tonic server with its limits, health and reflection.
 
 mod attach;
@@ -10,6 +10,7 @@ mod bridge;
 mod check;
 mod events;
 mod orders;
+mod page;
 mod playback;
 mod server;
 mod session;

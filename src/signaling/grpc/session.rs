@@ -3,6 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::check::checked;
+use super::page::List;
 use super::status::status;
 use super::unary::Api;
 use super::words;
@@ -47,18 +48,20 @@ impl SessionService for Api {
     ) -> Result<Response<proto::ListSessionsResponse>, Status> {
         let deadline = self.deadline(&request);
         let request = request.into_inner();
+        let parts = ["sessions", &*request.group, &*request.engine_id];
+        let list = List(&parts);
         let filter = checked(|check| {
             let group = check.name_or_none("group", &request.group);
             let engine = check.name_or_none("engine_id", &request.engine_id);
-            let after = check.session_or_none("page_token", &request.page_token);
+            let after = list.after(&request.page_token, check);
             Some((group?.unwrap_or_default(), engine?.unwrap_or_default(), after?))
         });
-        let (group, engine, _) = filter.map_err(|refusal| status(&refusal))?;
+        let (group, engine, after) = filter.map_err(|refusal| status(&refusal))?;
         let limit = self.page_size(request.page_size);
-        let views = self.board.sessions(group, engine, request.page_token, limit, deadline).await;
+        let views = self.board.sessions(group, engine, after, limit, deadline).await;
         let views = views.map_err(|refusal| status(&refusal))?;
         let full = views.len() == limit as usize;
-        let next = views.last().filter(|_| full).map(|view| view.id.to_string());
+        let next = views.last().filter(|_| full).map(|view| list.token(view.id.as_str()));
         Ok(Response::new(proto::ListSessionsResponse {
             sessions: views.iter().map(words::session).collect(),
             next_page_token: next.unwrap_or_default(),

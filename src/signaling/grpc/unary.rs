@@ -16,7 +16,7 @@ use crate::signaling::refusal::Refusal;
 use crate::signaling::switchboard::{Caller, Deadline, Switchboard};
 
 use super::orders::{Asks, Context, Order, parse};
-use super::status::status;
+use super::status::{status, status_of};
 
 /// How long a command may wait for its shard when its client sets no deadline, or a longer one.
 pub(super) const COMMAND_TIME_MAX: Duration = Duration::from_secs(5);
@@ -75,12 +75,18 @@ impl Api {
     /// Carries a command out.
     pub(super) async fn command<R: Asks>(&self, request: Request<R>) -> Result<Answer, Status> {
         let deadline = self.deadline(&request);
-        self.carry_out(request.into_inner(), deadline).await.map_err(|refusal| status(&refusal))
+        let (context, order) = parse(request.into_inner()).map_err(|refusal| status(&refusal))?;
+        let named = order.named();
+        self.carry_out(&context, order, deadline).await.map_err(|refusal| status_of(&refusal, &named))
     }
 
-    async fn carry_out<R: Asks>(&self, request: R, deadline: Deadline) -> Result<Answer, Refusal> {
-        let (context, order) = parse(request)?;
-        let caller = self.caller(&context, deadline)?;
+    async fn carry_out(
+        &self,
+        context: &Context,
+        order: Order,
+        deadline: Deadline,
+    ) -> Result<Answer, Refusal> {
+        let caller = self.caller(context, deadline)?;
         let (reply, answer) = oneshot::channel();
         let reply = Reply::Waiting(reply);
         let mut made = None;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::bridges::Bridges;
 use super::clock::Clock;
-use super::directory::Directory;
+use super::directory::{Directory, Taken};
 use super::driver::{Inbox, Reply, Request};
 use super::engines::Engines;
 use super::refusal::{Bound, Refusal};
@@ -131,9 +131,11 @@ impl Switchboard {
             let session = session.map_or_else(made_session_id, Ok)?;
             let shard = self.shard_for(&create);
             let number = u16::try_from(shard).map_err(|_| Refusal::Internal("too many shards"))?;
-            self.directory
-                .claim(&session, number, chosen, self.clock.mono())
-                .map_err(|_| CommandError::SessionExists(session.clone()))?;
+            let claimed = self.directory.claim(&session, number, chosen, self.clock.mono());
+            claimed.map_err(|taken| match taken {
+                Taken::Lives => CommandError::SessionExists(session.clone()),
+                Taken::Ended => CommandError::SessionEnded(session.clone()),
+            })?;
             Ok((owner, session, shard))
         });
         let (owner, session, shard) = match outcome {

@@ -107,7 +107,7 @@ impl Script {
     /// Has an incoming call begin.
     pub fn call(&self, engine: &EngineRef, session: &str) {
         let opened = Output::SessionOpened { session: id(session) };
-        let payload = EventPayload::IncomingCall(Box::new(incoming(session)));
+        let payload = EventPayload::IncomingCall(Arc::new(incoming(session)));
         self.tell([opened, event(engine, session, 1, payload)]);
     }
 

@@ -112,7 +112,7 @@ impl Engine {
     }
 
     pub async fn command(&self, verb: Verb) {
-        self.say(Message::Command(proto::Command { verb: Some(verb) })).await;
+        self.say(Message::Command(proto::Command { verb: Some(verb), ..Default::default() })).await;
     }
 
     pub async fn ack(&self, through: Option<proto::Cursor>) {

@@ -141,7 +141,7 @@ pub fn engine_context(engine_id: &str) -> Option<proto::CommandContext> {
 pub fn refusal(status: &Status) -> (Code, String, ErrorDetails) {
     let details = status.get_error_details();
     let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
-    assert_eq!(info.domain, "callplane");
+    assert_eq!(info.domain, "callplane.dev");
     assert!(!status.message().is_empty());
     (status.code(), info.reason.clone(), details)
 }

@@ -11,7 +11,7 @@ use crate::ground::{BridgeId, SessionId};
 use crate::proto::session::v1::CommandContext;
 use crate::session::command::{Create, EngineRef, Verb};
 use crate::session::media::BridgeMode;
-use crate::signaling::refusal::Refusal;
+use crate::signaling::refusal::{Named, Refusal};
 
 use super::check::{Check, checked};
 
@@ -46,6 +46,29 @@ pub(super) enum Order {
     Leave { bridge: BridgeId, session: SessionId },
     /// A bridge ends.
     Destroy { bridge: BridgeId },
+}
+
+impl Order {
+    /// What it names, for the details of a refusal.
+    pub fn named(&self) -> Named {
+        match self {
+            Self::Session { session, verb, .. } => {
+                let playback = match verb {
+                    Verb::Play { playback, .. } => Some(playback.clone()),
+                    Verb::StopPlay { playback } => playback.clone(),
+                    _ => None,
+                };
+                Named { session: Some(session.clone()), bridge: None, playback }
+            }
+            Self::Create { session, .. } => Named { session: session.clone(), ..Named::default() },
+            Self::Join { bridge, session } | Self::Leave { bridge, session } => {
+                Named { session: Some(session.clone()), bridge: Some(bridge.clone()), playback: None }
+            }
+            Self::CreateBridge { bridge, .. } | Self::Destroy { bridge } => {
+                Named { bridge: Some(bridge.clone()), ..Named::default() }
+            }
+        }
+    }
 }
 
 /// Who gives a command, as told with it.

@@ -1,18 +1,21 @@
 //! A command of a stream: the request of the unary call of the same name.
 
 use super::{Context, Order, parse};
-use crate::proto::session::v1::CommandContext;
 use crate::proto::session::v1::command::Verb;
-use crate::signaling::refusal::Refusal;
+use crate::proto::session::v1::{Command, CommandContext};
+use crate::signaling::refusal::{BadField, Refusal};
 
 /// The command's id as told, and what it asks.
 pub(in crate::signaling::grpc) fn of_command(
-    verb: Option<Verb>,
+    command: Command,
 ) -> (String, Result<(Context, Order), Refusal>) {
+    let Command { verb, command_id } = command;
     macro_rules! parsed {
         ($request:expr) => {{
-            let request = $request;
-            (id(request.context.as_ref()), parse(request))
+            let mut request = $request;
+            let id = id(command_id, &mut request.context);
+            let parsed = id.1.map_or_else(|| parse(request), Err);
+            (id.0, parsed)
         }};
     }
     match verb {
@@ -37,10 +40,20 @@ pub(in crate::signaling::grpc) fn of_command(
         Some(Verb::StartPlayback(request)) => parsed!(request),
         Some(Verb::StopPlayback(request)) => parsed!(request),
         // A newer client's verb looks the same as none.
-        None => (String::new(), Err(Refusal::NotServed(vec!["verb"]))),
+        None => (command_id, Err(Refusal::NotServed(vec!["verb"]))),
     }
 }
 
-fn id(context: Option<&CommandContext>) -> String {
-    context.map(|context| context.command_id.clone()).unwrap_or_default()
+/// The command's id: beside the verb, or in its context. One that stands beside the verb is put into the context; it may
+/// not be another than is there.
+fn id(beside: String, context: &mut Option<CommandContext>) -> (String, Option<Refusal>) {
+    let inside = context.as_ref().map(|context| context.command_id.clone()).unwrap_or_default();
+    if beside.is_empty() || beside == inside {
+        return (inside, None);
+    }
+    let differs = !inside.is_empty();
+    context.get_or_insert_default().command_id.clone_from(&beside);
+    let problem = "is not context.command_id, which is given, too".to_owned();
+    let refusal = Refusal::BadFields(vec![BadField { field: "command_id".into(), problem }]);
+    (beside, differs.then_some(refusal))
 }
