@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use crate::ground::leg::Invite;
-use crate::ground::{Flow, ListenerId, Transport, WallTime};
+use crate::ground::{Flow, ListenerId, Pace, Transport, WallTime};
 use crate::sip::{HeaderError, HeaderName, NameAddr, Request, Response, Uri};
 
 use super::index::DialogKey;
@@ -78,6 +78,8 @@ pub(super) struct Dialog {
     pub created: WallTime,
     /// When the last message in it came or went.
     pub active: WallTime,
+    /// How often the peer asks for something that others have to be told of.
+    pub requests: Pace,
 }
 
 /// The parts while a dialog is made.
@@ -160,6 +162,7 @@ impl Dialog {
             foreign_sequence: None,
             created,
             active: created,
+            requests: Pace::default(),
         })
     }
 

@@ -9,11 +9,14 @@ pub struct EngineLimits {
     pub unacked_events_default: u32,
     /// Most events that may be under way to one engine, sent and not acknowledged.
     pub unacked_events_max: u32,
-    /// Most events that a log keeps. Past it the oldest is dropped, counted, and the engine is told of the gap.
+    /// Most events that a log keeps. Past it what is worth least is dropped, of the session that has most of it; it is
+    /// counted, and the engine is told of the gap.
     pub retention_events: u32,
     /// Most bytes of events that a log keeps, as told by [`weight`](super::weight()). Past it as above; the newest
     /// event is kept whatever its size.
     pub retention_bytes: u64,
+    /// Most bytes of events that all logs keep together. Past it the log that keeps most gives up events as above.
+    pub total_bytes: u64,
     /// The heartbeat of an engine that does not ask for one.
     pub heartbeat_default: Duration,
     /// The shortest heartbeat.
@@ -26,8 +29,15 @@ pub struct EngineLimits {
     pub engines_max: u32,
 }
 
-/// An engine silent for so many heartbeats is taken for dead.
-pub(super) const SILENT_HEARTBEATS: u32 = 3;
+/// An engine that reads nothing of its stream for so many heartbeats is taken for dead.
+pub(super) const UNREAD_HEARTBEATS: u32 = 3;
+
+/// How often within [`REPLACED_TIME`] a stream of an engine may take the place of an earlier one. Two processes that share
+/// an id take it in turns; one more is refused.
+pub(super) const REPLACED_MAX: usize = 5;
+
+/// See [`REPLACED_MAX`].
+pub(super) const REPLACED_TIME: Duration = Duration::from_secs(10);
 
 /// How long an engine that leaves and has nothing left here is still known: until shards have heard that it is away, one
 /// of them may give it a call, and then it has the grace like any other.
@@ -40,6 +50,7 @@ impl Default for EngineLimits {
             unacked_events_max: 100_000,
             retention_events: 100_000,
             retention_bytes: 64 << 20,
+            total_bytes: 256 << 20,
             heartbeat_default: Duration::from_secs(5),
             heartbeat_min: Duration::from_secs(1),
             heartbeat_max: Duration::from_secs(60),

@@ -3,8 +3,9 @@
 //! ```text
 //!   sequence   1 … acked │ acked+1 … sent │ sent+1 … newest
 //!              forgotten │ under way      │ waits for the window to open
-//!                        └── first: the oldest that is kept; behind acked+1 when retention was passed
 //! ```
+//!
+//! Entries that were dropped leave holes. A hole is told as a gap when sending comes to it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,6 +13,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::holes::{Hole, Holes, Lost};
+use super::purge::{Candidate, Keep, victims};
+use super::rank::Rank;
 use super::weight;
 use crate::session::event::SessionEvent;
 
@@ -66,11 +70,12 @@ pub(super) enum Next<'a> {
     /// The event at this cursor.
     Event(Cursor, &'a Logged),
     /// Nothing is kept between these two.
-    Gap { after: Cursor, next: Cursor },
+    Gap { after: Cursor, next: Cursor, lost: &'a [Lost], more_lost: bool },
 }
 
 #[derive(Debug)]
 struct Entry {
+    sequence: u64,
     logged: Logged,
     bytes: usize,
 }
@@ -82,36 +87,52 @@ struct ToldGap {
     next: u64,
 }
 
+impl ToldGap {
+    const fn entries(self) -> u64 {
+        self.next - self.after - 1
+    }
+}
+
+/// How much of its retention a log gives up at once when it is passed: one part of so many. So it looks for what to give
+/// up once in a while, and not with each event.
+const PART_GIVEN_UP: usize = 8;
+
 /// The log. See the module.
 #[derive(Debug)]
 pub struct Log {
     epoch: u64,
-    retention_events: usize,
-    retention_bytes: usize,
+    retention: Keep,
+    /// Those that are kept, in order. The newest is always among them until it is acknowledged.
     entries: VecDeque<Entry>,
-    /// The sequence of the first entry; of the next one, while there is none.
-    first: u64,
+    /// Those that were dropped and are not acknowledged.
+    holes: Holes,
+    newest: u64,
     bytes: usize,
     acked: u64,
     sent: u64,
     /// Never longer than what is under way: between two of them an event was sent.
     gaps: VecDeque<ToldGap>,
+    /// How many entries the gaps passed over.
+    passed_over: u64,
 }
 
 impl Log {
     /// An empty log. `retention_events` and `retention_bytes` as in [`EngineLimits`](super::EngineLimits).
     #[must_use]
     pub fn new(epoch: u64, retention_events: u32, retention_bytes: u64) -> Self {
+        let events = retention_events.max(1) as usize;
+        let bytes = usize::try_from(retention_bytes).unwrap_or(usize::MAX);
         Self {
             epoch,
-            retention_events: retention_events.max(1) as usize,
-            retention_bytes: usize::try_from(retention_bytes).unwrap_or(usize::MAX),
+            retention: Keep { events, bytes },
             entries: VecDeque::new(),
-            first: 1,
+            holes: Holes::default(),
+            newest: 0,
             bytes: 0,
             acked: 0,
             sent: 0,
             gaps: VecDeque::new(),
+            passed_over: 0,
         }
     }
 
@@ -127,8 +148,14 @@ impl Log {
 
     /// Where the log itself stands: its newest entry.
     #[must_use]
-    pub fn newest(&self) -> Cursor {
-        self.cursor(self.first + self.entries.len() as u64 - 1)
+    pub const fn newest(&self) -> Cursor {
+        self.cursor(self.newest)
+    }
+
+    /// Where sending stands: the last entry that was sent, or passed over in a gap.
+    #[must_use]
+    pub const fn sent(&self) -> Cursor {
+        self.cursor(self.sent)
     }
 
     /// Events kept.
@@ -143,39 +170,53 @@ impl Log {
         self.entries.is_empty()
     }
 
-    /// Bytes kept.
+    /// Bytes kept, with what is known of events that were dropped.
     #[must_use]
     pub const fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.holes.bytes()
     }
 
     /// How many events are under way: sent and not acknowledged, still kept or not.
     #[must_use]
-    pub fn unacked(&self) -> u64 {
-        let passed_over: u64 = self.gaps.iter().map(|gap| gap.next - gap.after - 1).sum();
-        self.sent - self.acked - passed_over
+    pub const fn unacked(&self) -> u64 {
+        self.sent - self.acked - self.passed_over
     }
 
-    /// Adds an event. Returns how many of the oldest were dropped for it.
+    /// Adds an event. Returns how many others were dropped for it.
     pub fn append(&mut self, logged: Logged) -> u64 {
         let bytes = weight(&logged.event);
-        self.entries.push_back(Entry { logged, bytes });
+        self.newest += 1;
+        self.entries.push_back(Entry { sequence: self.newest, logged, bytes });
         self.bytes += bytes;
-        let mut dropped = 0;
-        while self.entries.len() > 1
-            && (self.entries.len() > self.retention_events || self.bytes > self.retention_bytes)
-        {
-            self.forget_oldest();
-            dropped += 1;
+        if self.entries.len() <= self.retention.events && self.bytes() <= self.retention.bytes {
+            return 0;
         }
-        dropped
+        let Keep { events, bytes } = self.retention;
+        self.purge(Keep { events: events - events / PART_GIVEN_UP, bytes: bytes - bytes / PART_GIVEN_UP })
     }
 
-    fn forget_oldest(&mut self) {
-        if let Some(oldest) = self.entries.pop_front() {
-            self.first += 1;
-            self.bytes -= oldest.bytes;
+    /// Drops events until no more bytes are kept than these, as far as that can be had: the newest is kept whatever its
+    /// size. Returns how many were dropped.
+    pub fn shrink(&mut self, bytes: usize) -> u64 {
+        self.purge(Keep { events: usize::MAX, bytes })
+    }
+
+    fn purge(&mut self, keep: Keep) -> u64 {
+        let candidates: Vec<Candidate<'_>> = self.entries.iter().map(Entry::candidate).collect();
+        let gone = victims(&candidates, keep);
+        let mut dropped = Vec::new();
+        for (entry, gone) in std::mem::take(&mut self.entries).into_iter().zip(gone) {
+            if gone {
+                let event = &entry.logged.event;
+                dropped.push(Hole::of(entry.sequence, event.session.clone(), event.revision));
+                self.bytes -= entry.bytes;
+            } else {
+                self.entries.push_back(entry);
+            }
         }
+        let count = dropped.len() as u64;
+        self.holes.add(dropped);
+        count
     }
 
     /// Takes a cumulative acknowledgement. One that is older than what is known changes nothing.
@@ -193,14 +234,19 @@ impl Log {
             return Ok(());
         }
         self.acked = through.sequence;
-        while self.first <= self.acked && !self.entries.is_empty() {
-            self.forget_oldest();
+        while self.entries.front().is_some_and(|entry| entry.sequence <= self.acked) {
+            let entry = self.entries.pop_front();
+            self.bytes -= entry.map_or(0, |entry| entry.bytes);
         }
-        while self.gaps.front().is_some_and(|gap| gap.next - 1 <= self.acked) {
+        self.holes.forget_through(self.acked);
+        while let Some(gap) = self.gaps.front().copied().filter(|gap| gap.next - 1 <= self.acked) {
+            self.passed_over -= gap.entries();
             self.gaps.pop_front();
         }
         if let Some(gap) = self.gaps.front_mut() {
+            let before = gap.entries();
             gap.after = gap.after.max(self.acked);
+            self.passed_over -= before - gap.entries();
         }
         Ok(())
     }
@@ -208,24 +254,36 @@ impl Log {
     /// Takes what comes next, while fewer than `window` events are under way.
     pub(super) fn next(&mut self, window: u32) -> Option<Next<'_>> {
         let next = self.sent + 1;
-        if next > self.newest().sequence || self.unacked() >= u64::from(window) {
+        if next > self.newest || self.unacked() >= u64::from(window) {
             return None;
         }
-        if next < self.first {
-            let gap = ToldGap { after: self.sent, next: self.first };
+        let place = self.entries.partition_point(|entry| entry.sequence < next);
+        let entry = self.entries.get(place)?;
+        if entry.sequence > next {
+            let gap = ToldGap { after: self.sent, next: entry.sequence };
             self.gaps.push_back(gap);
-            self.sent = self.first - 1;
-            return Some(Next::Gap { after: self.cursor(gap.after), next: self.cursor(gap.next) });
+            self.passed_over += gap.entries();
+            self.sent = gap.next - 1;
+            let hole = self.holes.at(next);
+            let (lost, more_lost) = hole.map_or((&[][..], true), |hole| (&hole.lost[..], hole.more));
+            let (after, next) = (self.cursor(gap.after), self.cursor(gap.next));
+            return Some(Next::Gap { after, next, lost, more_lost });
         }
-        let index = usize::try_from(next - self.first).ok()?;
         self.sent = next;
-        let cursor = self.cursor(next);
-        self.entries.get(index).map(|entry| Next::Event(cursor, &entry.logged))
+        Some(Next::Event(self.cursor(next), &entry.logged))
     }
 
     /// Goes back to what was acknowledged: a new attachment is sent the rest again.
     pub(super) fn rewind(&mut self) {
         self.sent = self.acked;
         self.gaps.clear();
+        self.passed_over = 0;
+    }
+}
+
+impl Entry {
+    fn candidate(&self) -> Candidate<'_> {
+        let event = &self.logged.event;
+        Candidate { session: &event.session, rank: Rank::of(&event.payload), bytes: self.bytes }
     }
 }

@@ -1,10 +1,11 @@
 //! One engine: whether it is there, and what is to be said to it next. The figure stands in the [module](super).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::limits::{LEAVE_TIME, SILENT_HEARTBEATS};
+use super::limits::{LEAVE_TIME, REPLACED_MAX, REPLACED_TIME, UNREAD_HEARTBEATS};
 use super::log::Next;
-use super::{AckError, Cursor, EngineLimits, Log, Logged};
+use super::{AckError, Cursor, EngineLimits, Keeping, Log, Logged, Lost};
 use crate::ground::Instant;
 use crate::session::event::EventPayload;
 
@@ -37,14 +38,18 @@ pub struct Opened {
     pub sessions_max: u32,
     /// Its heartbeat, as clamped.
     pub heartbeat: Duration,
+    /// How many sessions it owns already.
+    pub sessions_owned: u32,
+    /// The stream whose place this one takes.
+    pub replaces: Option<Attachment>,
 }
 
 /// Why an attachment is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AttachError {
-    /// A stream of that engine is open.
-    #[error("an engine of that id is attached to that group")]
-    Attached,
+    /// Its streams take each other's place too often.
+    #[error("streams of that engine take each other's place too often")]
+    TooOften,
     /// It was away for longer than the grace: its log is closed.
     #[error("the engine's grace is over")]
     Gone,
@@ -57,8 +62,6 @@ pub enum Input {
     Append(Logged),
     /// It acknowledges.
     Ack(Attachment, Cursor),
-    /// It said something, whatever it was.
-    Heard(Attachment),
     /// Something else than [`Item`]s was said to it: no heartbeat is needed.
     Said(Attachment),
     /// Its stream ended.
@@ -85,6 +88,10 @@ pub enum Item<'a> {
         after: Cursor,
         /// The first entry behind it.
         next: Cursor,
+        /// What stood there, by session.
+        lost: &'a [Lost],
+        /// Whether it was more than that.
+        more_lost: bool,
     },
     /// A sign of life.
     Heartbeat {
@@ -98,8 +105,8 @@ pub enum Item<'a> {
 /// What a timeout led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lapse {
-    /// Nothing was heard for three heartbeats: the stream is to be ended, the engine is away from now on.
-    Silent(Attachment),
+    /// Nothing was read for three heartbeats: the stream is to be ended, the engine is away from now on.
+    Unread(Attachment),
     /// It was away for longer than the grace: its sessions end, its log is closed.
     Gone,
     /// A heartbeat is due: [`Engine::poll_item`] has it.
@@ -117,14 +124,25 @@ pub struct Counters {
     pub events_late: u64,
     /// Words of streams that had ended before.
     pub stale: u64,
+    /// Streams whose place a newer one took.
+    pub replaced: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Attached {
     opened: Opened,
-    heard: Instant,
+    /// When something was taken out for it last.
     said: Instant,
-    heartbeat_due: bool,
+    /// Since when a heartbeat waits to be taken out.
+    heartbeat_due: Option<Instant>,
+}
+
+/// How the log stood at a look.
+#[derive(Clone, Copy, Debug, Default)]
+struct Watched {
+    newest: u64,
+    /// Where the acknowledgements stood, if the window was full.
+    full_at: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -151,6 +169,10 @@ pub struct Engine {
     attachments: u64,
     /// Sessions of its that have begun and are not over, as its log tells.
     sessions: u64,
+    /// When a stream took the place of another lately, at most [`REPLACED_MAX`] of them.
+    replacements: VecDeque<Instant>,
+    /// What [`watch`](Self::watch) saw last.
+    watched: Watched,
     counters: Counters,
 }
 
@@ -162,20 +184,32 @@ impl Engine {
         let log = Log::new(epoch, limits.retention_events, limits.retention_bytes);
         let away = Away { until: now + limits.grace, grace_over: now + limits.grace };
         let presence = Presence::Away(away);
-        Self { limits, log, presence, attachments: 0, sessions: 0, counters: Counters::default() }
+        Self {
+            limits,
+            log,
+            presence,
+            attachments: 0,
+            sessions: 0,
+            replacements: VecDeque::new(),
+            watched: Watched::default(),
+            counters: Counters::default(),
+        }
     }
 
     /// Attaches it, and returns the terms: the first thing to be said on the stream. What it has not acknowledged is sent
-    /// again.
+    /// again. The newest stream wins: a connection that is half dead never locks an engine out of its own calls.
     ///
     /// # Errors
-    /// When it is attached already, or was away for too long.
+    /// When it was away for too long, or its streams take each other's place too often.
     pub fn attach(&mut self, open: Open, now: Instant) -> Result<Opened, AttachError> {
-        match self.presence {
-            Presence::Attached(_) => return Err(AttachError::Attached),
+        let replaces = match self.presence {
+            Presence::Attached(attached) => {
+                self.replace(now)?;
+                Some(attached.opened.attachment)
+            }
             Presence::Gone => return Err(AttachError::Gone),
-            Presence::Away(_) => {}
-        }
+            Presence::Away(_) => None,
+        };
         self.attachments += 1;
         self.log.rewind();
         let opened = Opened {
@@ -184,9 +218,49 @@ impl Engine {
             unacked_events_max: self.limits.window(open.unacked_events_max),
             sessions_max: open.sessions_max,
             heartbeat: self.limits.heartbeat(open.heartbeat),
+            sessions_owned: u32::try_from(self.sessions).unwrap_or(u32::MAX),
+            replaces,
         };
-        self.presence = Presence::Attached(Attached { opened, heard: now, said: now, heartbeat_due: false });
+        self.presence = Presence::Attached(Attached { opened, said: now, heartbeat_due: None });
+        self.watched = Watched::default();
         Ok(opened)
+    }
+
+    fn replace(&mut self, now: Instant) -> Result<(), AttachError> {
+        while self.replacements.front().is_some_and(|at| *at + REPLACED_TIME <= now) {
+            self.replacements.pop_front();
+        }
+        if self.replacements.len() >= REPLACED_MAX {
+            return Err(AttachError::TooOften);
+        }
+        self.replacements.push_back(now);
+        self.counters.replaced += 1;
+        Ok(())
+    }
+
+    /// Looks whether events wait that waited when it looked last, or whether its window has been full since then. To be
+    /// called at regular times. `silent`: nothing comes from the engine, as whoever carries its words knows.
+    pub fn watch(&mut self, silent: bool) -> Keeping {
+        let Presence::Attached(attached) = self.presence else { return Keeping::default() };
+        let is_full = self.log.unacked() >= u64::from(attached.opened.unacked_events_max);
+        let acked = self.log.acked().sequence;
+        let seen = Watched { newest: self.log.newest().sequence, full_at: is_full.then_some(acked) };
+        let before = std::mem::replace(&mut self.watched, seen);
+        Keeping {
+            silent,
+            behind: before.newest > self.log.sent().sequence,
+            full: is_full && before.full_at == Some(acked),
+        }
+    }
+
+    /// Whether it is away and nothing is lost when it is forgotten: it owns nothing and is owed nothing.
+    #[must_use]
+    pub fn is_dispensable(&self) -> bool {
+        matches!(self.presence, Presence::Away(_)) && self.has_nothing_left()
+    }
+
+    fn has_nothing_left(&self) -> bool {
+        self.sessions == 0 && self.log.acked() == self.log.newest()
     }
 
     /// Takes what happened.
@@ -197,20 +271,14 @@ impl Engine {
         match input {
             Input::Append(logged) => self.append(logged),
             Input::Ack(stream, through) => {
-                if let Some(attached) = self.attached(stream) {
-                    attached.heard = now;
+                if self.attached(stream).is_some() {
                     return self.log.ack(through);
-                }
-            }
-            Input::Heard(stream) => {
-                if let Some(attached) = self.attached(stream) {
-                    attached.heard = now;
                 }
             }
             Input::Said(stream) => {
                 if let Some(attached) = self.attached(stream) {
                     attached.said = now;
-                    attached.heartbeat_due = false;
+                    attached.heartbeat_due = None;
                 }
             }
             Input::Detach(stream) => {
@@ -220,7 +288,7 @@ impl Engine {
             }
             Input::Leave(stream) => {
                 if self.attached(stream).is_some() {
-                    let nothing_left = self.sessions == 0 && self.log.acked() == self.log.newest();
+                    let nothing_left = self.has_nothing_left();
                     let grace = self.limits.grace;
                     self.go_away(if nothing_left { LEAVE_TIME.min(grace) } else { grace }, now);
                 }
@@ -240,7 +308,9 @@ impl Engine {
         }
         match logged.event.payload {
             EventPayload::IncomingCall(_) | EventPayload::Created(_) => self.sessions += 1,
-            EventPayload::Ended(_) => self.sessions = self.sessions.saturating_sub(1),
+            EventPayload::Ended(_) | EventPayload::Revoked { .. } => {
+                self.sessions = self.sessions.saturating_sub(1);
+            }
             _ => {}
         }
         if let Presence::Away(away) = &mut self.presence {
@@ -271,18 +341,18 @@ impl Engine {
         match self.log.next(attached.opened.unacked_events_max) {
             Some(next) => {
                 attached.said = now;
-                attached.heartbeat_due = false;
+                attached.heartbeat_due = None;
                 Some(match next {
                     Next::Event(cursor, logged) => Item::Event {
                         cursor,
                         previous: Cursor { sequence: cursor.sequence - 1, ..cursor },
                         logged,
                     },
-                    Next::Gap { after, next } => Item::Gap { after, next },
+                    Next::Gap { after, next, lost, more_lost } => Item::Gap { after, next, lost, more_lost },
                 })
             }
-            None if attached.heartbeat_due => {
-                attached.heartbeat_due = false;
+            None if attached.heartbeat_due.is_some() => {
+                attached.heartbeat_due = None;
                 attached.said = now;
                 Some(Item::Heartbeat { at: newest, unacked: u32::try_from(unacked).unwrap_or(u32::MAX) })
             }
@@ -294,8 +364,7 @@ impl Engine {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.presence {
-            Presence::Attached(attached) if attached.heartbeat_due => Some(attached.silent_at()),
-            Presence::Attached(attached) => Some(attached.silent_at().min(attached.heartbeat_at())),
+            Presence::Attached(attached) => Some(attached.unread_at().unwrap_or(attached.heartbeat_at())),
             Presence::Away(away) => Some(away.until),
             Presence::Gone => None,
         }
@@ -304,13 +373,15 @@ impl Engine {
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Lapse> {
         match &mut self.presence {
-            Presence::Attached(attached) if now >= attached.silent_at() => {
-                let lapse = Lapse::Silent(attached.opened.attachment);
+            Presence::Attached(attached) if attached.unread_at().is_some_and(|at| now >= at) => {
+                let lapse = Lapse::Unread(attached.opened.attachment);
                 self.go_away(self.limits.grace, now);
                 Some(lapse)
             }
-            Presence::Attached(attached) if !attached.heartbeat_due && now >= attached.heartbeat_at() => {
-                attached.heartbeat_due = true;
+            Presence::Attached(attached)
+                if attached.heartbeat_due.is_none() && now >= attached.heartbeat_at() =>
+            {
+                attached.heartbeat_due = Some(now);
                 Some(Lapse::Heartbeat)
             }
             Presence::Away(away) if now >= away.until => {
@@ -321,6 +392,11 @@ impl Engine {
             }
             Presence::Attached(_) | Presence::Away(_) | Presence::Gone => None,
         }
+    }
+
+    /// Drops events until its log keeps no more bytes than these.
+    pub fn shrink(&mut self, bytes: usize) {
+        self.counters.events_dropped += self.log.shrink(bytes);
     }
 
     /// Whether a stream of it is open.
@@ -343,8 +419,10 @@ impl Engine {
 }
 
 impl Attached {
-    fn silent_at(&self) -> Instant {
-        self.heard + self.opened.heartbeat * SILENT_HEARTBEATS
+    /// When it counts as dead unless it takes the heartbeat that waits for it. Counted from when that was made, which may
+    /// have been late.
+    fn unread_at(&self) -> Option<Instant> {
+        self.heartbeat_due.map(|due| due + self.opened.heartbeat * (UNREAD_HEARTBEATS - 1))
     }
 
     fn heartbeat_at(&self) -> Instant {

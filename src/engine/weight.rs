@@ -41,7 +41,9 @@ fn payload(payload: &EventPayload) -> usize {
                 + fields(&ended.fields)
                 + ended.body.as_ref().map_or(0, body)
         }
-        EventPayload::Ringing { .. }
+        EventPayload::Revoked { to, .. } => to.len(),
+        EventPayload::Suppressed(_)
+        | EventPayload::Ringing { .. }
         | EventPayload::DtmfReceived { .. }
         | EventPayload::BridgeJoined { .. }
         | EventPayload::BridgeLeft { .. }

@@ -39,6 +39,8 @@ pub enum Action {
         /// What became of it.
         membership: Membership,
     },
+    /// An event was left away because the peer brings about too many of them: count it.
+    Suppressed,
     /// An input was of no use in the phase: count it.
     Absorbed(Absorbed),
     /// The session is over: leg and endpoint are gone, the last event is out. Forget it.

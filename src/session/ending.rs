@@ -121,7 +121,7 @@ impl Session {
 
     /// No RTP came for media's configured time. While somebody holds that is as it should be.
     pub(super) fn rtp_silent(&mut self, silent_for: Duration, cx: &mut Context<'_>) {
-        self.tell(EventPayload::MediaHealth { receiving: false, silent_for }, cx);
+        self.tell_paced(EventPayload::MediaHealth { receiving: false, silent_for }, cx);
         let expected = !self.hold.local
             && !self.hold.remote
             && self.media.as_ref().is_some_and(|facts| facts.direction.receives());
@@ -217,6 +217,7 @@ impl Session {
         intent: Option<LegIntent>,
         cx: &mut Context<'_>,
     ) {
+        self.undecided = None;
         ended.duration = self.connected.map(|at| cx.now.mono.since(at.mono));
         let by = if by.is_empty() { Arc::clone(&self.initiated_by) } else { by };
         let closing = std::mem::take(&mut self.endpoint);
@@ -246,6 +247,7 @@ impl Session {
             return;
         }
         self.flush(cx);
+        self.tell_suppressed(true, cx);
         if let State::Ending(ending) = self.take_state() {
             let Ending { ended, by, .. } = *ending;
             self.emit(&by, EventPayload::Ended(Box::new(ended)), cx);

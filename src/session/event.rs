@@ -31,10 +31,23 @@ pub enum SessionState {
     Terminated,
 }
 
+/// As the API has it, without what all states begin with.
 impl fmt::Display for SessionState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(&spelled(self, '_').to_ascii_uppercase())
     }
+}
+
+/// The name of an enumeration's value, its words parted by `between`: `RemoteHangup` is `remote-hangup`.
+fn spelled(value: &impl fmt::Debug, between: char) -> String {
+    let mut text = String::new();
+    for letter in format!("{value:?}").chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push(between);
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
 }
 
 /// Who called.
@@ -79,6 +92,13 @@ pub enum Operation {
     Playback,
     /// The peer's re-INVITE is being answered.
     RemoteUpdate,
+}
+
+/// As the API has it, without what all operations begin with.
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&spelled(self, '_').to_ascii_uppercase())
+    }
 }
 
 /// How an operation went.
@@ -135,6 +155,14 @@ pub enum EndCause {
     DurationLimit,
     /// A fault of ours.
     Internal,
+}
+
+/// The one spelling for people, in logs, traces and on the command line: the API's, in small letters and with hyphens, as
+/// `remote-hangup` for `END_CAUSE_REMOTE_HANGUP`.
+impl fmt::Display for EndCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&spelled(self, '-'))
+    }
 }
 
 /// Who holds whom.
@@ -210,7 +238,7 @@ pub struct SessionEvent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum EventPayload {
     /// A call came in.
-    IncomingCall(Box<IncomingCall>),
+    IncomingCall(Arc<IncomingCall>),
     /// An outbound session was made.
     Created(Box<SessionView>),
     /// The provisional response was sent.
@@ -322,8 +350,58 @@ pub enum EventPayload {
         /// How long none came.
         silent_for: Duration,
     },
+    /// The call was passed on to another engine of the group, before its engine decided about it. Told to the engine that
+    /// had it, outside of the session's own count: its revision is 0.
+    Revoked {
+        /// The engine that has it now.
+        to: Arc<str>,
+        /// Why.
+        reason: PassedOn,
+    },
+    /// The peer brought about more events than are told: so many were left away.
+    Suppressed(Suppressed),
     /// Over. The last event of a session.
     Ended(Box<Ended>),
+}
+
+/// Events of a peer that were left away, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// Keys.
+    pub dtmf: u32,
+    /// INFO.
+    pub info: u32,
+    /// MESSAGE.
+    pub message: u32,
+    /// Provisional responses.
+    pub progress: u32,
+    /// RTP that stopped or came back.
+    pub media_health: u32,
+}
+
+impl Suppressed {
+    /// Counts one more.
+    pub fn count(&mut self, payload: &EventPayload) {
+        let kind = match payload {
+            EventPayload::DtmfReceived { .. } => &mut self.dtmf,
+            EventPayload::InfoReceived { .. } => &mut self.info,
+            EventPayload::MessageReceived { .. } => &mut self.message,
+            EventPayload::Progress { .. } => &mut self.progress,
+            _ => &mut self.media_health,
+        };
+        *kind = kind.saturating_add(1);
+    }
+}
+
+/// Why a call that waits for its engine's decision is passed on to another engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum PassedOn {
+    /// It did not decide in time.
+    Undecided,
+    /// It is silent, or does not keep up with its events.
+    Behind,
+    /// Its stream has ended.
+    Away,
 }
 
 /// A call came in.

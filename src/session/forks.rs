@@ -104,7 +104,7 @@ impl Session {
         let remote_tag = remote.0.to_string();
         let body = body.map(Box::new);
         let progress = EventPayload::Progress { status, phrase, early_media, remote_tag, fields, body };
-        self.emit(&by, progress, cx);
+        self.emit_paced(&by, progress, cx);
     }
 
     /// The first 2xx.

@@ -41,7 +41,9 @@ impl Session {
             has_offer,
             body: invited.body,
         };
-        session.tell(EventPayload::IncomingCall(Box::new(incoming)), cx);
+        let incoming = Arc::new(incoming);
+        session.undecided = Some(Arc::clone(&incoming));
+        session.tell(EventPayload::IncomingCall(incoming), cx);
         session
     }
 
@@ -60,6 +62,8 @@ impl Session {
             generation: 0,
             state,
             alerted: false,
+            undecided: None,
+            peer_events: super::told::PeerEvents::default(),
             hold: Hold::default(),
             muted: false,
             muted_in_media: false,
@@ -78,6 +82,7 @@ impl Session {
 
     /// The engine has decided to let it ring: from here on another clock runs.
     fn decided(&mut self, cx: &mut Context<'_>) {
+        self.undecided = None;
         if !self.alerted {
             self.alerted = true;
             let answer_by = cx.now.mono + cx.settings.alerting_timeout;
@@ -110,6 +115,7 @@ impl Session {
             State::Inbound(Inbound::Waiting { offer }) => offer.take().ok_or(CommandError::NoMedia)?,
             _ => return Err(CommandError::NoMedia),
         };
+        self.undecided = None;
         if !self.alerted {
             let answer_by = cx.now.mono + cx.settings.alerting_timeout;
             cx.out.push(Action::Timer(Some((SessionTimer::Ring, answer_by))));
@@ -130,6 +136,7 @@ impl Session {
         by: Arc<str>,
         cx: &mut Context<'_>,
     ) {
+        self.undecided = None;
         self.initiated_by = by;
         self.max_duration = limits.max_duration.or(self.max_duration);
         cx.out.push(Action::Timer(None));

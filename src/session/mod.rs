@@ -47,11 +47,13 @@ mod media_verbs;
 mod muting;
 mod negotiation;
 mod outbound;
+mod passing;
 mod phase;
 mod reason;
 mod requests;
 mod settings;
 mod state;
+mod told;
 mod up;
 mod view;
 
@@ -92,6 +94,9 @@ pub struct Session {
     state: State,
     /// A provisional response was sent or came.
     alerted: bool,
+    /// An incoming call about which its engine has decided nothing, as it was told.
+    undecided: Option<Arc<event::IncomingCall>>,
+    peer_events: told::PeerEvents,
     hold: Hold,
     /// As the last command says.
     muted: bool,
@@ -196,7 +201,7 @@ impl Session {
     fn wrong_state(&self, column: usize) -> CommandError {
         CommandError::WrongState {
             state: self.public_state(),
-            operation: matrix::VERBS[column],
+            operation: matrix::RPCS[column],
             legal: matrix::legal(self.phase(), self.media.is_some()),
         }
     }
@@ -263,11 +268,11 @@ impl Session {
     pub fn media_event(&mut self, event: MediaEvent, cx: &mut Context<'_>) {
         match event {
             MediaEvent::Dtmf { digit, duration } => {
-                self.tell(EventPayload::DtmfReceived { digit, duration }, cx);
+                self.tell_paced(EventPayload::DtmfReceived { digit, duration }, cx);
             }
             MediaEvent::RtpSilent { silent_for } => self.rtp_silent(silent_for, cx),
             MediaEvent::RtpBack { silent_for } => {
-                self.tell(EventPayload::MediaHealth { receiving: true, silent_for }, cx);
+                self.tell_paced(EventPayload::MediaHealth { receiving: true, silent_for }, cx);
             }
             MediaEvent::PlayStarted(playback) => self.play_started(&playback, cx),
             MediaEvent::PlayEnded { playback, cause, reason, played } => {
@@ -298,6 +303,12 @@ impl Session {
     #[must_use]
     pub const fn engine(&self) -> &EngineRef {
         &self.engine
+    }
+
+    /// Whether its engine made it.
+    #[must_use]
+    pub fn is_outbound(&self) -> bool {
+        self.call.direction == CallDirection::Outbound
     }
 
     /// The Call-ID.

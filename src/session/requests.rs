@@ -79,7 +79,7 @@ impl Session {
             InDialogMethod::Info => EventPayload::InfoReceived { body, fields },
             InDialogMethod::Message => EventPayload::MessageReceived { body, fields },
         };
-        self.tell(payload, cx);
+        self.tell_paced(payload, cx);
     }
 
     /// What an answer is known again by.

@@ -102,7 +102,12 @@ impl Shard {
         let session = Session::incoming(id.clone(), engine, invited, &mut cx);
         self.counters.calls_in += 1;
         self.outputs.push_back(Output::SessionOpened { session: id });
-        let slot = self.enter(session);
+        let engine = session.engine().clone();
+        let slot = self.enter(session, false);
+        if let Some(entry) = self.slots.get_mut(slot) {
+            entry.waits = true;
+            self.groups.waits(&engine);
+        }
         self.slots.bind(slot, leg);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.source = Some(source);
@@ -110,9 +115,9 @@ impl Shard {
         self.act(slot, now);
     }
 
-    /// Takes a new session in.
-    pub(super) fn enter(&mut self, session: Session) -> SlotId {
-        self.groups.begun(session.engine());
+    /// Takes a new session in. `made`: by its engine.
+    pub(super) fn enter(&mut self, session: Session, made: bool) -> SlotId {
+        self.groups.begun(session.engine(), made);
         self.slots.insert(session)
     }
 

@@ -5,7 +5,7 @@ use super::{Shard, SlotId};
 use crate::dialog;
 use crate::ground::Now;
 use crate::ground::leg::{HANG_UP_STATUS, LegEvent, LegFailure, LegId, LegIntent, Unanswered};
-use crate::session::event::EndCause;
+use crate::session::event::{EndCause, PassedOn};
 use crate::session::media::MediaError;
 use crate::session::{Action, Asked, Context, MediaFault, Session, SessionTimer};
 use crate::transaction;
@@ -148,10 +148,12 @@ impl Shard {
                     let session = entry.session.id().clone();
                     self.outputs.push_back(Output::BridgeChanged { bridge, mode, session, membership });
                 }
+                Action::Suppressed => self.counters.events_suppressed += 1,
                 Action::Absorbed(_) => self.counters.absorbed += 1,
                 Action::Over => self.over(slot),
             }
         }
+        self.note_decision(slot);
     }
 
     fn leg_intent(&mut self, slot: SlotId, intent: LegIntent, now: Now) {
@@ -225,14 +227,19 @@ impl Shard {
     pub(super) fn session_timer(&mut self, slot: SlotId, timer: SessionTimer, now: Now) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         entry.timer = None;
+        if timer == SessionTimer::Decision && self.pass_on(slot, PassedOn::Undecided, now) {
+            return;
+        }
+        let Some(entry) = self.slots.get(slot) else { return };
         let policy = self.settings.policy(&entry.session.engine().group).refusal;
         self.with_session(slot, now, |session, cx| session.timer(timer, policy, cx));
     }
 
     fn over(&mut self, slot: SlotId) {
         self.set_timer(slot, None);
+        self.note_decision(slot);
         let Some(entry) = self.slots.remove(slot) else { return };
-        self.groups.over(entry.session.engine());
+        self.groups.over(entry.session.engine(), entry.session.is_outbound());
         self.counters.sessions_over += 1;
         let session = entry.session.id().clone();
         self.outputs.push_back(Output::SessionClosed { session });

@@ -65,12 +65,14 @@ impl Shard {
         command_id: Arc<str>,
         now: Now,
     ) {
-        let outgoing = match self.outgoing(id, create) {
+        let engine =
+            engine.unwrap_or_else(|| EngineRef { group: Arc::clone(&self.default_group), id: "".into() });
+        let parent = create.parent.clone();
+        let outgoing = match self.has_share(&engine).and_then(|()| self.outgoing(id, create)) {
             Ok(outgoing) => outgoing,
             Err(error) => return self.reply(ticket, Err(error)),
         };
-        let engine =
-            engine.unwrap_or_else(|| EngineRef { group: Arc::clone(&self.default_group), id: "".into() });
+        let owner = engine.clone();
         let mut cx = Context {
             now,
             settings: &self.settings.sessions,
@@ -80,9 +82,24 @@ impl Shard {
         let session = Session::outgoing(id.clone(), engine, outgoing, command_id, &mut cx);
         self.counters.calls_out += 1;
         let done = session.done();
-        let slot = self.enter(session);
+        let slot = self.enter(session, true);
         self.reply(ticket, Ok(done));
         self.act(slot, now);
+        if let Some(slot) = parent.and_then(|parent| self.slots.find(&parent))
+            && self.slots.get(slot).is_some_and(|parent| *parent.session.engine() == owner)
+        {
+            self.with_session(slot, now, Session::worked_on);
+        }
+    }
+
+    /// Whether an engine may make one session more: others need room, too.
+    fn has_share(&self, engine: &EngineRef) -> Result<(), CommandError> {
+        let carried = self.settings.sessions_max.min(self.media_endpoints.unwrap_or(usize::MAX));
+        let share = (carried * usize::from(self.settings.made_percent) / 100).max(1);
+        if self.groups.made(engine) as usize >= share {
+            return Err(CommandError::LimitReached("sessions made by one engine"));
+        }
+        Ok(())
     }
 
     /// Checks what makes a call, and completes it.

@@ -21,6 +21,8 @@ pub struct Counters {
     pub refused_full: u64,
     /// Calls refused because no engine of the group is attached or has room.
     pub refused_no_engine: u64,
+    /// Calls that were passed on to another engine because theirs decided nothing.
+    pub calls_passed_on: u64,
     /// Sessions that are over.
     pub sessions_over: u64,
     /// Commands taken.
@@ -29,6 +31,8 @@ pub struct Counters {
     pub commands_refused: u64,
     /// Events told to engines.
     pub events: u64,
+    /// Events that were not told because their peer brought about too many of them.
+    pub events_suppressed: u64,
     /// Requests to media.
     pub media_requests: u64,
     /// Requests to media that were not answered in time.
@@ -58,10 +62,12 @@ impl Counters {
             refused_draining,
             refused_full,
             refused_no_engine,
+            calls_passed_on,
             sessions_over,
             commands_taken,
             commands_refused,
             events,
+            events_suppressed,
             media_requests,
             media_timed_out,
             media_refused,
@@ -78,10 +84,12 @@ impl Counters {
         self.refused_draining += refused_draining;
         self.refused_full += refused_full;
         self.refused_no_engine += refused_no_engine;
+        self.calls_passed_on += calls_passed_on;
         self.sessions_over += sessions_over;
         self.commands_taken += commands_taken;
         self.commands_refused += commands_refused;
         self.events += events;
+        self.events_suppressed += events_suppressed;
         self.media_requests += media_requests;
         self.media_timed_out += media_timed_out;
         self.media_refused += media_refused;

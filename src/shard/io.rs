@@ -55,6 +55,11 @@ pub enum Input {
     },
     /// The media service was lost or restarted: all endpoints are gone.
     MediaLost,
+    /// The media service is there, and can carry so much.
+    MediaCapacity {
+        /// Endpoints, this shard's part of them.
+        endpoints: u32,
+    },
     /// A look-up's result, best first. Empty or an error: the target cannot be located.
     Resolved {
         /// As given with the question.
@@ -99,6 +104,11 @@ pub struct AttachedEngine {
     pub engine: EngineRef,
     /// How many sessions this shard may give it; `None`: no limit.
     pub sessions_max: Option<u32>,
+    /// Whether it is heard from and has room for events. One that has not gets a call only where no other of its group can
+    /// take it.
+    pub ready: bool,
+    /// Whether it stands still: it is not heard from, or events wait for it. What it has not decided about goes to others.
+    pub still: bool,
 }
 
 /// A question.

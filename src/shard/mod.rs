@@ -23,6 +23,7 @@ mod farewell;
 mod groups;
 pub mod io;
 mod media;
+mod passing;
 mod peer;
 mod pending;
 mod queries;
@@ -38,6 +39,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use counters::{Counters, Load, SessionsByState};
+pub use passing::ENGINES_ASKED_MAX;
 pub use recorded::Recorded;
 pub use settings::{DEFAULT_GROUP, GroupPolicy, ShardSettings};
 
@@ -68,6 +70,8 @@ pub struct Shard {
     outbox: Outbox,
     outputs: VecDeque<Output>,
     draining: bool,
+    /// How many endpoints media can have for this shard, once it has said so.
+    media_endpoints: Option<usize>,
     default_group: Arc<str>,
     counters: Counters,
 }
@@ -87,6 +91,7 @@ impl Shard {
             outbox: Outbox::new(),
             outputs: VecDeque::new(),
             draining: false,
+            media_endpoints: None,
             default_group: DEFAULT_GROUP.into(),
             counters: Counters::default(),
             settings,
@@ -103,6 +108,7 @@ impl Shard {
             Input::MediaReply { request, result } => self.media_reply(request, result, now),
             Input::MediaEvent { session, event } => self.media_event(&session, event, now),
             Input::MediaLost => self.media_lost(now),
+            Input::MediaCapacity { endpoints } => self.media_endpoints = Some(endpoints as usize),
             Input::Resolved { query, result } => {
                 self.legs.resolved(query, &result, &mut self.transactions, now);
             }
@@ -111,7 +117,10 @@ impl Shard {
                 self.transactions.unreachable(listener, remote, now);
             }
             Input::SendFailed { tag } => self.transactions.send_failed(tag, now),
-            Input::Engines(engines) => self.groups.attach(engines),
+            Input::Engines(engines) => {
+                self.groups.attach(engines);
+                self.pass_on_stranded(now);
+            }
             Input::EngineGone(engine) => self.engine_gone(&engine, now),
             Input::Drain => self.draining = true,
             Input::HangUpAll => self.hang_up_all(now),

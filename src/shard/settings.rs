@@ -35,6 +35,9 @@ pub struct ShardSettings {
     /// How many sessions the shard may have. At the bound INVITEs are refused with a stateless 503, and Create with
     /// `LimitReached`. Default 20,000.
     pub sessions_max: usize,
+    /// How much of what the shard and media can carry one engine may have made at a time, percent, so that room is left for
+    /// others. At it Create is refused with `LimitReached`. Default 100.
+    pub made_percent: u8,
     /// Retry-After of the 503 at that bound and while draining, seconds. Default 5.
     pub retry_after: u32,
     /// How long media may take for a reply. Default 2 s.
@@ -72,6 +75,7 @@ impl Default for ShardSettings {
             dialogs: DialogSettings::default(),
             sessions: SessionSettings::default(),
             sessions_max: 20_000,
+            made_percent: 100,
             retry_after: 5,
             media_timeout: Duration::from_secs(2),
             media_requests_max: 65_536,

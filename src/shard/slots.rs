@@ -11,6 +11,7 @@ use crate::ground::leg::LegId;
 use crate::ground::timer::TimerHandle;
 use crate::ground::{Flow, SessionId};
 use crate::session::Session;
+use crate::session::command::EngineRef;
 
 /// A session and what the shard keeps beside it.
 #[derive(Debug)]
@@ -22,6 +23,10 @@ pub(super) struct Entry {
     pub to_be_ended: bool,
     /// How its INVITE came in; `None` for a call that is made here.
     pub source: Option<Flow>,
+    /// Counts for its engine as a call that waits for a decision.
+    pub waits: bool,
+    /// The engines that had the call and did not decide about it.
+    pub passed: Vec<EngineRef>,
 }
 
 impl Entry {
@@ -56,8 +61,15 @@ impl Slots {
         let slot = &mut self.slots[index as usize];
         let id = SlotId { index, generation: slot.generation };
         self.by_id.insert(session.id().clone(), id);
-        let (leg, timer, source) = (None, None, None);
-        slot.entry = Some(Box::new(Entry { session, leg, timer, to_be_ended: false, source }));
+        slot.entry = Some(Box::new(Entry {
+            session,
+            leg: None,
+            timer: None,
+            to_be_ended: false,
+            source: None,
+            waits: false,
+            passed: Vec::new(),
+        }));
         id
     }
 

@@ -1,8 +1,8 @@
 //! Requests within a dialog that mean the same in every state (RFC 3261 §12.2.2): OPTIONS, INFO, MESSAGE, and the
 //! checks that come before all others.
 
-use crate::ground::Flow;
 use crate::ground::leg::{InDialogMethod, LegEvent};
+use crate::ground::{Flow, Rate};
 use crate::sip::{HeaderName, Method, Request, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -12,6 +12,9 @@ use super::super::refusal::{self, Refusal};
 use super::super::sequence::Misnumbered;
 use super::super::state::Dialog;
 use super::context::Context;
+
+/// How many re-INVITEs, INFO and MESSAGE of the peer a dialog takes, by the second and at once: its engine has to hear of each.
+pub(super) const REQUESTS: Rate = Rate::new(20, 40);
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,10 @@ pub(super) fn receive(
         ctx.refuse(transaction, request, &refusal);
         return Handled::Done;
     }
+    if let Some(refusal) = too_often(ctx, dialog, request.method()) {
+        ctx.refuse(transaction, request, &refusal);
+        return Handled::Done;
+    }
     match request.method() {
         Method::Invite => return Handled::Invite,
         Method::Bye => return Handled::Bye,
@@ -49,6 +56,18 @@ pub(super) fn receive(
         method => ctx.refuse(transaction, request, &refusal::method_inside(method)),
     }
     Handled::Done
+}
+
+/// What a peer gets that asks more often than [`REQUESTS`]: 480, and for a re-INVITE 500 (RFC 3261 §14.2), to come again in a
+/// second. No 503: it would speak of the whole node.
+fn too_often(ctx: &Context<'_>, dialog: &mut Dialog, method: &Method) -> Option<Refusal> {
+    let status = match method {
+        Method::Invite => StatusCode::SERVER_INTERNAL_ERROR,
+        Method::Info | Method::Message => StatusCode::TEMPORARILY_UNAVAILABLE,
+        _ => return None,
+    };
+    let allowed = dialog.requests.allows(&REQUESTS, ctx.now.mono);
+    (!allowed).then(|| Refusal::with(status, HeaderName::RetryAfter, "1"))
 }
 
 fn check(ctx: &mut Context<'_>, dialog: &mut Dialog, request: &Request, flow: &Flow) -> Result<(), Refusal> {

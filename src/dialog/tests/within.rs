@@ -1,5 +1,7 @@
 //! Requests within a dialog, both ways: RFC 3261 §12.2, RFC 3428, RFC 6086.
 
+use std::time::Duration;
+
 use super::bench::{Bench, TYPES_TAKEN, field, header, sdp, settings};
 use crate::dialog::{DialogSettings, LegIntentError};
 use crate::ground::Body;
@@ -33,6 +35,39 @@ fn info_and_message_of_the_peers_are_answered_and_handed_up() {
         let fields = vec![field("X-Mark", "9")];
         assert_eq!(bench.told(), LegEvent::Received { method: named, body: Some(dtmf()), fields });
     }
+}
+
+#[test]
+fn a_peer_that_asks_too_often_is_told_to_come_later_and_may_hang_up_all_the_same() {
+    let mut bench = Bench::new();
+    let (_, tag) = bench.incoming_call();
+    let mut answered = 0;
+    for sequence in 2..100 {
+        let request = bench.head(&Method::Info, sequence, Some(&tag)).build().unwrap();
+        bench.receive(&request.into());
+        if answered < 40 {
+            bench.response(200, &Method::Info);
+            assert!(matches!(bench.told(), LegEvent::Received { .. }));
+            answered += 1;
+        } else {
+            let refusal = bench.response(480, &Method::Info);
+            assert_eq!(header(&refusal.into(), HeaderName::RetryAfter).as_deref(), Some("1"));
+        }
+    }
+    bench.nothing_told();
+    bench.advance(Duration::from_secs(1));
+    for sequence in 100..120 {
+        let request = bench.head(&Method::Message, sequence, Some(&tag)).build().unwrap();
+        bench.receive(&request.into());
+        bench.response(200, &Method::Message);
+        assert!(matches!(bench.told(), LegEvent::Received { .. }));
+    }
+    let request = bench.head(&Method::Invite, 120, Some(&tag)).build().unwrap();
+    bench.receive(&request.into());
+    bench.response(500, &Method::Invite);
+    let bye = bench.head(&Method::Bye, 121, Some(&tag)).build().unwrap();
+    bench.receive(&bye.into());
+    bench.response(200, &Method::Bye);
 }
 
 #[test]

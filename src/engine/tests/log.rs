@@ -1,9 +1,13 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 use rstest::rstest;
 
 use super::event;
 use crate::engine::log::Next;
-use crate::engine::{AckError, Cursor, Log, weight};
+use crate::engine::{AckError, Cursor, Log, Logged, Lost, weight};
+use crate::ground::SessionId;
+use crate::session::event::{EndCause, Ended, EventPayload};
 
 const EPOCH: u64 = 7;
 
@@ -39,7 +43,12 @@ fn take(log: &mut Log, window: u32) -> Vec<Told> {
                 assert_eq!(cursor.sequence, logged.event.revision);
                 Event(cursor.sequence)
             }
-            Next::Gap { after, next } => Gap(after.sequence, next.sequence),
+            Next::Gap { after, next, lost, more_lost } => {
+                // Each entry's revision is its sequence.
+                let [Lost { first, last, .. }] = lost else { panic!("{lost:?}") };
+                assert_eq!((*first, *last, more_lost), (after.sequence + 1, next.sequence - 1, false));
+                Gap(after.sequence, next.sequence)
+            }
         })
     })
     .collect()
@@ -117,10 +126,118 @@ fn retention_by_bytes_drops_the_oldest_and_keeps_at_least_the_newest() {
     let one = weight(&event(1).event) as u64;
     let mut log = Log::new(EPOCH, 100, 3 * one);
     let dropped: u64 = (1..=5).map(|revision| log.append(event(revision))).sum();
-    assert_eq!((dropped, log.len(), log.bytes() as u64), (2, 3, 3 * one));
+    // What is known of those that went has a size, too.
+    assert_eq!((dropped + log.len() as u64, log.len() <= 3), (5, true));
+    assert!(log.bytes() as u64 <= 3 * one, "{}", log.bytes());
     let mut tiny = Log::new(EPOCH, 100, 1);
     let dropped: u64 = (1..=5).map(|revision| tiny.append(event(revision))).sum();
     assert_eq!((dropped, tiny.len()), (4, 1));
+}
+
+fn of(session: &str, revision: u64, payload: EventPayload) -> Logged {
+    let mut logged = event(revision);
+    logged.event.session = SessionId::parse(session).unwrap();
+    logged.event.payload = payload;
+    logged
+}
+
+fn key(session: &str, revision: u64) -> Logged {
+    of(session, revision, EventPayload::DtmfReceived { digit: '1', duration: Duration::from_millis(80) })
+}
+
+fn ringing(session: &str, revision: u64) -> Logged {
+    of(session, revision, EventPayload::Ringing { status: 180 })
+}
+
+fn ended(session: &str, revision: u64) -> Logged {
+    of(session, revision, EventPayload::Ended(Box::new(Ended::with_cause(EndCause::RemoteHangup))))
+}
+
+/// What is left of each session, and what the gaps name.
+fn rest(log: &mut Log) -> (Vec<(String, u64)>, Vec<(String, u64, u64)>) {
+    let (mut kept, mut lost) = (Vec::new(), Vec::new());
+    while let Some(next) = log.next(u32::MAX) {
+        match next {
+            Next::Event(_, logged) => {
+                kept.push((logged.event.session.to_string(), logged.event.revision));
+            }
+            Next::Gap { lost: named, .. } => {
+                lost.extend(named.iter().map(|lost| (lost.session.to_string(), lost.first, lost.last)));
+            }
+        }
+    }
+    (kept, lost)
+}
+
+#[test]
+fn a_flood_of_one_session_drops_its_own_and_nothing_of_others() {
+    let mut log = log(80);
+    for revision in 1..=5 {
+        log.append(key("quiet", revision));
+        log.append(ringing("other", revision));
+    }
+    let mut dropped = 0;
+    for revision in 1..=10_000 {
+        dropped += log.append(key("loud", revision));
+    }
+    dropped += log.append(ended("loud", 10_001));
+    let (kept, lost) = rest(&mut log);
+    let of = |name: &str| kept.iter().filter(|(session, _)| session == name).count();
+    assert_eq!((of("quiet"), of("other")), (5, 5));
+    assert!(kept.contains(&("loud".into(), 10_001)));
+    assert_eq!(dropped + kept.len() as u64, 10_011);
+    // In one piece, and named to the event.
+    assert_eq!(lost, [("loud".to_owned(), 1, dropped)]);
+}
+
+#[test]
+fn what_tells_a_calls_life_goes_last() {
+    let mut log = log(16);
+    for number in 0..10 {
+        log.append(ended(&format!("ended{number}"), 3));
+        log.append(ringing(&format!("rings{number}"), 2));
+        log.append(key(&format!("keys{number}"), 4));
+    }
+    let (kept, _) = rest(&mut log);
+    let of = |name: &str| kept.iter().filter(|(session, _)| session.starts_with(name)).count();
+    assert_eq!(of("ended"), 10);
+    assert!(of("rings") > of("keys"), "{kept:?}");
+}
+
+#[test]
+fn where_only_what_is_worth_most_is_left_the_oldest_goes() {
+    let mut log = log(8);
+    for number in 1..=20 {
+        log.append(ended(&format!("s{number}"), 3));
+    }
+    let (kept, lost) = rest(&mut log);
+    assert_eq!(kept.last().map(|(session, _)| session.as_str()), Some("s20"));
+    assert_eq!(kept.first().map(|(session, _)| session.clone()), Some(format!("s{}", 21 - kept.len())));
+    assert_eq!(lost.len(), 20 - kept.len());
+}
+
+#[test]
+fn a_gap_that_holds_many_sessions_names_some_and_says_that_there_are_more() {
+    let mut log = log(8);
+    for number in 1..=1_000 {
+        log.append(key(&format!("s{number}"), 1));
+    }
+    let Some(Next::Gap { lost, more_lost, .. }) = log.next(10) else { panic!("no gap") };
+    assert_eq!((lost.len(), more_lost), (64, true));
+}
+
+#[test]
+fn a_log_that_is_to_shrink_gives_up_as_much_as_it_has_to() {
+    let mut log = log(1_000);
+    for revision in 1..=100 {
+        log.append(key("s", revision));
+    }
+    let bytes = log.bytes();
+    assert!(log.shrink(bytes / 2) >= 50);
+    assert!(log.bytes() <= bytes / 2 + 200, "{} of {bytes}", log.bytes());
+    log.shrink(0);
+    assert_eq!(log.len(), 1, "the newest stays");
+    assert_eq!(log.newest(), at(100));
 }
 
 #[test]

@@ -3,9 +3,10 @@ use std::time::Duration;
 use rstest::rstest;
 
 use super::event;
-use crate::engine::limits::LEAVE_TIME;
+use crate::engine::limits::{LEAVE_TIME, REPLACED_MAX};
 use crate::engine::{
-    AckError, AttachError, Attachment, Cursor, Engine, EngineLimits, Input, Item, Lapse, Logged, Open, Opened,
+    AckError, AttachError, Attachment, Cursor, Engine, EngineLimits, Input, Item, Keeping, Lapse, Logged,
+    Open, Opened,
 };
 use crate::ground::leg::Party;
 use crate::ground::{Instant, SessionId, WallTime};
@@ -52,13 +53,10 @@ fn engine_in(state: State) -> (Engine, Attachment) {
 }
 
 #[rstest]
-#[case(State::Attached, Err(AttachError::Attached))]
+#[case::the_newest_wins(State::Attached, Ok(Attachment(2)))]
 #[case(State::Away, Ok(Attachment(2)))]
 #[case(State::Gone, Err(AttachError::Gone))]
-fn who_is_attached_or_gone_cannot_attach(
-    #[case] state: State,
-    #[case] expected: Result<Attachment, AttachError>,
-) {
+fn who_is_gone_cannot_attach(#[case] state: State, #[case] expected: Result<Attachment, AttachError>) {
     let (mut engine, _) = engine_in(state);
     let outcome = engine.attach(Open::default(), seconds(61)).map(|opened| opened.attachment);
     assert_eq!(outcome, expected);
@@ -67,7 +65,7 @@ fn who_is_attached_or_gone_cannot_attach(
 #[rstest]
 #[case::the_heartbeat_is_due_first(State::Attached, 5, Some(Lapse::Heartbeat))]
 #[case::nothing_is_due_before(State::Attached, 4, None)]
-#[case::three_heartbeats_of_silence_end_the_stream(State::Attached, 15, Some(Lapse::Silent(Attachment(1))))]
+#[case::a_late_look_makes_a_heartbeat_first(State::Attached, 1_000, Some(Lapse::Heartbeat))]
 #[case::an_engine_may_be_away_for_the_grace(State::Away, 59, None)]
 #[case::and_is_gone_behind_it(State::Away, 60, Some(Lapse::Gone))]
 #[case::gone_is_the_end(State::Gone, 1_000, None)]
@@ -78,27 +76,84 @@ fn what_time_does(#[case] state: State, #[case] now: u64, #[case] expected: Opti
 }
 
 #[test]
-fn a_silent_engine_is_away_from_then_on_and_gone_a_grace_later() {
+fn an_engine_that_reads_nothing_for_three_heartbeats_is_away_from_then_on_and_gone_a_grace_later() {
     let (mut engine, stream) = attached();
-    assert_eq!(engine.handle_timeout(seconds(15)), Some(Lapse::Silent(stream)));
+    assert_eq!(engine.handle_timeout(seconds(5)), Some(Lapse::Heartbeat));
+    assert_eq!((engine.poll_timeout(), engine.handle_timeout(seconds(14))), (Some(seconds(15)), None));
+    assert_eq!(engine.handle_timeout(seconds(15)), Some(Lapse::Unread(stream)));
     assert!(!engine.is_attached());
     assert_eq!(engine.handle_timeout(seconds(74)), None);
     assert_eq!(engine.handle_timeout(seconds(75)), Some(Lapse::Gone));
     assert_eq!(engine.poll_timeout(), None);
 }
 
-#[rstest]
-#[case(Input::Heard(Attachment(1)), 25)]
-#[case(Input::Ack(Attachment(1), at(0)), 25)]
-#[case(Input::Said(Attachment(1)), 15)]
-#[case(Input::Heard(Attachment(9)), 15)]
-fn only_what_the_engine_says_keeps_it_alive(#[case] input: Input, #[case] silent_at: u64) {
+#[test]
+fn an_engine_that_reads_and_says_nothing_stays() {
     let (mut engine, stream) = attached();
-    engine.handle(input, seconds(10)).unwrap();
-    engine.handle_timeout(seconds(15));
-    while engine.poll_item(stream, seconds(15)).is_some() {}
-    let silent = (16..40).find(|&now| matches!(engine.handle_timeout(seconds(now)), Some(Lapse::Silent(_))));
-    assert_eq!(silent.unwrap_or(15), silent_at);
+    for now in (5..600).step_by(5) {
+        assert_eq!(engine.handle_timeout(seconds(now)), Some(Lapse::Heartbeat));
+        assert!(engine.poll_item(stream, seconds(now)).is_some());
+    }
+    assert!(engine.is_attached());
+}
+
+#[test]
+fn the_newest_stream_takes_the_place_of_the_one_before() {
+    let (mut engine, first) = attached();
+    engine.handle(Input::Append(begun()), seconds(1)).unwrap();
+    assert!(engine.poll_item(first, seconds(1)).is_some());
+    let opened = engine.attach(Open::default(), seconds(2)).unwrap();
+    assert_eq!((opened.replaces, opened.sessions_owned), (Some(first), 1));
+    assert_eq!(engine.poll_item(first, seconds(2)), None);
+    let again = engine.poll_item(opened.attachment, seconds(2));
+    assert!(matches!(again, Some(Item::Event { cursor, .. }) if cursor == at(1)), "what is not acknowledged");
+    engine.handle(Input::Detach(first), seconds(3)).unwrap();
+    assert!(engine.is_attached(), "the end of the first changes nothing");
+    assert_eq!(engine.counters().replaced, 1);
+}
+
+#[test]
+fn streams_that_take_each_others_place_too_often_are_refused_for_a_while() {
+    let (mut engine, _) = attached();
+    let took: Vec<bool> =
+        (0..20).map(|second| engine.attach(Open::default(), seconds(second)).is_ok()).collect();
+    assert_eq!(took.iter().filter(|took| **took).count(), 2 * REPLACED_MAX);
+    assert_eq!(engine.attach(Open::default(), seconds(20)).map(|opened| opened.replaces.is_some()), Ok(true));
+    assert!(engine.is_attached(), "whoever is there stays");
+}
+
+#[test]
+fn an_engine_is_full_or_behind_when_it_is_so_from_one_look_to_the_next() {
+    let mut engine = Engine::new(limits(), EPOCH, seconds(0));
+    let narrow = Open { unacked_events_max: 1, ..Open::default() };
+    let stream = engine.attach(narrow, seconds(0)).unwrap().attachment;
+    let append = |engine: &mut Engine, revision| {
+        engine.handle(Input::Append(event(revision)), seconds(1)).unwrap();
+        while engine.poll_item(stream, seconds(1)).is_some() {}
+    };
+    let (up, full) = (Keeping::default(), Keeping { full: true, ..Keeping::default() });
+    append(&mut engine, 1);
+    assert_eq!(engine.watch(false), up, "it came a moment ago");
+    assert_eq!(engine.watch(false), full, "nothing waits, but nothing more could go");
+    append(&mut engine, 2);
+    assert_eq!(engine.watch(false), full);
+    assert_eq!(engine.watch(false), Keeping { behind: true, ..full });
+    engine.handle(Input::Ack(stream, at(1)), seconds(2)).unwrap();
+    while engine.poll_item(stream, seconds(2)).is_some() {}
+    assert_eq!(engine.watch(false), up, "it moves");
+    assert_eq!(engine.watch(true), Keeping { silent: true, ..full });
+    engine.handle(Input::Ack(stream, at(2)), seconds(2)).unwrap();
+    assert_eq!(engine.watch(false), up);
+}
+
+#[test]
+fn an_engine_that_is_away_with_nothing_left_can_be_forgotten() {
+    let (mut engine, stream) = attached();
+    assert!(!engine.is_dispensable(), "it is there");
+    engine.handle(Input::Detach(stream), seconds(1)).unwrap();
+    assert!(engine.is_dispensable());
+    engine.handle(Input::Append(begun()), seconds(2)).unwrap();
+    assert!(!engine.is_dispensable(), "it has a call");
 }
 
 #[test]
@@ -151,11 +206,11 @@ fn words_of_an_ended_stream_change_nothing_and_are_counted() {
     let (mut engine, first) = attached();
     engine.handle(Input::Detach(first), seconds(1)).unwrap();
     let second = engine.attach(Open::default(), seconds(2)).unwrap().attachment;
-    for input in [Input::Heard(first), Input::Said(first), Input::Ack(first, at(9)), Input::Detach(first)] {
+    for input in [Input::Said(first), Input::Ack(first, at(9)), Input::Detach(first)] {
         engine.handle(input, seconds(3)).unwrap();
     }
     assert!(engine.is_attached());
-    assert_eq!(engine.counters().stale, 4);
+    assert_eq!(engine.counters().stale, 3);
     assert_eq!(
         engine.handle(Input::Ack(second, at(9)), seconds(3)),
         Err(AckError::NotSent { got: 9, sent: 0 })
@@ -183,6 +238,8 @@ fn terms_are_clamped(#[case] open: Open, #[case] window: u32, #[case] heartbeat_
         unacked_events_max: window,
         sessions_max: open.sessions_max,
         heartbeat: Duration::from_millis(heartbeat_ms),
+        sessions_owned: 0,
+        replaces: None,
     };
     assert_eq!(opened, expected);
 }

@@ -6,6 +6,7 @@ mod flows;
 mod matrix;
 mod random_walk;
 mod rows;
+mod told;
 mod words;
 
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub(super) struct Bench {
     pub absorbed: usize,
     /// The Reason that the last hang-up bore, if there was one.
     pub hang_up_reason: Option<String>,
+    pub suppressed: usize,
     pub over: bool,
 }
 
@@ -129,9 +131,21 @@ impl Bench {
         let id = SessionId::parse("s1").expect("a session id");
         let session = make(id, &mut cx);
         let (asked, events, said) = (Vec::new(), Vec::new(), Vec::new());
-        let (absorbed, hang_up_reason, over) = (0, None, false);
-        let mut bench =
-            Self { session, out, random, settings, now, asked, events, said, absorbed, hang_up_reason, over };
+        let (absorbed, suppressed, hang_up_reason, over) = (0, 0, None, false);
+        let mut bench = Self {
+            session,
+            out,
+            random,
+            settings,
+            now,
+            asked,
+            events,
+            said,
+            absorbed,
+            hang_up_reason,
+            suppressed,
+            over,
+        };
         bench.drain();
         bench
     }
@@ -186,6 +200,7 @@ impl Bench {
                 Action::Timer(Some((timer, _))) => self.said.push(format!("timer {timer:?}")),
                 Action::Timer(None) => {}
                 Action::Absorbed(_) => self.absorbed += 1,
+                Action::Suppressed => self.suppressed += 1,
                 Action::Over => self.over = true,
             }
         }

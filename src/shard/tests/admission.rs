@@ -27,7 +27,12 @@ fn without_an_engine_a_call_gets_the_refusal_of_its_listeners_group() {
 #[test]
 fn an_engine_without_room_gets_no_call() {
     let mut bench = Bench::new();
-    bench.handle(Input::Engines(vec![AttachedEngine { engine: engine("e1"), sessions_max: Some(1) }]));
+    bench.handle(Input::Engines(vec![AttachedEngine {
+        engine: engine("e1"),
+        sessions_max: Some(1),
+        ready: true,
+        still: false,
+    }]));
     bench.receive(&invite("c1"));
     bench.receive(&invite("c2"));
     assert_eq!(bench.sent(), ["503"]);

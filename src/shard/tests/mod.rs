@@ -5,6 +5,7 @@ mod calls;
 mod commands;
 mod farewell;
 mod media;
+mod passing;
 mod peer;
 
 use std::time::Duration;
@@ -136,7 +137,12 @@ impl Bench {
     }
 
     pub fn attach(&mut self, engines: &[&str]) {
-        let attached = engines.iter().map(|id| AttachedEngine { engine: engine(id), sessions_max: None });
+        let attached = engines.iter().map(|id| AttachedEngine {
+            engine: engine(id),
+            sessions_max: None,
+            ready: true,
+            still: false,
+        });
         self.handle(Input::Engines(attached.collect()));
     }
 
