@@ -58,6 +58,8 @@ pub struct Held {
     pub engines_away: usize,
     /// Commands of streams without a result that the stream has taken.
     pub commands_pending: usize,
+    /// Bytes of events that engines' logs keep.
+    pub engine_log_bytes: usize,
     /// Requests of clients that wait for their shard.
     pub requests_waiting: usize,
     /// Connections to the API.
@@ -79,6 +81,8 @@ pub struct EngineCounts {
     pub events_late: u64,
     /// Words of streams that had ended before.
     pub stale: u64,
+    /// Streams whose place a newer one of the same engine took.
+    pub replaced: u64,
 }
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ pub(super) fn shard(
         dialogs: dialogs(settings, transports),
         sessions: sessions(settings),
         sessions_max: sessions_max(settings, index),
+        made_percent: settings.engines.made_percent,
         media_timeout: millis(settings.media_timeout_ms),
         identity: Party {
             uri: settings.identity_uri.clone(),

@@ -11,7 +11,7 @@ use tonic::Code;
 
 use crate::support::core::{engine, small};
 use crate::support::engine::{Engine, message, open, stream};
-use crate::support::{Scripted, reason, refusal, settings, soon, until};
+use crate::support::{Scripted, channel, reason, refusal, settings, soon, until};
 
 /// The engines that shards were told of last.
 fn told(scripted: &Scripted) -> Vec<(EngineRef, Option<u32>)> {
@@ -43,6 +43,7 @@ async fn the_terms_are_told_as_clamped() {
     assert_eq!(opened.at.expect("a cursor").sequence, 0);
     assert!(opened.at.expect("a cursor").epoch > 0);
     assert_eq!(opened.version, env!("CARGO_PKG_VERSION"));
+    assert_eq!(opened.sessions_owned, 0);
 }
 
 #[tokio::test]
@@ -86,20 +87,91 @@ async fn what_is_not_served_yet_is_refused_by_its_name() {
 }
 
 #[tokio::test]
-async fn an_engine_attaches_once_to_a_group() {
+async fn the_newest_stream_of_an_engine_wins_and_the_one_before_is_told() {
     let scripted = Scripted::start().await;
-    let first = Engine::attach(scripted.events(), "e").await;
-    let status = Engine::open(scripted.events(), open("e")).await.err().expect("refused");
-    let (code, reason, details) = refusal(&status);
-    assert_eq!((code, reason.as_str()), (Code::AlreadyExists, "ENGINE_ATTACHED"));
-    assert_eq!(details.resource_info().expect("which").resource_name, "default/e");
-    assert!(details.retry_info().is_some());
+    let mut first = Engine::attach(scripted.events(), "e").await;
+    scripted.script.call(&engine("default", "e"), "s");
+    assert_eq!(first.event().await.session_id, "s");
+    // By the same connection, and by another.
+    for other in [false, true] {
+        let client = match other {
+            true => EventServiceClient::new(channel(scripted.node.grpc_address()).await),
+            false => scripted.events(),
+        };
+        let mut second = Engine::attach(client, "e").await;
+        assert_eq!(second.opened.sessions_owned, 1);
+        let status = first.end().await.expect_err("the end");
+        let (code, reason, _) = refusal(&status);
+        assert_eq!((code, reason.as_str()), (Code::Aborted, "ENGINE_REPLACED"));
+        assert_eq!(second.event().await.session_id, "s", "what was not acknowledged comes again");
+        second.command(crate::commands::ring("s", "still")).await;
+        assert_eq!(second.result().await.command_id, "still");
+        assert_eq!(scripted.node.counters().held.engines_attached, 1);
+        first = second;
+    }
+    assert_eq!(scripted.node.counters().engines.replaced, 2);
     let elsewhere = proto::Open { group: "other".into(), ..open("e") };
-    let second = Engine::open(scripted.events(), elsewhere).await.expect("another group");
-    drop(first);
-    until("the detachment", || scripted.node.counters().held.engines_attached == 1).await;
-    Engine::attach(scripted.events(), "e").await;
-    drop(second);
+    let other = Engine::open(scripted.events(), elsewhere).await.expect("another group");
+    assert_eq!(other.opened.sessions_owned, 0);
+}
+
+#[tokio::test]
+async fn a_half_dead_connection_locks_no_engine_out() {
+    let scripted = Scripted::start().await;
+    // A client that never reads and never closes: what is left of it does not hold its successor up.
+    let dead = EventServiceClient::new(channel(scripted.node.grpc_address()).await);
+    let (requests, responses) =
+        stream(&mut dead.clone(), vec![message(Message::Open(open("e")))]).await.expect("attached");
+    let connections = scripted.node.counters().held.api_connections;
+    scripted.script.tell((1..=5_000).map(|revision| small(&engine("default", "e"), revision)));
+    let mut second = Engine::attach(scripted.events(), "e").await;
+    assert_eq!(second.event().await.session_revision, 1);
+    until("its connection ends", || {
+        scripted.node.counters().held.api_connections < connections
+            || scripted.node.counters().held.api_connections == 1
+    })
+    .await;
+    drop((requests, responses, dead));
+}
+
+#[tokio::test]
+async fn two_processes_of_one_name_are_held_back() {
+    let scripted = Scripted::start().await;
+    let mut streams = vec![Engine::attach(scripted.events(), "e").await];
+    let refused = loop {
+        match Engine::open(scripted.events(), open("e")).await {
+            Ok(engine) => streams.push(engine),
+            Err(status) => break status,
+        }
+        assert!(streams.len() < 20, "without end");
+    };
+    let (code, reason, details) = refusal(&refused);
+    assert_eq!((code, reason.as_str()), (Code::AlreadyExists, "ENGINE_ATTACHED"));
+    let named = details.resource_info().expect("which");
+    assert_eq!(
+        (named.resource_type.as_str(), named.resource_name.as_str()),
+        ("callplane.session.v1.Engine", "default/e")
+    );
+    assert!(details.retry_info().is_some());
+    assert_eq!(scripted.node.counters().held.engines_attached, 1);
+}
+
+#[tokio::test]
+async fn names_that_came_once_make_room_for_others() {
+    let mut with = settings();
+    with.engines.engines_max = 3;
+    let scripted = Scripted::with(with).await;
+    let mut owner = Engine::attach(scripted.events(), "owner").await;
+    scripted.script.call(&engine("default", "owner"), "s");
+    owner.event().await;
+    drop(owner);
+    for number in 0..20 {
+        // It is cut off: it closes nothing in good order.
+        drop(Engine::attach(scripted.events(), &format!("once{number}")).await);
+        until("the detachment", || scripted.node.counters().held.engines_attached == 0).await;
+    }
+    let back = Engine::attach(scripted.events(), "owner").await;
+    assert_eq!(back.opened.sessions_owned, 1, "who has a call is not forgotten");
 }
 
 #[tokio::test]
@@ -159,45 +231,96 @@ async fn a_stream_that_breaks_the_protocol_is_ended() {
         assert_eq!(refusal(&status).1, "BAD_STREAM", "{name}");
         until("the detachment", || scripted.node.counters().held.engines_attached == 0).await;
     }
+}
+
+#[tokio::test]
+async fn a_message_that_this_version_does_not_know_is_told_and_ends_nothing() {
+    let scripted = Scripted::start().await;
     let (requests, mut responses) =
         stream(&mut scripted.events(), vec![message(Message::Open(open("e")))]).await.expect("attached");
     requests.send(proto::AttachRequest { message: None }).await.expect("room");
-    let end = soon("the end", async {
-        loop {
-            match responses.message().await {
-                Ok(Some(_)) => {}
-                other => break other.map(|_| ()),
-            }
-        }
-    });
-    assert_eq!(reason(end.await), "NOT_SERVED");
+    requests.send(message(Message::Command(proto::Command::default()))).await.expect("room");
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let response = soon("a result", responses.message()).await.expect("alive").expect("no end");
+        told.extend(response.items.into_iter().filter_map(|item| match item.item {
+            Some(Item::CommandResult(result)) => result.status.map(|status| status.code),
+            _ => None,
+        }));
+    }
+    assert_eq!(told, [Code::Unimplemented as i32; 2]);
+    assert_eq!(scripted.node.counters().held.engines_attached, 1);
 }
 
 #[tokio::test]
-async fn heartbeats_come_and_a_silent_engine_is_detached() {
-    let scripted = Scripted::start().await;
-    let asked = proto::Open { heartbeat: Some(Duration { seconds: 0, nanos: 50_000_000 }), ..open("e") };
-    let mut engine = Engine::open(scripted.events(), asked).await.expect("attached");
-    let Some(Item::Heartbeat(heartbeat)) = engine.next().await.expect("alive") else {
-        panic!("no heartbeat")
-    };
-    assert_eq!((heartbeat.unacked, heartbeat.at.expect("a cursor").sequence), (0, 0));
-    let status = engine.end().await.expect_err("the end");
-    let (code, reason, _) = refusal(&status);
-    assert_eq!((code, reason.as_str()), (Code::DeadlineExceeded, "ENGINE_SILENT"));
-    until("shards hear of it", || told(&scripted).is_empty()).await;
-}
-
-#[tokio::test]
-async fn whoever_says_something_now_and_then_stays() {
+async fn heartbeats_come_and_whoever_reads_them_may_be_silent() {
     let scripted = Scripted::start().await;
     let asked = proto::Open { heartbeat: Some(Duration { seconds: 0, nanos: 50_000_000 }), ..open("e") };
     let mut engine = Engine::open(scripted.events(), asked).await.expect("attached");
     for _ in 0..12 {
-        assert!(matches!(engine.next().await, Ok(Some(Item::Heartbeat(_)))));
-        engine.say(Message::Ping(proto::Ping {})).await;
+        let Some(Item::Heartbeat(heartbeat)) = engine.next().await.expect("alive") else {
+            panic!("no heartbeat")
+        };
+        assert_eq!((heartbeat.unacked, heartbeat.at.expect("a cursor").sequence), (0, 0));
     }
     assert_eq!(scripted.node.counters().held.engines_attached, 1);
+}
+
+/// What shards were told of last: who keeps up.
+fn ready(scripted: &Scripted) -> Vec<(String, bool)> {
+    let lists = scripted.script.heard(|input| match input {
+        Input::Engines(engines) => Some(engines.clone()),
+        _ => None,
+    });
+    let last = lists.last().cloned().unwrap_or_default();
+    last.into_iter().map(|attached| (attached.engine.id.to_string(), attached.ready)).collect()
+}
+
+#[tokio::test]
+async fn shards_hear_which_engine_is_behind_with_its_events_and_when_it_is_not_any_more() {
+    let scripted = Scripted::start().await;
+    let narrow = proto::Open { unacked_events_max: 2, ..open("slow") };
+    let mut slow = Engine::open(scripted.events(), narrow).await.expect("attached");
+    let _quick = Engine::attach(scripted.events(), "quick").await;
+    let scripted = &scripted;
+    let is = |slow: bool| move || ready(scripted) == [("slow".to_owned(), slow), ("quick".to_owned(), true)];
+    until("both", is(true)).await;
+    scripted.script.tell((1..=4).map(|revision| small(&engine("default", "slow"), revision)));
+    until("it is behind", is(false)).await;
+    let mut last = None;
+    for _ in 0..2 {
+        last = slow.event().await.cursor;
+    }
+    slow.ack(last).await;
+    until("it has caught up", is(true)).await;
+}
+
+#[tokio::test]
+async fn shards_hear_of_an_engine_whose_process_stands_still() {
+    let scripted = Scripted::start().await;
+    let _quick = Engine::attach(scripted.events(), "quick").await;
+    // A client of HTTP/2 that nobody drives any more: what comes is not even read, as in a process that is stopped.
+    let address = scripted.node.grpc_address();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
+    let stopped = runtime.spawn(async move {
+        let client = EventServiceClient::new(channel(address).await);
+        Engine::attach(client, "stopped").await
+    });
+    let engine = stopped.await.expect("attached");
+    let scripted = &scripted;
+    let is = |ready_now: bool| {
+        move || ready(scripted) == [("quick".to_owned(), true), ("stopped".to_owned(), ready_now)]
+    };
+    until("both", is(true)).await;
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    runtime.spawn(async move { released.recv() });
+    until("it is silent", is(false)).await;
+    release.send(()).expect("it stands there");
+    until("it is heard from", is(true)).await;
+    assert_eq!(scripted.node.counters().held.engines_attached, 2, "it was not dropped");
+    drop(engine);
+    runtime.shutdown_background();
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::support::media::StubMedia;
 use crate::support::sip::Phone;
 use crate::support::{channel, context, settings, soon, until};
 
-async fn start(settings: SignalingSettings) -> SignalingNode {
+pub async fn start(settings: SignalingSettings) -> SignalingNode {
     let media = StubMedia::new(1);
     let node = signaling::start(&settings, MediaConnection::in_process(media.server()), false);
     let node = node.unwrap_or_else(|error| panic!("{error}"));
@@ -20,12 +20,12 @@ async fn start(settings: SignalingSettings) -> SignalingNode {
     node
 }
 
-async fn engine(node: &SignalingNode, id: &str) -> Engine {
+pub async fn engine(node: &SignalingNode, id: &str) -> Engine {
     let client = proto::event_service_client::EventServiceClient::new(channel(node.grpc_address()).await);
     Engine::attach(client, id).await
 }
 
-fn answer(session: &str) -> Verb {
+pub fn answer(session: &str) -> Verb {
     Verb::AnswerSession(proto::AnswerSessionRequest {
         context: context("answer"),
         session_id: session.into(),
@@ -34,7 +34,7 @@ fn answer(session: &str) -> Verb {
 }
 
 /// A call that is up: the phone's 200, and the session.
-async fn call_up(
+pub async fn call_up(
     node: &SignalingNode,
     owner: &mut Engine,
     call_id: &str,

@@ -60,7 +60,7 @@ impl Agent {
     }
 
     pub fn attached(sessions_max: Option<u32>) -> Input {
-        Input::Engines(vec![AttachedEngine { engine: engine_ref(), sessions_max }])
+        Input::Engines(vec![AttachedEngine { engine: engine_ref(), sessions_max, ready: true, still: false }])
     }
 
     /// A command of the engine's.

@@ -42,7 +42,7 @@ impl Traces {
         let traceparent = self.spans.traceparent(&event.session);
         match &event.payload {
             EventPayload::Ended(ended) => {
-                self.spans.end(&event.session, [("end.cause", format!("{:?}", ended.cause))]);
+                self.spans.end(&event.session, [("end.cause", ended.cause.to_string())]);
             }
             payload => self.spans.note(&event.session, name(payload), []),
         }
@@ -62,7 +62,7 @@ impl Traces {
                 tracing::debug!(session = %event.session, call_id = view.call_id, "{}", name(payload));
             }
             (EventPayload::Ended(ended), _) => {
-                tracing::debug!(session = %event.session, cause = ?ended.cause, status = ended.status, "Ended");
+                tracing::debug!(session = %event.session, cause = %ended.cause, status = ended.status, "Ended");
             }
             (payload, None) => tracing::debug!(session = %event.session, "{}", name(payload)),
         }
@@ -94,6 +94,8 @@ const fn name(payload: &EventPayload) -> &'static str {
         EventPayload::PlaybackStarted { .. } => "PlaybackStarted",
         EventPayload::PlaybackEnded { .. } => "PlaybackEnded",
         EventPayload::MediaHealth { .. } => "MediaHealth",
+        EventPayload::Revoked { .. } => "Revoked",
+        EventPayload::Suppressed(_) => "Suppressed",
         EventPayload::Ended(_) => "Ended",
     }
 }

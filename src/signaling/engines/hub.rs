@@ -1,16 +1,15 @@
 //! All engines: attaching, detaching, silence, and what shards are told of it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::Notify;
 
+use super::timekeeper::Alarms;
 use super::{EngineHandle, StreamEnd};
-use crate::engine::{
-    AttachError, Attachment, Counters, Engine, EngineLimits, Lapse, Logged, Open, Opened, Roster,
-};
+use crate::engine::{AttachError, Attachment, Counters, Engine, EngineLimits, Logged, Open, Opened, Roster};
 use crate::ground::Instant;
 use crate::session::command::EngineRef;
 use crate::shard::io::AttachedEngine;
@@ -19,6 +18,9 @@ use crate::signaling::clock::Clock;
 use crate::signaling::driver::Inbox;
 use crate::signaling::linger::Urgency;
 use crate::signaling::refusal::{BadField, Bound, Refusal};
+
+/// Logs that give up events before the event is taken that was one too many. The next event goes on with it.
+const RELIEVED_MAX: usize = 16;
 
 /// How many engines there are, and what happened to events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct EnginesCount {
     pub away: usize,
     /// Commands of streams without a result that was taken.
     pub commands_pending: usize,
+    /// Bytes that logs keep.
+    pub log_bytes: usize,
     /// Events appended to logs.
     pub events: u64,
     /// Events dropped because a log's retention was passed.
@@ -37,28 +41,33 @@ pub struct EnginesCount {
     pub events_late: u64,
     /// Words of streams that had ended before.
     pub stale: u64,
+    /// Streams whose place a newer one of the same engine took.
+    pub replaced: u64,
 }
 
 /// All engines. See the module.
 pub struct Engines {
     limits: EngineLimits,
-    clock: Clock,
+    pub(super) clock: Clock,
     shards: Arc<[Arc<Inbox>]>,
     bridges: Arc<Bridges>,
     handles: DashMap<EngineRef, Arc<EngineHandle>>,
-    roster: Mutex<Roster>,
+    pub(super) roster: Mutex<Roster>,
+    pub(super) alarms: Alarms,
+    /// Bytes that all logs keep.
+    memory: Arc<AtomicUsize>,
     next_epoch: AtomicU64,
     /// Until when calls may go on, once Callplane is shutting down.
     draining: Mutex<Option<Instant>>,
-    closed: AtomicBool,
+    pub(super) closed: AtomicBool,
     /// Wakes the timekeeper: a deadline may have come nearer.
-    changed: Notify,
+    pub(super) changed: Notify,
     events_late: AtomicU64,
     /// What engines that are gone had counted.
     past: Mutex<Counters>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -73,6 +82,8 @@ impl Engines {
             bridges,
             handles: DashMap::new(),
             roster: Mutex::default(),
+            alarms: Alarms::default(),
+            memory: Arc::default(),
             // Logs of an earlier run had lower epochs.
             next_epoch: AtomicU64::new(clock.now().wall.unix_millis().max(1)),
             draining: Mutex::default(),
@@ -92,8 +103,8 @@ impl Engines {
     /// Attaches an engine.
     ///
     /// # Errors
-    /// When it takes fewer sessions than there are shards, when it is attached already, when there are too many engines,
-    /// or, for one that was not here before, when Callplane is shutting down.
+    /// When it takes fewer sessions than there are shards, when its streams take each other's place too often, when there
+    /// are too many engines, or, for one that was not here before, when Callplane is shutting down.
     pub fn attach(&self, engine: &EngineRef, open: Open) -> Result<(Arc<EngineHandle>, Opened), Refusal> {
         let shards = self.shards.len();
         if (1..shards).contains(&(open.sessions_max as usize)) {
@@ -106,7 +117,7 @@ impl Engines {
         let handle = self.known_or_new(engine, now)?;
         let (handle, opened) = match handle.attach(open, now) {
             Ok(opened) => (handle, opened),
-            Err(AttachError::Attached) => return Err(Refusal::EngineAttached(engine.clone())),
+            Err(AttachError::TooOften) => return Err(Refusal::EngineAttached(engine.clone())),
             Err(AttachError::Gone) => {
                 self.forget(&handle);
                 let handle = self.known_or_new(engine, now)?;
@@ -120,8 +131,15 @@ impl Engines {
         roster.insert(engine.clone(), opened.sessions_max);
         self.publish(&roster);
         drop(roster);
-        self.changed.notify_one();
-        tracing::info!(group = %engine.group, engine = %engine.id, at = %opened.at, "engine attached");
+        self.schedule(&handle);
+        if opened.replaces.is_some() {
+            tracing::warn!(
+                group = %engine.group, engine = %engine.id,
+                "engine attached again while its stream was open: the newer one counts"
+            );
+        }
+        let (group, id, owned) = (&engine.group, &engine.id, opened.sessions_owned);
+        tracing::info!(group = %group, engine = %id, at = %opened.at, sessions = owned, "engine attached");
         Ok((handle, opened))
     }
 
@@ -132,18 +150,29 @@ impl Engines {
         if lock(&self.draining).is_some() {
             return Err(Refusal::Draining);
         }
-        if self.handles.len() >= self.limits.engines_max as usize {
+        if self.handles.len() >= self.limits.engines_max as usize && !self.forget_dispensable() {
             return Err(Refusal::Full(Bound::Engines));
         }
         let epoch = self.next_epoch.fetch_add(1, Ordering::Relaxed);
-        let fresh = EngineHandle::new(engine.clone(), Engine::new(self.limits.clone(), epoch, now));
+        let memory = Arc::clone(&self.memory);
+        let fresh =
+            EngineHandle::new(engine.clone(), epoch, Engine::new(self.limits.clone(), epoch, now), memory);
         let fresh = Arc::new(fresh);
         self.handles.insert(engine.clone(), Arc::clone(&fresh));
         Ok(fresh)
     }
 
+    /// Forgets an engine that is away, owns nothing and is owed nothing, so that names that come once do not keep others
+    /// out. Whether there was one. The roster is locked.
+    fn forget_dispensable(&self) -> bool {
+        let found = self.handles.iter().find(|entry| entry.is_dispensable());
+        let Some(handle) = found.map(|entry| Arc::clone(entry.value())) else { return false };
+        self.forget(&handle);
+        true
+    }
+
     /// A stream ended. `leaves`: its engine closed it in good order.
-    pub fn detach(&self, handle: &EngineHandle, stream: Attachment, leaves: bool) {
+    pub fn detach(&self, handle: &Arc<EngineHandle>, stream: Attachment, leaves: bool) {
         let mut roster = lock(&self.roster);
         if !handle.detach(stream, leaves, self.clock.mono()) {
             return;
@@ -152,7 +181,7 @@ impl Engines {
         roster.remove(engine);
         self.publish(&roster);
         drop(roster);
-        self.changed.notify_one();
+        self.schedule(handle);
         tracing::info!(group = %engine.group, engine = %engine.id, leaves, "engine detached");
     }
 
@@ -165,12 +194,40 @@ impl Engines {
         urgency: Urgency,
         now: Instant,
     ) -> Option<(Instant, Arc<EngineHandle>)> {
-        let Some(handle) = self.handles.get(engine) else {
+        // Without holding the table: relieving goes through all of it.
+        let Some(handle) = self.handles.get(engine).map(|known| Arc::clone(&known)) else {
             self.events_late.fetch_add(1, Ordering::Relaxed);
             return None;
         };
-        let at = handle.append(logged, urgency, now)?;
-        Some((at, Arc::clone(&handle)))
+        let at = handle.append(logged, urgency, now);
+        if self.memory.load(Ordering::Relaxed) > self.memory_max() {
+            self.relieve();
+        }
+        Some((at?, handle))
+    }
+
+    fn memory_max(&self) -> usize {
+        usize::try_from(self.limits.total_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Has the logs that keep most give up events until all together keep no more than they may. Who keeps little loses
+    /// nothing to who keeps much.
+    fn relieve(&self) {
+        for _ in 0..RELIEVED_MAX {
+            let mut fattest: Option<(usize, Arc<EngineHandle>)> = None;
+            self.each(|handle| {
+                let bytes = handle.log_bytes();
+                if fattest.as_ref().is_none_or(|(most, _)| bytes > *most) {
+                    fattest = Some((bytes, Arc::clone(handle)));
+                }
+            });
+            let Some((bytes, handle)) = fattest else { return };
+            handle.shrink(bytes - bytes / 8);
+            let is_enough = self.memory.load(Ordering::Relaxed) <= self.memory_max();
+            if is_enough || handle.log_bytes() >= bytes {
+                return;
+            }
+        }
     }
 
     /// Whether a stream of this engine is open.
@@ -206,13 +263,17 @@ impl Engines {
     /// How many there are, and what happened.
     #[must_use]
     pub fn count(&self) -> EnginesCount {
-        let mut count =
-            EnginesCount { events_late: self.events_late.load(Ordering::Relaxed), ..EnginesCount::default() };
+        let mut count = EnginesCount {
+            events_late: self.events_late.load(Ordering::Relaxed),
+            log_bytes: self.memory.load(Ordering::Relaxed),
+            ..EnginesCount::default()
+        };
         let mut add = |counters: Counters| {
             count.events += counters.events;
             count.events_dropped += counters.events_dropped;
             count.events_late += counters.events_late;
             count.stale += counters.stale;
+            count.replaced += counters.replaced;
         };
         add(*lock(&self.past));
         self.each(|handle| add(handle.counters()));
@@ -227,62 +288,20 @@ impl Engines {
         count
     }
 
-    /// Notices silence and the end of graces, until [`close`](Self::close). Runs once.
-    pub async fn keep_time(&self) {
-        while !self.closed.load(Ordering::Acquire) {
-            let mut next: Option<Instant> = None;
-            self.each(|handle| {
-                let due = handle.poll_timeout();
-                next = due.into_iter().chain(next).min();
-            });
-            let changed = self.changed.notified();
-            match next {
-                Some(next) => {
-                    let next = self.clock.to_tokio(next);
-                    let _ = tokio::time::timeout_at(next, changed).await;
-                }
-                None => changed.await,
-            }
-            let now = self.clock.mono();
-            self.each(|handle| {
-                if let Some(lapse) = handle.handle_timeout(now) {
-                    self.lapsed(handle, lapse);
-                }
-            });
-        }
-    }
-
-    fn lapsed(&self, handle: &Arc<EngineHandle>, lapse: Lapse) {
-        let engine = handle.identity();
-        match lapse {
-            Lapse::Heartbeat => {}
-            Lapse::Silent(_) => {
-                let mut roster = lock(&self.roster);
-                // It may have attached again since.
-                if !handle.is_attached() && roster.remove(engine) {
-                    self.publish(&roster);
-                }
-                tracing::warn!(group = %engine.group, engine = %engine.id, "engine silent: detached");
-            }
-            Lapse::Gone => {
-                let _roster = lock(&self.roster);
-                self.forget(handle);
-            }
-        }
-    }
-
     /// Forgets an engine whose grace is over, once; its sessions end. The roster is locked.
-    fn forget(&self, handle: &Arc<EngineHandle>) {
+    pub(super) fn forget(&self, handle: &Arc<EngineHandle>) {
         let engine = handle.identity();
         if self.handles.remove_if(engine, |_, known| Arc::ptr_eq(known, handle)).is_none() {
             return;
         }
+        self.alarms.forget(handle);
         let counters = handle.counters();
         let mut past = lock(&self.past);
         past.events += counters.events;
         past.events_dropped += counters.events_dropped;
         past.events_late += counters.events_late;
         past.stale += counters.stale;
+        past.replaced += counters.replaced;
         drop(past);
         for shard in &*self.shards {
             shard.engine_gone(engine.clone());
@@ -291,20 +310,25 @@ impl Engines {
         tracing::warn!(group = %engine.group, engine = %engine.id, "engine gone: its sessions end");
     }
 
-    fn publish(&self, roster: &Roster) {
+    pub(super) fn publish(&self, roster: &Roster) {
         let shards = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
         for (number, shard) in (0..shards).zip(&*self.shards) {
             let attached = roster.for_shard(number, shards);
             shard.engines(
                 attached
-                    .map(|(engine, sessions_max)| AttachedEngine { engine: engine.clone(), sessions_max })
+                    .map(|(engine, sessions_max, keeping)| AttachedEngine {
+                        engine: engine.clone(),
+                        sessions_max,
+                        ready: keeping.is_up(),
+                        still: keeping.stands_still(),
+                    })
                     .collect(),
             );
         }
     }
 
     /// Calls `visit` for each engine, without holding the table meanwhile.
-    fn each(&self, visit: impl FnMut(&Arc<EngineHandle>)) {
+    pub(super) fn each(&self, visit: impl FnMut(&Arc<EngineHandle>)) {
         let handles: Vec<Arc<EngineHandle>> =
             self.handles.iter().map(|entry| Arc::clone(entry.value())).collect();
         handles.iter().for_each(visit);

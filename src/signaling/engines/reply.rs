@@ -7,15 +7,26 @@ use crate::engine::Attachment;
 use crate::ground::Instant;
 use crate::session::command::CommandDone;
 use crate::signaling::linger::Urgency;
-use crate::signaling::refusal::Refusal;
+use crate::signaling::refusal::{Named, Refusal};
 
 /// What came of a command that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The session after the local action; `None` for a bridge's commands without one.
     pub session: Option<CommandDone>,
-    /// The id of the bridge or playback that the command made.
+    /// The id of the session, bridge or playback that the command made.
     pub created: Option<String>,
+}
+
+/// What a command makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Makes {
+    /// Nothing, or what its outcome names.
+    Nothing,
+    /// What has this id.
+    Named(String),
+    /// The session of its outcome.
+    Session,
 }
 
 /// What came of a command of a stream.
@@ -23,6 +34,8 @@ pub struct Outcome {
 pub struct CommandOutcome {
     /// As given.
     pub command_id: String,
+    /// What it named.
+    pub named: Named,
     /// What came of it.
     pub result: Result<Outcome, Refusal>,
 }
@@ -38,7 +51,8 @@ struct OpenReply {
     engine: Arc<EngineHandle>,
     stream: Attachment,
     command_id: String,
-    created: Option<String>,
+    named: Named,
+    makes: Makes,
 }
 
 impl StreamReply {
@@ -46,9 +60,10 @@ impl StreamReply {
         engine: Arc<EngineHandle>,
         stream: Attachment,
         command_id: String,
-        created: Option<String>,
+        named: Named,
+        makes: Makes,
     ) -> Self {
-        Self { open: Some(OpenReply { engine, stream, command_id, created }) }
+        Self { open: Some(OpenReply { engine, stream, command_id, named, makes }) }
     }
 
     /// Sends what came of a command to a session, within `urgency`. Whose stream is to be woken when, if it was not.
@@ -58,8 +73,16 @@ impl StreamReply {
         urgency: Urgency,
         now: Instant,
     ) -> Option<(Instant, Arc<EngineHandle>)> {
-        let created = self.open.as_mut().and_then(|open| open.created.take());
-        self.send_within(result.map(|done| Outcome { session: Some(done), created }), urgency, now)
+        let makes = self.open.as_mut().map(|open| std::mem::replace(&mut open.makes, Makes::Nothing));
+        let outcome = |done: CommandDone| {
+            let created = match makes {
+                Some(Makes::Named(id)) => Some(id),
+                Some(Makes::Session) => Some(done.session.to_string()),
+                Some(Makes::Nothing) | None => None,
+            };
+            Outcome { session: Some(done), created }
+        };
+        self.send_within(result.map(outcome), urgency, now)
     }
 
     /// Sends what came of another command, within `urgency`. As [`send_done`](Self::send_done).
@@ -85,7 +108,7 @@ impl StreamReply {
 
 impl OpenReply {
     fn send(self, result: Result<Outcome, Refusal>, urgency: Urgency, now: Instant) -> Option<Instant> {
-        let outcome = CommandOutcome { command_id: self.command_id, result };
+        let outcome = CommandOutcome { command_id: self.command_id, named: self.named, result };
         self.engine.result(self.stream, outcome, urgency, now)
     }
 }

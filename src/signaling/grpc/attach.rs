@@ -19,7 +19,7 @@ use super::status::status;
 use super::unary::{Api, COMMAND_TIME_MAX};
 use super::{events, words};
 use crate::engine::{Attachment, Cursor, Open, Opened};
-use crate::listening::ConnectionEnd;
+use crate::listening::ConnectionLife;
 use crate::proto::session::v1 as proto;
 use crate::proto::session::v1::attach_item::Item;
 use crate::proto::session::v1::attach_request::Message;
@@ -27,9 +27,9 @@ use crate::proto::session::v1::event_service_server::EventService;
 use crate::session::command::EngineRef;
 use crate::signaling::bridges::NewBridge;
 use crate::signaling::driver::Reply;
-use crate::signaling::engines::{EngineHandle, Outcome, StreamEnd, StreamReply};
+use crate::signaling::engines::{EngineHandle, Makes, Outcome, StreamEnd, StreamReply};
 use crate::signaling::linger::Urgency;
-use crate::signaling::refusal::Refusal;
+use crate::signaling::refusal::{Named, Refusal};
 use crate::signaling::switchboard::{Caller, Deadline};
 
 /// How long a client may take to say how it wants to be attached.
@@ -50,7 +50,7 @@ impl EventService for Api {
         &self,
         request: Request<Streaming<proto::AttachRequest>>,
     ) -> Result<Response<AttachStream>, Status> {
-        let connection = request.extensions().get::<ConnectionEnd>().cloned();
+        let connection = request.extensions().get::<ConnectionLife>().cloned();
         let mut requests = request.into_inner();
         let first = tokio::time::timeout(OPEN_TIME_MAX, requests.message()).await;
         let first = first.map_err(|_| status(&Refusal::BadStream("no open in time".into())))??;
@@ -61,7 +61,7 @@ impl EventService for Api {
         let attached = self.board.engines.attach(&engine, open).map_err(|refusal| status(&refusal))?;
         let (engine, opened) = attached;
         if let Some(connection) = connection {
-            engine.carried_by(opened.attachment, move || connection.close());
+            engine.carried_by(opened.attachment, connection);
         }
         let told = self.told(opened);
         let stream = AttachStream {
@@ -104,6 +104,7 @@ impl Api {
             retention_events: limits.retention_events,
             retention_bytes: limits.retention_bytes,
             grace: Some(words::duration(limits.grace)),
+            sessions_owned: opened.sessions_owned,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -134,7 +135,7 @@ impl Stream for AttachStream {
         if this.over {
             return Poll::Ready(None);
         }
-        this.engine.register(cx.waker());
+        this.engine.register(this.stream, cx.waker());
         let held_back = match this.read(cx) {
             Ok(held_back) => held_back,
             Err(refusal) => {
@@ -156,7 +157,8 @@ impl Stream for AttachStream {
         }
         this.over = true;
         Poll::Ready(match end {
-            Err(StreamEnd::Silent) => Some(Err(status(&Refusal::EngineSilent))),
+            Err(StreamEnd::Unread) => Some(Err(status(&Refusal::EngineSilent))),
+            Err(StreamEnd::Replaced) => Some(Err(status(&Refusal::EngineReplaced))),
             Err(StreamEnd::Shutdown | StreamEnd::Detached) | Ok(()) => None,
         })
     }
@@ -165,8 +167,7 @@ impl Stream for AttachStream {
 impl AttachStream {
     /// Reads what is there. Whether it stopped for want of room for results.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Status> {
-        let now = self.api.board.clock.mono();
-        for round in 0..READ_MAX {
+        for _ in 0..READ_MAX {
             if self.half_closed {
                 return Ok(false);
             }
@@ -178,9 +179,6 @@ impl AttachStream {
                 Poll::Ready(None) => self.half_closed = true,
                 Poll::Ready(Some(Err(status))) => return Err(status),
                 Poll::Ready(Some(Ok(request))) => {
-                    if round == 0 {
-                        self.engine.heard(self.stream, now);
-                    }
                     self.message(request).map_err(|refusal| status(&refusal))?;
                 }
             }
@@ -205,13 +203,17 @@ impl AttachStream {
             }
             Some(Message::Ping(_)) => Ok(()),
             Some(Message::Open(_)) => Err(Refusal::BadStream("a second open".into())),
-            // A newer client's message looks the same as none.
-            None => Err(Refusal::NotServed(vec!["message"])),
+            // A newer client's message looks the same as none. It is told, as a command without an id would be.
+            None => {
+                let refusal = Refusal::NotServed(vec!["message"]);
+                self.reply(String::new(), Named::default(), Makes::Nothing).send(Err(refusal));
+                Ok(())
+            }
         }
     }
 
     fn command(&self, command: proto::Command) {
-        let (command_id, parsed) = of_command(command.verb);
+        let (command_id, parsed) = of_command(command);
         let stream = self.engine.identity();
         let parsed = parsed.and_then(|(context, order)| {
             context.check_stream(stream)?;
@@ -219,7 +221,9 @@ impl AttachStream {
         });
         let (context, order) = match parsed {
             Ok(parsed) => parsed,
-            Err(refusal) => return self.reply(command_id, None).send(Err(refusal)),
+            Err(refusal) => {
+                return self.reply(command_id, Named::default(), Makes::Nothing).send(Err(refusal));
+            }
         };
         let caller = Caller {
             engine: Some(stream.clone()),
@@ -230,32 +234,38 @@ impl AttachStream {
         self.carry_out(&caller, command_id, order);
     }
 
-    fn reply(&self, command_id: String, created: Option<String>) -> StreamReply {
-        self.engine.reply_to(self.stream, command_id, created)
+    fn reply(&self, command_id: String, named: Named, makes: Makes) -> StreamReply {
+        self.engine.reply_to(self.stream, command_id, named, makes)
     }
 
     fn carry_out(&self, caller: &Caller, command_id: String, order: Order) {
         let board = &self.api.board;
+        let named = order.named();
         match order {
             Order::Session { session, verb, created } => {
-                let reply = Reply::Stream(self.reply(command_id, created));
+                let reply = Reply::Stream(self.reply(
+                    command_id,
+                    named,
+                    created.map_or(Makes::Nothing, Makes::Named),
+                ));
                 board.command(caller, session, verb, reply);
             }
             Order::Create { session, group, create } => {
-                let reply = Reply::Stream(self.reply(command_id, None));
+                let reply = Reply::Stream(self.reply(command_id, named, Makes::Session));
                 board.create(caller, session, group, *create, reply);
             }
             Order::Join { bridge, session } => {
-                let reply = Reply::Stream(self.reply(command_id, None));
+                let reply = Reply::Stream(self.reply(command_id, named, Makes::Nothing));
                 board.join(caller, bridge, session, reply);
             }
             Order::Leave { bridge, session } => {
-                let reply = Reply::Stream(self.reply(command_id, None));
+                let reply = Reply::Stream(self.reply(command_id, named, Makes::Nothing));
                 board.leave(caller, bridge, session, reply);
             }
             Order::Destroy { bridge } => {
                 let done = board.bridges.destroy(&bridge, caller.engine.as_ref());
-                self.reply(command_id, None).send(done.map(|()| Outcome { session: None, created: None }));
+                self.reply(command_id, named, Makes::Nothing)
+                    .send(done.map(|()| Outcome { session: None, created: None }));
             }
             Order::CreateBridge { bridge, mode, members, group, keep_when_empty } => {
                 let group = group.unwrap_or_else(|| Arc::clone(&caller.group));
@@ -274,7 +284,8 @@ impl AttachStream {
         new: NewBridge,
         members: &[crate::ground::SessionId],
     ) {
-        let reply = self.reply(command_id, None);
+        let named = Named { bridge: Some(new.id.clone()), ..Named::default() };
+        let reply = self.reply(command_id, named, Makes::Nothing);
         let operation = match self.api.board.begin_bridge(caller, new, members) {
             Ok(operation) => operation,
             Err(refusal) => return reply.send(Err(refusal)),

@@ -1,6 +1,6 @@
 //! Events and the other items of a stream, as the contract has them.
 
-use crate::engine::{Cursor, Item, Logged};
+use crate::engine::{Cursor, Item, Logged, Lost};
 use crate::proto::session::v1 as proto;
 use crate::proto::session::v1::attach_item::Item as Told;
 use crate::proto::session::v1::event::Payload;
@@ -17,9 +17,12 @@ pub(super) fn item(saying: Saying<'_>) -> proto::AttachItem {
         Saying::Item(Item::Event { cursor: at, previous, logged }) => {
             Told::Event(event(at, previous, logged))
         }
-        Saying::Item(Item::Gap { after, next }) => {
-            Told::Gap(proto::Gap { after: Some(cursor(after)), next: Some(cursor(next)) })
-        }
+        Saying::Item(Item::Gap { after, next, lost, more_lost }) => Told::Gap(proto::Gap {
+            after: Some(cursor(after)),
+            next: Some(cursor(next)),
+            lost: lost.iter().map(lost_events).collect(),
+            more_lost,
+        }),
         Saying::Item(Item::Heartbeat { at, unacked }) => {
             Told::Heartbeat(proto::Heartbeat { at: Some(cursor(at)), unacked })
         }
@@ -27,19 +30,28 @@ pub(super) fn item(saying: Saying<'_>) -> proto::AttachItem {
     proto::AttachItem { item: Some(told) }
 }
 
+fn lost_events(lost: &Lost) -> proto::LostEvents {
+    proto::LostEvents {
+        session_id: lost.session.to_string(),
+        first_revision: lost.first,
+        last_revision: lost.last,
+    }
+}
+
 pub(super) const fn cursor(cursor: Cursor) -> proto::Cursor {
     proto::Cursor { epoch: cursor.epoch, sequence: cursor.sequence }
 }
 
 fn command_result(outcome: CommandOutcome) -> proto::CommandResult {
-    let mut result = proto::CommandResult { command_id: outcome.command_id, ..Default::default() };
-    match outcome.result {
+    let CommandOutcome { command_id, named, result: came } = outcome;
+    let mut result = proto::CommandResult { command_id, ..Default::default() };
+    match came {
         Ok(done) => {
             result.status = Some(proto::CommandStatus::default());
             result.session = done.session.as_ref().map(words::session_status);
             result.created_id = done.created.unwrap_or_default();
         }
-        Err(refusal) => result.status = Some(status::command_status(&refusal)),
+        Err(refusal) => result.status = Some(status::command_status(&refusal, &named)),
     }
     result
 }
@@ -131,6 +143,17 @@ fn payload(payload: &EventPayload) -> Payload {
         EventPayload::MediaHealth { receiving, silent_for } => Payload::MediaHealth(proto::MediaHealth {
             receiving: *receiving,
             silent_for: Some(words::duration(*silent_for)),
+        }),
+        EventPayload::Revoked { to, reason } => Payload::SessionRevoked(proto::SessionRevoked {
+            to_engine_id: to.as_ref().to_owned(),
+            reason: words::passed_on(*reason).into(),
+        }),
+        EventPayload::Suppressed(suppressed) => Payload::EventsSuppressed(proto::EventsSuppressed {
+            dtmf_received: suppressed.dtmf,
+            info_received: suppressed.info,
+            message_received: suppressed.message,
+            progress: suppressed.progress,
+            media_health: suppressed.media_health,
         }),
         EventPayload::Ended(ended) => Payload::SessionEnded(session_ended(ended)),
     }

@@ -6,7 +6,9 @@ use crate::ground::leg::Party;
 use crate::ground::{Body, HeaderField, WallTime};
 use crate::proto::session::v1 as proto;
 use crate::session::command::CommandDone;
-use crate::session::event::{CallDirection, EndCause, Hold, Operation, Outcome, SessionState, SessionView};
+use crate::session::event::{
+    CallDirection, EndCause, Hold, Operation, Outcome, PassedOn, SessionState, SessionView,
+};
 use crate::session::media::{BridgeMode, Direction, MediaFacts, PlaybackCause, Statistics};
 use crate::signaling::bridges::BridgeView;
 
@@ -92,6 +94,14 @@ pub(super) const fn playback_cause(cause: PlaybackCause) -> proto::playback_ende
         PlaybackCause::Replaced => proto::playback_ended::Cause::Replaced,
         PlaybackCause::Failed => proto::playback_ended::Cause::Failed,
         PlaybackCause::SessionEnded => proto::playback_ended::Cause::SessionEnded,
+    }
+}
+
+pub(super) const fn passed_on(reason: PassedOn) -> proto::session_revoked::Reason {
+    match reason {
+        PassedOn::Undecided => proto::session_revoked::Reason::NoDecision,
+        PassedOn::Behind => proto::session_revoked::Reason::EngineBehind,
+        PassedOn::Away => proto::session_revoked::Reason::EngineAway,
     }
 }
 

@@ -40,6 +40,8 @@ impl SignalingSettings {
         let longest = EngineLimits::default().heartbeat_max.as_millis();
         let heartbeat = (10..=longest).contains(&u128::from(self.engines.heartbeat_min_ms));
         require(heartbeat, "engines.heartbeat_min_ms", &format!("has to be 10 to {longest}"))?;
+        let percent = (1..=100).contains(&self.engines.made_percent);
+        require(percent, "engines.made_percent", "has to be 1 to 100")?;
         let mut bound = BTreeSet::new();
         for (index, listener) in self.listeners.iter().enumerate() {
             let key = format!("listeners[{index}]");
@@ -58,7 +60,7 @@ impl SignalingSettings {
     }
 
     /// What is of no use with 0: nothing would ever come through, or in time.
-    fn at_least_one(&self) -> [(&'static str, u64); 15] {
+    fn at_least_one(&self) -> [(&'static str, u64); 16] {
         let Self { engines, calls, sip, sockets, api, .. } = self;
         let count = |count: usize| count as u64;
         [
@@ -66,6 +68,7 @@ impl SignalingSettings {
             ("engines.unacked_events_max", engines.unacked_events_max.into()),
             ("engines.retention_events", engines.retention_events.into()),
             ("engines.retention_bytes", engines.retention_bytes),
+            ("engines.total_bytes", engines.total_bytes),
             ("engines.engines_max", engines.engines_max.into()),
             ("calls.decision_timeout_ms", calls.decision_timeout_ms),
             ("calls.alerting_timeout_seconds", calls.alerting_timeout_seconds),
@@ -132,6 +135,9 @@ mod tests {
     #[case("[calls]\nring_timeout_seconds = 0", "calls.ring_timeout_seconds")]
     #[case("[engines]\nheartbeat_min_ms = 5", "engines.heartbeat_min_ms")]
     #[case("[engines]\nheartbeat_min_ms = 60001", "engines.heartbeat_min_ms")]
+    #[case("[engines]\ntotal_bytes = 0", "engines.total_bytes")]
+    #[case("[engines]\nmade_percent = 0", "engines.made_percent")]
+    #[case("[engines]\nmade_percent = 101", "engines.made_percent")]
     #[case("[sip]\nt1_ms = 5000", "sip.t2_ms")]
     #[case("[[listeners]]\ntransport = 'udp'\nbind = '127.0.0.1:5060'\ngroup = ''", "listeners[0].group")]
     #[case(

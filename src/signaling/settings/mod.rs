@@ -199,12 +199,18 @@ pub struct EngineSettings {
     pub heartbeat_min_ms: u64,
     /// Most events that may be under way to one engine.
     pub unacked_events_max: u32,
-    /// Most events kept for one engine. Past it the oldest is dropped, and the engine told of the gap.
+    /// Most events kept for one engine. Past it what is worth least is dropped, of the session that has most of it, and the
+    /// engine told of the gap.
     pub retention_events: u32,
     /// Most bytes of events kept for one engine. Past it as above.
     pub retention_bytes: u64,
+    /// Most bytes of events kept for all engines together. Past it the engine for which most is kept loses as above.
+    pub total_bytes: u64,
     /// Most engines, attached and away.
     pub engines_max: u32,
+    /// Most sessions that one engine may have made at a time, in percent of what signaling and media can carry: so that
+    /// room is left for others.
+    pub made_percent: u8,
 }
 
 impl Default for EngineSettings {
@@ -218,7 +224,9 @@ impl Default for EngineSettings {
             unacked_events_max: limits.unacked_events_max,
             retention_events: limits.retention_events,
             retention_bytes: limits.retention_bytes,
+            total_bytes: limits.total_bytes,
             engines_max: limits.engines_max,
+            made_percent: 75,
         }
     }
 }
@@ -234,6 +242,7 @@ impl EngineSettings {
             unacked_events_max: self.unacked_events_max,
             retention_events: self.retention_events,
             retention_bytes: self.retention_bytes,
+            total_bytes: self.total_bytes,
             engines_max: self.engines_max,
             ..EngineLimits::default()
         }

@@ -92,6 +92,7 @@ impl MediaLink {
             self.lost(lost);
         }
         tracing::info!(node = welcome.node, incarnation = welcome.incarnation, "media service up");
+        self.tell_capacity(welcome.capacity.as_ref());
         if welcome.events_lost > 0 {
             tracing::warn!(lost = welcome.events_lost, "the media service dropped events");
             self.events_lost.fetch_add(welcome.events_lost, Ordering::Relaxed);
@@ -112,6 +113,17 @@ impl MediaLink {
                     return true;
                 }
             }
+        }
+    }
+
+    /// Tells each shard its part of what media can carry: endpoints, each with a port.
+    fn tell_capacity(&self, capacity: Option<&proto::Capacity>) {
+        let Some(capacity) = capacity else { return };
+        let endpoints = capacity.endpoints_max.min(capacity.endpoints + capacity.ports_free);
+        let shards = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
+        for (number, shard) in (0..shards).zip(&*self.shards) {
+            let endpoints = crate::engine::share(endpoints, number, shards);
+            shard.answer(Input::MediaCapacity { endpoints });
         }
     }
 
