@@ -2,9 +2,11 @@
 # and passes them. Rust is the one prerequisite.
 
 BINARY := target/release/callplane
+PYTHON := target/test-venv/bin/python
 BUF := target/test-tools/node_modules/.bin/buf
 
 .PHONY: run build test test-rust test-sipp test-service test-compose bench lint tools clean
+.PHONY: test-hostile test-hostile-short test-model test-model-short
 
 run: build
 	$(BINARY) serve --with-engine
@@ -21,7 +23,7 @@ prerequisites:
 tools:
 	scripts/install-test-tools.sh
 
-test: tools test-rust test-sipp test-service
+test: tools test-rust test-sipp test-service test-hostile-short test-model-short
 
 test-rust:
 	cargo test --quiet
@@ -31,6 +33,20 @@ test-sipp: tools build
 
 test-service: tools build
 	cd tests/service && CALLPLANE=$(CURDIR)/$(BINARY) python3 -B -m unittest -v
+
+# Attacks, floods, freezes and deaths, with calls beside them; about ten minutes, and a table in target/hostile.md.
+test-hostile: tools build
+	CALLPLANE=$(CURDIR)/$(BINARY) $(PYTHON) -B tests/hostile
+
+test-hostile-short: tools build
+	CALLPLANE=$(CURDIR)/$(BINARY) $(PYTHON) -B tests/hostile --short
+
+# Random engines and peers against a model of the API; about ten minutes. SEED=n runs one seed again.
+test-model: tools build
+	CALLPLANE=$(CURDIR)/$(BINARY) $(PYTHON) -B tests/model
+
+test-model-short: tools build
+	CALLPLANE=$(CURDIR)/$(BINARY) $(PYTHON) -B tests/model --short
 
 # Needs Docker with compose. The image takes the binary that is built here.
 test-compose: tools build

@@ -1,0 +1,221 @@
+"""Datagrams, requests and events in numbers."""
+import time
+
+from hostile.engine import Engine
+from hostile.phone import Phone
+from hostile.stage import case, wait_until
+from peers import rtp, sip
+
+
+def flooded(stage, kind, rate, seconds, sources=50, **more):
+    """A flood of datagrams with calls beside it."""
+    server = stage.server()
+    beside = stage.victims(server)
+    before = server.memory()
+    seen = stage.flood(kind, server.address, stage.peers(sources), rate, seconds, **more).wait()
+    stage.attack = f"{seen['sent'] / seen['seconds']:.0f} a second for {seen['seconds']:.0f} s from {sources} addresses"
+    stage.expect(seen["sent"] >= 0.5 * rate * seconds, f"the flood was none: {seen['sent']} of {rate * seconds}")
+    stage.unharmed(beside)
+    stage.say(f"memory +{max(0, server.memory() - before) >> 20} MiB")
+    stage.lives(server)
+    stage.settles(server)
+
+
+@case("flood", short=True)
+def options_in_numbers_cost_no_call(stage):
+    """OPTIONS."""
+    flooded(stage, "options", 4000, 4)
+
+
+@case("flood", short=True)
+def random_bytes_cost_no_call(stage):
+    """Random bytes."""
+    flooded(stage, "garbage", 15000, 3)
+
+
+@case("flood")
+def mutated_requests_cost_no_call(stage):
+    """INVITEs with up to twelve bytes changed, cut short."""
+    flooded(stage, "mutated", 6000, 5)
+
+
+@case("flood")
+def forged_requests_inside_dialogs_cost_no_call(stage):
+    """BYE, ACK, CANCEL, INFO, REGISTER and 200 of dialogs that do not exist."""
+    flooded(stage, "forged", 8000, 5)
+
+
+@case("flood")
+def one_invite_repeated_costs_no_call(stage):
+    """One INVITE, again and again."""
+    flooded(stage, "repeated", 8000, 5, sources=1)
+
+
+@case("flood")
+def refused_descriptions_in_numbers_cost_no_call(stage):
+    """INVITEs whose description cannot be accepted, never acknowledged."""
+    flooded(stage, "bad sdp", 1000, 5)
+
+
+@case("flood", short=True, limit=50)
+def unacknowledged_calls_of_one_source_leave_room_for_others(stage):
+    """INVITEs of one address that are answered and never acknowledged; the node has 400 endpoints."""
+    server = stage.server(media__endpoints_max=400)
+    beside = stage.victims(server, rate=10)
+    seen = stage.flood("invite", server.address, [stage.peer(66)], 250, 5).wait()
+    most = server.held().get("sessions")
+    stage.attack = f"{seen['sent']} INVITEs in {seen['seconds']:.0f} s from 1 address"
+    stage.say(f"{most} sessions at its end; {seen['back_bytes'] / max(1, seen['bytes']):.1f} bytes back for each byte")
+    stage.unharmed(beside)
+    stage.settles(server, 25)
+
+
+@case("flood", limit=60)
+def unacknowledged_calls_of_many_sources_end_by_themselves(stage):
+    """The same from a hundred addresses: new calls may be refused meanwhile, held ones go on, and it is over afterwards."""
+    server = stage.server(media__endpoints_max=400)
+    held = stage.victims(server, rate=0)
+    seen = stage.flood("invite", server.address, stage.peers(100), 250, 5).wait()
+    stage.attack = f"{seen['sent']} INVITEs in {seen['seconds']:.0f} s from 100 addresses"
+    begin = time.monotonic()
+    phone = stage.phone(20, server)
+
+    def taken():
+        call = phone.call("answer", 2)
+        if call:
+            call.bye(1)
+        return call
+
+    wait_until(taken, 20, "a new call is taken again")
+    stage.say(f"a new call is taken {time.monotonic() - begin:.1f} s after its end")
+    stage.unharmed(held)
+    stage.settles(server, 25)
+
+
+def events_beside(stage, server, engine, act, seconds, text):
+    """One caller makes events in numbers; others call meanwhile."""
+    beside = stage.victims(server, echo=0, rate=4)
+    phone = stage.phone(66, server)
+    call = phone.call("loud")
+    begin, count = time.monotonic(), 0
+    while time.monotonic() < begin + seconds:
+        count += act(call)
+    stage.attack = f"{count / seconds:.0f} {text} a second of one caller for {seconds} s, engine of 2 ms an event"
+    seen = stage.unharmed(beside)
+    counted = server.counters()["signaling"]["engines"]
+    stage.say(f"{engine.gaps} gaps, {counted['events_dropped']} events dropped, {seen['done']} other calls")
+    stage.expect(engine.kinds.get("incoming_call", 0) >= seen["tried"] + 1, "an IncomingCall was lost")
+
+
+@case("flood", short=True, limit=60)
+def one_digit_in_each_packet_takes_no_call_from_others(stage):
+    """Telephone events that last one packet each; the engine's log keeps 2,000 events."""
+    server = stage.server(engine=False, signaling__engines__retention_events=2000)
+    engine = Engine(server, "slow", window=100, delay=0.002)
+    stage.ending.append(engine.close)
+    engine.opened.wait(10)
+    at = [0, 0]
+
+    def act(call):
+        for _ in range(20):
+            at[0], at[1] = at[0] + 1, at[1] + 160
+            call.ear.sendto(rtp.event(at[0], at[1], 7, at[0] % 10, 160, True, marker=True), call.media)
+        time.sleep(0.005)
+        return 20
+
+    events_beside(stage, server, engine, act, 5, "digits")
+
+
+@case("flood", limit=60)
+def infos_in_numbers_take_no_call_from_others(stage):
+    """INFO requests of 8 KB inside one call."""
+    server = stage.server(engine=False, signaling__engines__retention_bytes=4 << 20)
+    engine = Engine(server, "slow", window=100, delay=0.002)
+    stage.ending.append(engine.close)
+    engine.opened.wait(10)
+
+    def act(call):
+        for _ in range(5):
+            call.sequence += 1
+            lines = [("Content-Type", "text/plain")]
+            call.phone.send(call.request("INFO", fields=lines).replace(b"Content-Length: 0", b"Content-Length: 8000") + b"x" * 8000)
+        time.sleep(0.005)
+        return 5
+
+    events_beside(stage, server, engine, act, 5, "INFO")
+
+
+@case("flood", limit=60)
+def messages_in_numbers_take_no_call_from_others(stage):
+    """MESSAGE requests inside one call."""
+    server = stage.server(engine=False, signaling__engines__retention_events=2000)
+    engine = Engine(server, "slow", window=100, delay=0.002)
+    stage.ending.append(engine.close)
+    engine.opened.wait(10)
+
+    def act(call):
+        for _ in range(5):
+            call.sequence += 1
+            data = call.request("MESSAGE", fields=[("Content-Type", "text/plain")])
+            call.phone.send(data.replace(b"Content-Length: 0", b"Content-Length: 2") + b"hi")
+        time.sleep(0.004)
+        return 5
+
+    events_beside(stage, server, engine, act, 5, "MESSAGE")
+
+
+@case("flood", limit=60)
+def forks_that_all_answer_are_answered_and_ended_once(stage):
+    """A callee that answers one INVITE with 200 of three hundred To tags: each wants ACK and BYE, and gets them once."""
+    counts = {"ACK": 0, "BYE": 0}
+
+    def request(phone, message, source):
+        if message.method == "INVITE":
+            body = sip.offer(phone.ip, 9)
+            for number in range(300):
+                phone.send(sip.respond(message, 200, f"fork{number}", phone.contact, body), source)
+                if number % 30 == 0:
+                    time.sleep(0.005)
+            return True
+        counts[message.method] = counts.get(message.method, 0) + 1
+        # A fork that does not answer its BYE: it is repeated, and must not be for each of them for ever.
+        return message.method == "BYE"
+
+    server = stage.server(trunk=f"{stage.peer(40)}:{5070 + stage.lane}")
+    beside = stage.victims(server)
+    callee = Phone(stage.peer(40), server.address, 5070 + stage.lane, on_request=request)
+    stage.ending.append(callee.close)
+    caller = stage.phone(20, server)
+    call = caller.invite("dial-bob")
+    call.answered(5)
+    time.sleep(8)
+    stage.attack = "300 answers to one INVITE"
+    stage.say(f"{counts['ACK']} ACK, {counts['BYE']} BYE")
+    stage.expect(counts["BYE"] <= 1000, f"{counts['BYE']} BYEs for 300 forks")
+    stage.unharmed(beside)
+    call.bye(1)
+    stage.settles(server, 25)
+
+
+@case("flood", limit=60)
+def one_engine_does_not_take_all_ports(stage):
+    """An engine makes 300 calls to nobody at a node of 200 port pairs, another engine's callers go on."""
+    server = stage.server(rtp=(10_000, 10_399), engine=False, media__endpoints_max=200)
+    server.start_engine()
+    greedy = Engine(server, "greedy", group="greedy")
+    stage.ending.append(greedy.close)
+    greedy.opened.wait(10)
+    beside = stage.victims(server, echo=2, rate=4)
+    silent = stage.ear(77)
+    from peers import api
+
+    for _ in range(300):
+        greedy.command(create_session=api.session.CreateSessionRequest(target_uri="sip:x@%s:%d" % silent.getsockname()))
+    wait_until(lambda: len(greedy.results) == 300, 15, "all commands are answered")
+    made = sum(result.status.code == 0 for result in greedy.results)
+    time.sleep(3)
+    stage.attack = "300 CreateSession of one engine"
+    stage.say(f"{made} accepted at first")
+    stage.unharmed(beside)
+
+

@@ -1,0 +1,180 @@
+"""Connections, descriptors, look-ups: what there is a number of."""
+import socket
+import time
+
+from hostile.flood import message
+from hostile.names import Resolver
+from hostile.phone import Phone
+from hostile.stage import case
+from peers import sip
+
+
+def connect(stage, server, count, sources, port=None, first=b""):
+    """So many TCP connections, their first bytes sent; those that came up."""
+    lines = []
+
+    def close():
+        for line in lines:
+            line.close()
+
+    stage.ending.append(close)
+    for number in range(count):
+        line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        line.settimeout(2)
+        try:
+            line.bind((sources[number % len(sources)], 0))
+            line.connect((server.ip, port or server.sip))
+            if first:
+                line.sendall(first)
+        except OSError:
+            line.close()
+            continue
+        lines.append(line)
+    return lines
+
+
+def closed(lines, seconds):
+    """How many of them the other side has ended, at the latest after so long."""
+    end = time.monotonic() + seconds
+    over = set()
+    while time.monotonic() < end and len(over) < len(lines):
+        for line in lines:
+            if line in over:
+                continue
+            line.setblocking(False)
+            try:
+                while data := line.recv(65536):
+                    pass
+                if not data:
+                    over.add(line)
+            except BlockingIOError:
+                pass
+            except OSError:
+                over.add(line)
+        time.sleep(0.2)
+    return len(over)
+
+
+def options(stage, server):
+    return message("OPTIONS", (stage.peer(66), 5060), server.address).replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP")
+
+
+@case("connection", short=True, limit=50)
+def half_open_connections_end_and_cost_no_call(stage):
+    """600 TCP connections that send half a request and no more."""
+    server = stage.server(signaling__sockets__half_open_ms=3000)
+    beside = stage.victims(server)
+    lines = connect(stage, server, 600, stage.peers(10), first=b"INVITE sip:x@y SIP/2.0\r\nVia: SIP/2.0/TCP h")
+    over = closed(lines, 8)
+    stage.attack = f"{len(lines)} connections"
+    stage.say(f"{over} are closed after at most 8 s")
+    stage.expect(over == len(lines), f"{len(lines) - over} of {len(lines)} connections are still open")
+    stage.unharmed(beside)
+    stage.settles(server)
+
+
+@case("connection", limit=60)
+def slow_loris_connections_end_and_cost_no_call(stage):
+    """300 TCP connections that send one byte of a request every half second."""
+    server = stage.server(signaling__sockets__half_open_ms=4000)
+    beside = stage.victims(server)
+    data = options(stage, server)
+    lines = connect(stage, server, 300, stage.peers(10))
+    over, begin = set(), time.monotonic()
+    for octet in data[:28]:
+        for line in lines:
+            if line not in over:
+                try:
+                    line.sendall(bytes([octet]))
+                except OSError:
+                    over.add(line)
+        time.sleep(0.5)
+    stage.attack = f"{len(lines)} connections"
+    stage.say(f"{len(over)} are closed after {time.monotonic() - begin:.0f} s")
+    stage.expect(len(over) == len(lines), f"{len(lines) - len(over)} of {len(lines)} connections are still open")
+    stage.unharmed(beside)
+
+
+@case("connection", limit=50)
+def one_source_has_its_share_of_connections(stage):
+    """One address opens 400 connections where each may have 100; another's call by TCP goes through."""
+    server = stage.server(signaling__sockets__connections_per_source_max=100)
+    beside = stage.victims(server)
+    lines = connect(stage, server, 400, [stage.peer(66)], first=options(stage, server))
+    over = closed(lines, 3)
+    stage.attack = f"{len(lines)} connections of one address"
+    stage.say(f"{len(lines) - over} stay")
+    stage.expect(len(lines) - over <= 100, f"{len(lines) - over} connections of one address stay")
+    other = connect(stage, server, 1, [stage.peer(20)], first=options(stage, server))
+    other[0].settimeout(3)
+    stage.expect(other[0].recv(4096).startswith(b"SIP/2.0 200"), "another's OPTIONS by TCP is not answered")
+    stage.unharmed(beside)
+
+
+@case("connection", short=True, limit=60)
+def full_descriptors_leave_calls_and_health(stage):
+    """A hard limit of 200 descriptors, and 400 TCP connections that sent one OPTIONS each."""
+    server = stage.server(prefix=["prlimit", "--nofile=200:200"])
+    lines = connect(stage, server, 400, stage.peers(10), first=options(stage, server))
+    time.sleep(0.5)
+    phone = stage.phone(20, server)
+    calls = [phone.call("echo", 4) for _ in range(5)]
+    up = [call for call in calls if call]
+    back = [call.echoed(25) for call in up]
+    stage.attack = f"{len(lines)} connections"
+    stage.say(f"{len(up)} of 5 calls by UDP; echo {back} of 25")
+    stage.expect(len(up) == 5, f"only {len(up)} of 5 calls by UDP are answered: {[c and c.status for c in calls]}")
+    stage.expect(not back or min(back) >= 22, f"the calls hear {back} of 25 packets")
+    stage.expect(server.fetch("/health") is not None, "/health does not answer")
+    for line in lines:
+        line.close()
+    time.sleep(0.5)
+    stage.lives(server)
+
+
+@case("names", public=True, limit=75)
+def slow_names_of_callers_leave_engines_their_lookups(stage):
+    """Ten calls a second whose Contact names a host that no resolver ever tells; the trunk is given by a name that one does."""
+    trunk = stage.peer(40)
+    resolver = Resolver("198.51.100.53", {"trunk.fast.test": trunk})
+    stage.ending.append(resolver.close)
+    server = stage.server(fast=False, trunk=f"trunk.fast.test:{5070 + stage.lane}")
+    callee = Phone(trunk, server.address, 5070 + stage.lane)
+    stage.ending.append(callee.close)
+    beside = stage.victims(server, echo=2, rate=4)
+    flood = stage.flood("slow contact", server.address, [stage.peer(66)], 15, 16)
+    time.sleep(6)
+    phone, up, setups = stage.phone(20, server), 0, []
+    for _ in range(8):
+        call = phone.call("dial-bob", 8)
+        if call:
+            up += 1
+            setups.append(call.setup)
+            call.bye()
+        time.sleep(0.5)
+    seen = flood.wait()
+    stage.attack = f"{seen['sent']} INVITEs, {resolver.slow} questions that nobody answers"
+    stage.say(f"{up} of 8 calls to a trunk given by name" + (f", the slowest within {max(setups):.1f} s" if setups else ""))
+    stage.expect(resolver.slow > 0, "nobody asked for a slow name: the case shows nothing")
+    stage.expect(up == 8, f"{up} of 8 calls to a trunk given by name come up")
+    stage.unharmed(beside)
+
+
+@case("names", public=True, limit=50)
+def slow_names_of_descriptions_harm_nobody(stage):
+    """Twenty calls a second whose description names a host that no resolver ever tells."""
+    resolver = Resolver("198.51.100.53", {})
+    stage.ending.append(resolver.close)
+    server = stage.server()
+    beside = stage.victims(server)
+    phone, begin = stage.phone(66, server), time.monotonic()
+    count = 0
+    while time.monotonic() < begin + 6:
+        call = phone.invite("answer", place=(f"{sip.token()}.slow.test", 4000))
+        if call.answered(3):
+            call.bye()
+        count += 1
+        time.sleep(0.05)
+    stage.attack = f"{count} calls, {resolver.slow} questions that nobody answers"
+    stage.unharmed(beside)
+    stage.lives(server)

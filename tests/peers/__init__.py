@@ -1,0 +1,1 @@
+"""What the testers in Python share: SIP and RTP as bytes, the API's client, processes that end. No tests."""
