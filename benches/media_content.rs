@@ -31,6 +31,7 @@ a=fmtp:101 0-16\r\na=ptime:20\r\na=maxptime:150\r\na=sendrecv\r\na=rtcp:54401\r\
 fn local() -> LocalMedia {
     LocalMedia {
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        origin: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         port: 10_000,
         codecs: Codec::ALL.to_vec(),
         telephone_events: true,

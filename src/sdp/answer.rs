@@ -30,11 +30,12 @@ pub struct Answer {
 /// Answers an offer; a re-offer when there is a settled state.
 ///
 /// Every m-line is answered in its place: the first acceptable line of audio over plain RTP (in a re-offer, the one in
-/// use) with our port, all others with port 0. An offer whose lines are all disabled, or that has none, is legal and
-/// answered in kind.
+/// use) with our port, all others with port 0. An offer without lines (RFC 3725 §4.4) is answered in kind, and so is a
+/// re-offer that disables the line in use.
 ///
 /// # Errors
-/// [`SdpError::NothingAcceptable`] when all live lines would have to be refused (488);
+/// [`SdpError::NothingAcceptable`] when all live lines would have to be refused, or a first offer has only disabled
+/// ones: a call in which nobody could ever be heard (488);
 /// [`SdpError::LinesMissing`] for a re-offer that drops lines; the errors of [`Description::parse`] (400).
 pub fn make_answer(
     offer: &[u8],
@@ -47,6 +48,8 @@ pub fn make_answer(
     check_line_count(session, settled)?;
     let settled_line = settled.and_then(|settled| settled.audio_line);
     let (accepted, mismatch) = choose(session, settled_line, local, intent)?;
+    let disabled = settled.is_none() && !session.medias.is_empty();
+    let mismatch = mismatch.or(disabled.then_some(Mismatch::MediaType));
     if let (None, Some(mismatch)) = (&accepted, mismatch)
         && !stops_only(session, settled)
     {

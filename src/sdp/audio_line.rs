@@ -45,7 +45,7 @@ impl<'a> AudioLine<'a> {
         if !media.media.eq_ignore_ascii_case("audio") {
             return Err(Mismatch::MediaType);
         }
-        if !["RTP/AVP", "RTP/AVPF"].iter().any(|proto| media.proto.eq_ignore_ascii_case(proto)) {
+        if !is_plain_rtp(&media.proto) {
             return Err(Mismatch::TransportProtocol);
         }
         let mappings = [Mapping::None; PAYLOAD_TYPES];
@@ -151,6 +151,11 @@ impl<'a> AudioLine<'a> {
     }
 }
 
+/// Whether a transport protocol is RTP as it is spoken here.
+pub(super) fn is_plain_rtp(proto: &str) -> bool {
+    ["RTP/AVP", "RTP/AVPF"].iter().any(|known| proto.eq_ignore_ascii_case(known))
+}
+
 /// `<payload type> <name>/<clock rate>[/<channels>]`; `None` when it has not that shape.
 fn rtpmap(value: &str) -> Option<(u8, Mapping)> {
     let (number, encoding) = value.split_once([' ', '\t'])?;
@@ -173,10 +178,16 @@ fn place(connection: &Connection, port: u16) -> Result<RemotePlace, Mismatch> {
         return Err(Mismatch::NetworkProtocol);
     }
     let host = connection.connection_address.split('/').next().unwrap_or_default();
-    match host.parse::<IpAddr>() {
-        Ok(ip) => RemotePlace::of(ip, port),
-        Err(_) if is_host_name(host) => Ok(RemotePlace::Named { host: host.into(), port }),
-        Err(_) => Err(Mismatch::AddressFormat),
+    match (&connection.addrtype, host.parse::<IpAddr>()) {
+        (AddrType::Ip4, Ok(ip @ IpAddr::V4(_))) => RemotePlace::of(ip, port),
+        // An IPv4 address in IPv6 clothes is never on the wire (RFC 4038 §4.2).
+        (AddrType::Ip6, Ok(IpAddr::V6(ip))) if ip.to_ipv4_mapped().is_none() => {
+            RemotePlace::of(ip.into(), port)
+        }
+        (AddrType::Ip4 | AddrType::Ip6, Err(_)) if is_host_name(host) => {
+            Ok(RemotePlace::Named { host: host.into(), port })
+        }
+        (AddrType::Ip4 | AddrType::Ip6 | AddrType::Other(_), _) => Err(Mismatch::AddressFormat),
     }
 }
 

@@ -10,8 +10,10 @@ use crate::codec::Codec;
 /// An endpoint as it is to be described: where it is and what it speaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalMedia {
-    /// The advertised address, for `c=` and `o=`.
+    /// The advertised address, for `c=`.
     pub address: IpAddr,
+    /// The address of `o=`: that of the session's first description, which no later one changes (RFC 3264 §8).
+    pub origin: IpAddr,
     /// The RTP port. RTCP is one above.
     pub port: u16,
     /// The codecs, preferred first. What a bridge partner does not speak is left out by the caller.

@@ -13,6 +13,7 @@ mod facts;
 mod local;
 mod negotiated;
 mod offer;
+mod whereabouts;
 mod write;
 
 pub use answer::{Answer, make_answer};
@@ -23,6 +24,7 @@ pub use facts::{EventPayloadTypes, Facts, NegotiatedFormat, RemotePlace, Stream}
 pub use local::{CodecOrder, Intent, LocalMedia};
 pub use negotiated::Negotiated;
 pub use offer::{Offer, apply_answer, make_offer};
+pub use whereabouts::Whereabouts;
 
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,12 @@ impl Negotiated {
         self.version = self.version.max(offer.version);
     }
 
+    /// The place of the m-line that carries the audio, or carried it last.
+    #[must_use]
+    pub const fn audio_line(&self) -> Option<usize> {
+        self.audio_line
+    }
+
     /// Leaves `stride` versions out. For a state that was written down some time ago: descriptions may have been sent
     /// since.
     pub fn skip_versions(&mut self, stride: u64) {

@@ -1,5 +1,7 @@
 //! Making an offer and applying its answer (RFC 3264 §5, §7, §8).
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use sdp_types::{Media, Session};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,7 @@ use super::{
     SdpError, Stream,
 };
 use crate::codec::{Codec, Encoding};
+use crate::ground::Mismatch;
 
 /// The payload type of telephone events when nothing else is settled.
 const TELEPHONE_EVENT: u8 = 101;
@@ -31,6 +34,8 @@ pub struct Offer {
     formats: Vec<(u8, Encoding)>,
     direction: Direction,
     ptime_ms: u8,
+    /// Where we want packets: an answer has to be of the same IP version.
+    address: IpAddr,
 }
 
 /// Makes an offer; a re-offer when there is a settled state: then every m-line keeps its place, refused ones stay
@@ -62,8 +67,9 @@ pub fn make_offer(
         None => lines.push(Line::Audio(audio)),
     }
     let (sdp, version) = next_description(local, settled, &lines);
-    let (direction, ptime_ms) = (intent.direction, local.ptime_ms);
-    Ok(Offer { sdp, version, line_count: lines.len(), audio_line, formats, direction, ptime_ms })
+    let line_count = lines.len();
+    let (direction, ptime_ms, address) = (intent.direction, local.ptime_ms, local.address);
+    Ok(Offer { sdp, version, line_count, audio_line, formats, direction, ptime_ms, address })
 }
 
 fn offered_audio<'a>(
@@ -116,7 +122,7 @@ fn meanings(description: &Description<'_>, audio_line: usize) -> Vec<(u8, Encodi
 ///
 /// # Errors
 /// When the answer is malformed or does not fit the offer (RFC 3264 §6): another number of m-lines, another kind of
-/// media in ours, none of the codecs offered.
+/// media in ours, none of the codecs offered, an address that cannot be sent to or of the other IP version.
 pub fn apply_answer(offer: &Offer, answer: &[u8]) -> Result<Negotiated, SdpError> {
     let description = Description::parse(answer)?;
     let session = description.session();
@@ -149,6 +155,9 @@ impl Offer {
             (encoding == event).then_some(EventPayloadTypes { send, receive })
         });
         let remote = line.place()?.map_err(|mismatch| SdpError::AnswerUnfit(mismatch.text()))?;
+        if !line.is_of_version(&remote, self.address) {
+            return Err(SdpError::AnswerUnfit(Mismatch::AddressFormat.text()));
+        }
         let peer_direction = line.direction(&remote);
         Ok(Some(Stream {
             direction: self.direction.against(peer_direction),

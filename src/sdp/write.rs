@@ -62,13 +62,9 @@ pub(super) fn description(local: &LocalMedia, version: u64, lines: &[Line<'_>]) 
 }
 
 fn write_all(text: &mut String, local: &LocalMedia, version: u64, lines: &[Line<'_>]) -> std::fmt::Result {
-    let family = match local.address {
-        IpAddr::V4(_) => "IP4",
-        IpAddr::V6(_) => "IP6",
-    };
-    let address = local.address;
-    write!(text, "v=0\r\no=- {} {version} IN {family} {address}\r\ns=-\r\n", local.session_id)?;
-    write!(text, "c=IN {family} {address}\r\nt=0 0\r\n")?;
+    let LocalMedia { address, origin, session_id, .. } = local;
+    write!(text, "v=0\r\no=- {session_id} {version} IN {} {origin}\r\ns=-\r\n", address_type(origin))?;
+    write!(text, "c=IN {} {address}\r\nt=0 0\r\n", address_type(address))?;
     for line in lines {
         match line {
             Line::Audio(audio) => write_audio(text, local.port, audio)?,
@@ -81,6 +77,13 @@ fn write_all(text: &mut String, local: &LocalMedia, version: u64, lines: &[Line<
         }
     }
     Ok(())
+}
+
+const fn address_type(address: &IpAddr) -> &'static str {
+    match address {
+        IpAddr::V4(_) => "IP4",
+        IpAddr::V6(_) => "IP6",
+    }
 }
 
 fn write_audio(text: &mut String, port: u16, audio: &Audio<'_>) -> std::fmt::Result {

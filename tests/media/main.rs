@@ -9,3 +9,4 @@ mod phone;
 mod ports;
 mod refusals;
 mod trust;
+mod versions;

@@ -24,7 +24,7 @@ use super::playback::{PlayEnd, Playback};
 use super::rate::PacketRate;
 use super::remote::Remote;
 use super::safeguards::Safeguards;
-use super::source::{SourcePolicy, Standpoint};
+use super::source::{Site, SourcePolicy, Standpoint};
 use super::{Event, Frame, Key, Output, SAMPLE_RATE_HZ};
 use crate::codec::{Decoder, Encoder};
 use crate::ground::{Instant, Random};
@@ -55,6 +55,14 @@ pub struct EndpointSettings {
     pub rtp_timeout: Duration,
     /// What it shares with the other endpoints of its node.
     pub safeguards: Arc<Safeguards>,
+}
+
+impl EndpointSettings {
+    /// Where the endpoint is.
+    #[must_use]
+    pub const fn site(&self) -> Site {
+        Site { address: self.local, standpoint: self.standpoint }
+    }
 }
 
 /// What an endpoint saw.

@@ -48,7 +48,7 @@ pub use playback::{Clip, PlayEnd, PlayOrder, PlaySource, Playback};
 pub use rate::{PACKETS_AT_ONCE_MAX, PACKETS_PER_SECOND_MAX};
 pub use safeguards::Safeguards;
 pub use slab::{Key, Slab};
-pub use source::{Announced, Signaled, SourcePolicy, Standpoint};
+pub use source::{Announced, Signaled, Site, SourcePolicy, Standpoint};
 pub use taken_bytes::TakenBytes;
 pub use wheel::{CATCH_UP_MS, Lateness};
 

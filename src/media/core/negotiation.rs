@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::exchange::Exchange;
-use super::source::{Signaled, SourcePolicy};
+use super::source::{Signaled, Site, SourcePolicy};
 use crate::codec::Codec;
 use crate::sdp::{Direction, Facts, Negotiated, Offer, RemotePlace};
 
@@ -50,6 +50,8 @@ pub struct Ask {
     pub intent: Intent,
     /// What the owner knows of the peer.
     pub peer: Signaled,
+    /// Where the endpoint will be once an answer of ours is in force. `None`: where it is.
+    pub site: Option<Site>,
     /// What to do.
     pub step: Step,
 }
@@ -111,6 +113,8 @@ pub struct Settled {
     pub wanted: Direction,
     /// What the owner knows of the peer, and who may send.
     pub peer: Signaled,
+    /// Where we are.
+    pub site: Site,
 }
 
 impl Settled {

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::endpoint::Statistics;
 use super::lock_in::{LockIn, SourceRules};
 use super::negotiation::Settled;
-use super::source::{Announced, Standpoint};
+use super::source::Announced;
 use super::{SAMPLE_RATE_HZ, Verdict};
 use crate::codec::Codec;
 use crate::ground::Instant;
@@ -74,16 +74,16 @@ impl Payloads {
 }
 
 /// Where a description asks packets to be sent, if it says an address that may be sent to.
-fn announced(settled: &Settled, standpoint: &Standpoint) -> Option<Announced> {
+fn announced(settled: &Settled) -> Option<Announced> {
     match settled.facts().stream.as_ref()?.remote {
-        RemotePlace::At(address) => Announced::judge(address, &settled.peer, standpoint.bind),
+        RemotePlace::At(address) => Announced::judge(address, &settled.peer, settled.site.standpoint.bind),
         RemotePlace::Named { .. } | RemotePlace::Nowhere => None,
     }
 }
 
-fn rules(settled: &Settled, standpoint: &Standpoint) -> SourceRules {
+fn rules(settled: &Settled) -> SourceRules {
     let (signaled, policy) = (settled.peer.address, settled.peer.policy);
-    SourceRules { signaled, policy, strict_until: standpoint.rests_until }
+    SourceRules { signaled, policy, strict_until: settled.site.standpoint.rests_until }
 }
 
 /// The host name and port that a description says in place of an address.
@@ -123,7 +123,6 @@ pub struct Remote {
     pub payloads: Payloads,
     /// Where its packets come from.
     pub lock: LockIn,
-    standpoint: Standpoint,
     lookup: Lookup,
     /// Its telephone events.
     pub digits: DigitDetector,
@@ -134,12 +133,11 @@ pub struct Remote {
 impl Remote {
     /// A remote of which nothing was heard.
     #[must_use]
-    pub fn new(tag: String, settled: Settled, standpoint: Standpoint, now: Instant) -> Self {
+    pub fn new(tag: String, settled: Settled, now: Instant) -> Self {
         Self {
             tag,
             payloads: Payloads::new(settled.facts()),
-            lock: LockIn::new(announced(&settled, &standpoint), rules(&settled, &standpoint), now),
-            standpoint,
+            lock: LockIn::new(announced(&settled), rules(&settled), now),
             lookup: if named(settled.facts()).is_some() { Lookup::Due } else { Lookup::Over },
             settled,
             digits: DigitDetector::new(),
@@ -151,13 +149,14 @@ impl Remote {
     /// A further negotiation is in force.
     pub fn renegotiated(&mut self, settled: Settled, now: Instant) {
         self.payloads = Payloads::new(settled.facts());
-        let rules = rules(&settled, &self.standpoint);
+        let rules = rules(&settled);
+        let same_version = self.settled.site.address.is_ipv4() == settled.site.address.is_ipv4();
         match (named(settled.facts()), named(self.settled.facts())) {
             (None, _) => {
-                self.lock.renegotiated(announced(&settled, &self.standpoint), rules, now);
+                self.lock.renegotiated(announced(&settled), rules, now);
                 self.lookup = Lookup::Over;
             }
-            (Some(name), before) if before == Some(name) => {
+            (Some(name), before) if before == Some(name) && same_version => {
                 // The same name keeps the address that it was found to have. One that was not is looked up again.
                 self.lock.renegotiated(self.lock.judged(), rules, now);
                 if self.lookup == Lookup::Over && self.lock.destination().is_none() {
@@ -189,7 +188,7 @@ impl Remote {
         }
         self.lookup = Lookup::Over;
         let peer = &self.settled.peer;
-        match found.and_then(|found| Announced::judge(found, peer, self.standpoint.bind)) {
+        match found.and_then(|found| Announced::judge(found, peer, self.settled.site.standpoint.bind)) {
             Some(address) => self.lock.located(address),
             None => self.lock.destination().is_none(),
         }

@@ -39,12 +39,21 @@ impl Signaled {
 }
 
 /// Where an endpoint stands: what of its own makes addresses of others more or less plausible.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standpoint {
     /// The address that its socket is bound to.
     pub bind: IpAddr,
     /// Until when its port would have had to rest: an old stream of somebody else may still come to it.
     pub rests_until: Instant,
+}
+
+/// Where an endpoint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its RTP address as peers are told.
+    pub address: SocketAddr,
+    /// Where it stands there.
+    pub standpoint: Standpoint,
 }
 
 /// An address that a description announced.

@@ -5,9 +5,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::*;
-use crate::ground::Instant;
+use crate::ground::{Instant, IpVersion};
 use crate::media::core::{EndpointKey, Fabric, Failure, Step};
-use crate::media::worker::net::Woken;
+use crate::media::worker::net::{EndpointSockets, Woken};
 use crate::media::worker::operation::{Create, Kept, Negotiate, Operation, Outcome, Reply, ReplyTo};
 use crate::sdp::Direction;
 
@@ -27,12 +27,16 @@ impl<const PANICS: bool> Backend for Dying<PANICS> {
         Epoll::new(doorbell).map(Self)
     }
 
-    fn add(&mut self, endpoint: EndpointKey, socket: OwnedFd) -> std::io::Result<()> {
-        self.0.add(endpoint, socket)
+    fn add(&mut self, endpoint: EndpointKey, version: IpVersion, socket: OwnedFd) -> std::io::Result<()> {
+        self.0.add(endpoint, version, socket)
     }
 
-    fn remove(&mut self, endpoint: EndpointKey) -> Option<OwnedFd> {
+    fn remove(&mut self, endpoint: EndpointKey) -> Option<EndpointSockets> {
         self.0.remove(endpoint)
+    }
+
+    fn remove_of(&mut self, endpoint: EndpointKey, version: IpVersion) -> Option<OwnedFd> {
+        self.0.remove_of(endpoint, version)
     }
 
     fn sockets(&self) -> usize {
@@ -79,6 +83,7 @@ fn offer(endpoint: &str, affinity: &str) -> Operation {
         direction: Direction::SendRecv,
         codecs: Vec::new(),
         codecs_from: String::new(),
+        ip_version: None,
         step: Step::MakeOffer,
         commit: false,
     }))

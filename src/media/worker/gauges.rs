@@ -19,6 +19,7 @@ pub struct Gauges {
     received: AtomicU64,
     dropped: [AtomicU64; Dropped::COUNT],
     unsent: AtomicU64,
+    digits_unbelieved: AtomicU64,
     frames_played: AtomicU64,
     turns_mixed: AtomicU64,
     wheel_turns: AtomicU64,
@@ -44,6 +45,8 @@ pub struct WorkerSnapshot {
     pub dropped: [u64; Dropped::COUNT],
     /// Packets that the kernel did not take.
     pub unsent: u64,
+    /// Digits of peers that are not believed: too short, too close to each other, too many.
+    pub digits_unbelieved: u64,
     /// Frames played.
     pub frames_played: u64,
     /// Turns of rooms mixed.
@@ -74,6 +77,7 @@ impl Gauges {
         let totals = [
             (&self.received, counters.received),
             (&self.unsent, unsent),
+            (&self.digits_unbelieved, counters.digits_unbelieved),
             (&self.frames_played, counters.frames_played),
             (&self.turns_mixed, counters.turns_mixed),
             (&self.wheel_turns, lateness.turns),
@@ -98,6 +102,7 @@ impl Gauges {
             received: read(&self.received),
             dropped: std::array::from_fn(|reason| read(&self.dropped[reason])),
             unsent: read(&self.unsent),
+            digits_unbelieved: read(&self.digits_unbelieved),
             frames_played: read(&self.frames_played),
             turns_mixed: read(&self.turns_mixed),
             clock_turns: read(&self.wheel_turns),

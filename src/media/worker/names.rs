@@ -7,7 +7,7 @@ use tracing::Span;
 
 use super::operation::ReplyTo;
 use super::owner::Owner;
-use crate::media::core::{BridgeKey, EndpointKey};
+use crate::media::core::{BridgeKey, EndpointKey, Site};
 
 /// A playback that waits for its file.
 #[derive(Debug)]
@@ -22,6 +22,13 @@ pub struct Loading {
     pub reply_to: ReplyTo,
 }
 
+/// A port pair of the other IP version, for an answer that is not in force yet.
+#[derive(Debug)]
+pub struct SecondPair {
+    /// Where it is.
+    pub site: Site,
+}
+
 /// What a worker keeps beside an endpoint.
 #[derive(Debug)]
 pub struct Held {
@@ -29,10 +36,20 @@ pub struct Held {
     pub key: EndpointKey,
     /// Its port.
     pub port: u16,
+    /// Where it may go over to.
+    pub second: Option<SecondPair>,
     /// Its life, for traces and logs.
     pub span: Span,
     /// The playback that waits for its file.
     pub loading: Option<Loading>,
+}
+
+impl Held {
+    /// Its ports.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        let second = self.second.as_ref().map(|second| second.site.address.port());
+        std::iter::once(self.port).chain(second)
+    }
 }
 
 /// One owner's things.

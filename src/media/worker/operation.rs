@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::barrier::Part;
 use crate::codec::Codec;
+use crate::ground::IpVersion;
 use crate::media::core::{
     BridgeMode, Described, DigitPlan, Failure, Signaled, SourcePolicy, Statistics, Step,
 };
@@ -48,6 +49,9 @@ pub struct Negotiate {
     pub sources: Option<SourcePolicy>,
     /// What the owner knows of the peer.
     pub peer: Signaled,
+    /// The IP version of an endpoint that is made for an offer of ours, where media has an address of it. `None`: IPv4,
+    /// if there is one.
+    pub ip_version: Option<IpVersion>,
     /// What to do.
     pub step: Step,
     /// Put the result into force at once.

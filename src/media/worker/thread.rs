@@ -14,6 +14,7 @@ mod locating;
 mod moving;
 mod opening;
 mod playing;
+mod readdressing;
 mod serving;
 
 use std::collections::{HashMap, VecDeque};

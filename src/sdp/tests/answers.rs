@@ -2,11 +2,11 @@
 
 use rstest::rstest;
 
-use super::{answer, described, described_at, lines_of, local, stream};
+use super::{answer, at_ipv6, described, described_at, lines_of, local, stream};
 use crate::codec::Codec::{self, Pcma, Pcmu};
 use crate::ground::Mismatch;
 use crate::sdp::Direction::{self, Inactive, RecvOnly, SendOnly, SendRecv};
-use crate::sdp::{CodecOrder, EventPayloadTypes, Intent, LocalMedia, RemotePlace, SdpError, make_answer};
+use crate::sdp::{CodecOrder, EventPayloadTypes, Intent, RemotePlace, SdpError, make_answer};
 
 #[test]
 fn a_plain_offer_is_answered_with_our_port_and_the_common_codecs() {
@@ -43,11 +43,18 @@ fn every_form_of_hold_is_understood(#[case] lines: &str, #[case] ours: Direction
     assert_eq!(lines_of(&answer.sdp, &format!("a={}", ours.attribute())).len(), 1);
 }
 
+#[rstest]
+#[case::audio("m=audio 0 RTP/AVP 0")]
+#[case::audio_and_video("m=audio 0 RTP/AVP 0\nm=video 0 RTP/AVP 31")]
+#[case::video("m=video 0 RTP/AVP 31")]
+fn a_first_offer_whose_lines_are_all_disabled_has_nothing_to_accept(#[case] lines: &str) {
+    assert_eq!(answer(&described(lines)), Err(SdpError::NothingAcceptable(Mismatch::MediaType)));
+}
+
 #[test]
-fn an_audio_line_with_port_zero_is_answered_in_kind_and_holds() {
-    let answer = answer(&described("m=audio 0 RTP/AVP 0")).unwrap();
-    assert_eq!(lines_of(&answer.sdp, "m="), ["m=audio 0 RTP/AVP 0"]);
-    assert_eq!(answer.negotiated.facts.stream, None);
+fn an_offer_without_lines_is_answered_in_kind_and_holds() {
+    let answer = answer(&described("")).unwrap();
+    assert_eq!(lines_of(&answer.sdp, "m="), [""; 0]);
     assert!(answer.negotiated.facts.held_by_peer());
 }
 
@@ -129,7 +136,7 @@ fn a_host_name_is_handed_on_and_what_is_neither_name_nor_address_is_refused(
 fn a_host_name_is_of_the_version_that_its_line_says() {
     let six = described_at("IN IP6 phone.example.com", "m=audio 4000 RTP/AVP 0");
     assert_eq!(answer(&six), Err(SdpError::NothingAcceptable(Mismatch::AddressFormat)));
-    let local = LocalMedia { address: "2001:db8::2".parse().unwrap(), ..local() };
+    let local = at_ipv6();
     let answered = make_answer(six.as_bytes(), &local, Intent::default(), None).unwrap();
     let named = RemotePlace::Named { host: "phone.example.com".into(), port: 4000 };
     assert_eq!(answered.negotiated.facts.stream.unwrap().remote, named);
@@ -304,9 +311,8 @@ fn codecs_left_out_of_ours_are_not_spoken() {
 
 #[test]
 fn an_endpoint_on_ipv6_says_so() {
-    let v6 = super::LocalMedia { address: "2001:db8::1".parse().unwrap(), ..local() };
     let offer = described_at("IN IP6 2001:db8::9", "m=audio 4000 RTP/AVP 0");
-    let answer = make_answer(offer.as_bytes(), &v6, Intent::default(), None).unwrap();
-    assert_eq!(lines_of(&answer.sdp, "c="), ["c=IN IP6 2001:db8::1"]);
-    assert_eq!(lines_of(&answer.sdp, "o="), ["o=- 4711 1 IN IP6 2001:db8::1"]);
+    let answer = make_answer(offer.as_bytes(), &at_ipv6(), Intent::default(), None).unwrap();
+    assert_eq!(lines_of(&answer.sdp, "c="), ["c=IN IP6 2001:db8::2"]);
+    assert_eq!(lines_of(&answer.sdp, "o="), ["o=- 4711 1 IN IP6 2001:db8::2"]);
 }

@@ -1,5 +1,6 @@
 //! Offers and answers: the files of the corpus, a table of named cases, re-offers, and descriptions gone wrong.
 
+mod addresses;
 mod answers;
 mod corpus;
 mod invariants;
@@ -16,12 +17,19 @@ use crate::codec::Codec;
 fn local() -> LocalMedia {
     LocalMedia {
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        origin: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         port: 10_000,
         codecs: Codec::ALL.to_vec(),
         telephone_events: true,
         ptime_ms: 20,
         session_id: 4711,
     }
+}
+
+/// The same at 2001:db8::2.
+fn at_ipv6() -> LocalMedia {
+    let address = "2001:db8::2".parse().expect("an address");
+    LocalMedia { address, origin: address, ..local() }
 }
 
 /// A description from its m- and a-lines, at 198.51.100.7.

@@ -2,12 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{Intent, LocalMedia, described, invariants};
+use super::at_ipv6 as local;
+use super::{Intent, described, invariants};
 use crate::sdp::{apply_answer, make_answer, make_offer};
-
-fn local() -> LocalMedia {
-    LocalMedia { address: "2001:db8::2".parse().unwrap(), ..super::local() }
-}
 
 fn whole() -> Vec<u8> {
     described(

@@ -13,7 +13,7 @@ use crate::media::core::negotiation::{Agreed, Ask, Described, Intent, OurOffer, 
 use crate::media::core::packetizer::Packetizer;
 use crate::media::core::source::Signaled;
 use crate::media::core::{FRAME_MS, Failure};
-use crate::sdp::{self, CodecOrder, LocalMedia, Negotiated};
+use crate::sdp::{self, CodecOrder, LocalMedia, Negotiated, Whereabouts};
 
 impl Endpoint {
     /// Describes, answers or applies. What comes of it pends; what fails changes nothing.
@@ -34,7 +34,7 @@ impl Endpoint {
 
     fn make_offer(&mut self, generation: u64, tag: &str, intent: &Intent) -> Result<Described, Failure> {
         self.negotiation.check_new(generation)?;
-        let local = self.local_media(intent);
+        let local = self.local_media(intent, self.settings.local);
         let offer = sdp::make_offer(&local, sdp_intent(intent), self.settled_with(tag))
             .map_err(|e| Failure::of_offer(&e))?;
         let described = Described { local: offer.sdp.clone(), agreed: None, descriptor: Bytes::new() };
@@ -47,11 +47,12 @@ impl Endpoint {
         let Ask { generation, remote: tag, intent, .. } = ask;
         let generation = *generation;
         self.negotiation.check_new(generation)?;
-        let local = self.local_media(intent);
+        let site = ask.site.unwrap_or_else(|| self.settings.site());
+        let local = self.local_media(intent, site.address);
         let answer = sdp::make_answer(offer, &local, sdp_intent(intent), self.settled_with(tag))
             .map_err(|e| Failure::of_offer(&e))?;
-        let settled = Settled { negotiated: answer.negotiated, wanted: intent.direction, peer };
-        let described = self.described(answer.sdp, &settled, settled.descriptor(generation, offer));
+        let settled = Settled { negotiated: answer.negotiated, wanted: intent.direction, peer, site };
+        let described = described(answer.sdp, &settled, settled.descriptor(generation, offer));
         let replaced = self.negotiation.answered(generation, self.tag_or_only(tag), settled)?;
         self.abandon(replaced);
         Ok(described)
@@ -61,14 +62,10 @@ impl Endpoint {
         let (generation, tag) = (ask.generation, ask.remote.as_str());
         let ours = self.negotiation.offer(generation)?;
         let negotiated = sdp::apply_answer(&ours.offer, answer).map_err(|e| Failure::of_answer(&e))?;
-        let settled = Settled { negotiated, wanted: ours.wanted, peer };
-        let described = self.described(Bytes::new(), &settled, settled.descriptor(generation, answer));
+        let settled = Settled { negotiated, wanted: ours.wanted, peer, site: self.settings.site() };
+        let described = described(Bytes::new(), &settled, settled.descriptor(generation, answer));
         self.negotiation.answer_applied(generation, self.tag_or_only(tag), settled)?;
         Ok(described)
-    }
-
-    fn described(&self, local: Bytes, settled: &Settled, descriptor: Bytes) -> Described {
-        Described { local, agreed: Some(Agreed::new(settled.facts(), self.settings.local)), descriptor }
     }
 
     /// Our offer came to nothing: its version is not used again.
@@ -79,10 +76,11 @@ impl Endpoint {
         }
     }
 
-    fn local_media(&self, intent: &Intent) -> LocalMedia {
+    fn local_media(&self, intent: &Intent, at: SocketAddr) -> LocalMedia {
         LocalMedia {
-            address: self.settings.local.ip(),
-            port: self.settings.local.port(),
+            address: at.ip(),
+            origin: self.origin,
+            port: at.port(),
             codecs: intent.codecs.clone(),
             telephone_events: true,
             ptime_ms: FRAME_MS as u8,
@@ -110,6 +108,7 @@ impl Endpoint {
     /// [`Failure::StaleGeneration`] when it does not pend, [`Failure::Limit`] past [`REMOTES_MAX`].
     pub fn commit(&mut self, generation: u64, tag: &str, now: Instant) -> Result<(), Failure> {
         let pending = self.negotiation.commit(generation, tag)?;
+        let site = pending.settled.site;
         let place = self.remotes.iter().position(|remote| remote.tag == pending.remote);
         match (place, self.remotes.as_mut_slice()) {
             (Some(place), remotes) => remotes[place].renegotiated(pending.settled, now),
@@ -123,12 +122,26 @@ impl Endpoint {
             }
             (None, _) => {
                 let Pending { remote, settled } = pending;
-                self.remotes.push(Remote::new(remote, settled, self.settings.standpoint, now));
+                self.remotes.push(Remote::new(remote, settled, now));
             }
         }
+        (self.settings.local, self.settings.standpoint) = (site.address, site.standpoint);
         self.restart_rtp_timeout(now);
         self.follow_remote();
         Ok(())
+    }
+
+    /// Our address in an answer that pends, which may be another one than where the endpoint is.
+    #[must_use]
+    pub fn pending_local(&self) -> Option<SocketAddr> {
+        self.negotiation.pending().map(|settled| settled.site.address)
+    }
+
+    /// Where the speaker of an offer to this endpoint wants its audio.
+    #[must_use]
+    pub fn whereabouts(&self, offer: &[u8]) -> Option<Whereabouts> {
+        let in_use = self.remote().and_then(|remote| remote.settled.negotiated.audio_line());
+        Whereabouts::of_offer(offer, in_use)
     }
 
     /// Drops what pends.
@@ -157,6 +170,7 @@ impl Endpoint {
         self.remotes.push(chosen);
         self.selected = 0;
         self.negotiation.selected();
+        self.begin_to_listen_anew();
         self.restart_rtp_timeout(now);
         self.follow_remote();
         Ok(())
@@ -200,6 +214,10 @@ impl Endpoint {
             (None, None) => Vec::new(),
         }
     }
+}
+
+fn described(local: Bytes, settled: &Settled, descriptor: Bytes) -> Described {
+    Described { local, agreed: Some(Agreed::new(settled.facts(), settled.site.address)), descriptor }
 }
 
 fn sdp_intent(intent: &Intent) -> sdp::Intent {

@@ -192,6 +192,7 @@ fn the_version_of_our_description_grows_over_offers_that_come_to_nothing() {
             remote: String::new(),
             intent: intent(if generation == 2 { Direction::SendOnly } else { Direction::Inactive }),
             peer: Signaled::default(),
+            site: None,
             step: Step::MakeOffer,
         };
         let described = exchange.fabric.negotiate(a.endpoint, ask).unwrap();

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use crate::ground::Instant;
+use crate::ground::{Instant, IpVersion};
+use crate::sdp::Whereabouts;
 
 /// Peers whose route is remembered. Past this, all are forgotten.
 const ROUTES_MAX: usize = 256;
@@ -44,11 +45,12 @@ impl Addresses {
 
     /// The address to bind and the one to tell, for an endpoint whose peer is there; `None` where the peer is not
     /// known yet. A peer of a family that is not spoken here gets the other one, and will refuse it.
-    pub fn choose(&mut self, peer: Option<IpAddr>, now: Instant) -> Option<(IpAddr, IpAddr)> {
-        let family = match peer {
-            Some(IpAddr::V6(_)) => self.ipv6.or(self.ipv4)?,
-            Some(IpAddr::V4(_)) | None => self.ipv4.or(self.ipv6)?,
+    pub fn choose(&mut self, peer: Option<Whereabouts>, now: Instant) -> Option<(IpAddr, IpAddr)> {
+        let family = match peer.map(|peer| peer.version) {
+            Some(IpVersion::V6) => self.ipv6.or(self.ipv4)?,
+            Some(IpVersion::V4) | None => self.ipv4.or(self.ipv6)?,
         };
+        let peer = peer.and_then(|peer| peer.address);
         let advertised = match family.advertised {
             Some(advertised) => advertised,
             None if !family.bind.is_unspecified() => family.bind,
@@ -90,26 +92,14 @@ fn ask_route(bind: IpAddr, peer: IpAddr) -> Option<IpAddr> {
     (!local.is_unspecified()).then_some(local)
 }
 
-/// The address that a description's first connection line says, or the unspecified one of its IP version where it names
-/// a host: enough to choose a family and a route. What the description really says is for [`crate::sdp`].
-#[must_use]
-pub fn peer_address(description: &[u8]) -> Option<IpAddr> {
-    description.split(|&byte| byte == b'\n').find_map(|line| {
-        let line = line.strip_prefix(b"c=IN IP")?;
-        let (version, address) = line.split_first()?;
-        let address = address.trim_ascii().split(|&byte| byte == b'/').next()?;
-        match (std::str::from_utf8(address).ok()?.parse(), version) {
-            (Ok(address), _) => Some(address),
-            (Err(_), b'4') => Some(Ipv4Addr::UNSPECIFIED.into()),
-            (Err(_), b'6') => Some(Ipv6Addr::UNSPECIFIED.into()),
-            (Err(_), _) => None,
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn at(address: &str) -> Option<Whereabouts> {
+        let address: IpAddr = address.parse().unwrap();
+        Some(Whereabouts { version: IpVersion::of(address), address: Some(address) })
+    }
 
     #[test]
     fn the_family_follows_the_peer_and_the_told_address_its_setting() {
@@ -120,10 +110,12 @@ mod tests {
         let v4 = Some((IpAddr::V4(bind4), IpAddr::V4(told)));
         let v6 = Some((IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)));
         assert_eq!(addresses.choose(None, now), v4);
-        assert_eq!(addresses.choose(Some("192.0.2.1".parse().unwrap()), now), v4);
-        assert_eq!(addresses.choose(Some("2001:db8::1".parse().unwrap()), now), v6);
+        assert_eq!(addresses.choose(at("192.0.2.1"), now), v4);
+        assert_eq!(addresses.choose(at("2001:db8::1"), now), v6);
+        assert_eq!(addresses.choose(Some(Whereabouts::in_version(IpVersion::V4)), now), v4);
+        assert_eq!(addresses.choose(Some(Whereabouts::in_version(IpVersion::V6)), now), v6);
         let mut only4 = Addresses::new(Some((bind4, Some(told))), None);
-        assert_eq!(only4.choose(Some("2001:db8::1".parse().unwrap()), now), v4);
+        assert_eq!(only4.choose(at("2001:db8::1"), now), v4);
         assert_eq!(Addresses::new(None, None).choose(None, now), None);
     }
 
@@ -131,25 +123,9 @@ mod tests {
     fn bound_to_any_address_the_route_to_the_peer_tells() {
         let mut addresses = Addresses::new(Some((Ipv4Addr::UNSPECIFIED, None)), None);
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let chosen = addresses.choose(Some(loopback), Instant::ZERO);
+        let chosen = addresses.choose(at("127.0.0.1"), Instant::ZERO);
         assert_eq!(chosen, Some((Ipv4Addr::UNSPECIFIED.into(), loopback)));
-        assert_eq!(addresses.choose(Some(loopback), Instant::ZERO), chosen);
+        assert_eq!(addresses.choose(at("127.0.0.1"), Instant::ZERO), chosen);
         assert_eq!(addresses.routes.len(), 1);
-    }
-
-    #[test]
-    fn the_first_connection_line_is_found() {
-        let rows: [(&[u8], Option<&str>); 7] = [
-            (b"v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio", Some("192.0.2.1")),
-            (b"v=0\nc=IN IP6 2001:db8::7\n", Some("2001:db8::7")),
-            (b"v=0\nc=IN IP4 224.2.1.1/127\n", Some("224.2.1.1")),
-            (b"v=0\nc=IN IP4 host.example\n", Some("0.0.0.0")),
-            (b"v=0\nc=IN IP6 host.example\n", Some("::")),
-            (b"v=0\nc=IN IP7 host.example\n", None),
-            (b"v=0\nc=IN IP", None),
-        ];
-        for (description, expected) in rows {
-            assert_eq!(peer_address(description), expected.map(|text| text.parse().unwrap()));
-        }
     }
 }

@@ -3,7 +3,8 @@
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use crate::ground::Instant;
+use super::EndpointSockets;
+use crate::ground::{Instant, IpVersion};
 use crate::media::core::{EndpointKey, Fabric, Wire};
 
 /// Why a worker woke.
@@ -28,14 +29,17 @@ pub trait Backend: Sized {
     /// What the system says.
     fn new(doorbell: BorrowedFd<'_>) -> io::Result<Self>;
 
-    /// Takes an endpoint's socket in.
+    /// Takes an endpoint's socket of an IP version in. It has none of that version.
     ///
     /// # Errors
     /// What the system says; the socket is closed then.
-    fn add(&mut self, endpoint: EndpointKey, socket: OwnedFd) -> io::Result<()>;
+    fn add(&mut self, endpoint: EndpointKey, version: IpVersion, socket: OwnedFd) -> io::Result<()>;
 
-    /// Gives an endpoint's socket out. Dropped, it is closed.
-    fn remove(&mut self, endpoint: EndpointKey) -> Option<OwnedFd>;
+    /// Gives an endpoint's sockets out. Dropped, they are closed.
+    fn remove(&mut self, endpoint: EndpointKey) -> Option<EndpointSockets>;
+
+    /// Gives an endpoint's socket of an IP version out.
+    fn remove_of(&mut self, endpoint: EndpointKey, version: IpVersion) -> Option<OwnedFd>;
 
     /// Sockets that it has.
     fn sockets(&self) -> usize;

@@ -18,8 +18,8 @@ use rustix::time::{
 
 use super::backlog::{self, Presence};
 use super::sockets::Sockets;
-use super::{Backend, Woken};
-use crate::ground::Instant;
+use super::{Backend, EndpointSockets, Woken};
+use crate::ground::{Instant, IpVersion};
 use crate::media::core::{Dropped, EndpointKey, Fabric, PACKET_BYTES_MAX};
 use crate::media::worker::clock;
 
@@ -61,23 +61,28 @@ impl Backend for Epoll {
         })
     }
 
-    fn add(&mut self, endpoint: EndpointKey, socket: OwnedFd) -> io::Result<()> {
+    fn add(&mut self, endpoint: EndpointKey, version: IpVersion, socket: OwnedFd) -> io::Result<()> {
         let data = epoll::EventData::new_u64(endpoint.as_u64());
         epoll::add(&self.epoll, &socket, data, epoll::EventFlags::IN)?;
-        let place = endpoint.index();
-        if self.sockets.places.len() <= place {
-            self.sockets.places.resize_with(place + 1, || None);
-        }
-        self.sockets.places[place] = Some((endpoint, socket));
+        *self.sockets.make(endpoint).place(version) = Some(socket);
         self.sockets.count += 1;
         Ok(())
     }
 
-    fn remove(&mut self, endpoint: EndpointKey) -> Option<OwnedFd> {
+    fn remove(&mut self, endpoint: EndpointKey) -> Option<EndpointSockets> {
         self.sockets.get(endpoint)?;
-        let (_, socket) = self.sockets.places.get_mut(endpoint.index())?.take()?;
+        let (_, sockets) = self.sockets.places.get_mut(endpoint.index())?.take()?;
+        for socket in sockets.iter() {
+            self.sockets.count -= 1;
+            // It cannot fail: the socket was added, and no copy of it exists.
+            let _ = epoll::delete(&self.epoll, socket);
+        }
+        Some(sockets)
+    }
+
+    fn remove_of(&mut self, endpoint: EndpointKey, version: IpVersion) -> Option<OwnedFd> {
+        let socket = self.sockets.get_mut(endpoint)?.place(version).take()?;
         self.sockets.count -= 1;
-        // It cannot fail: the socket was added, and no copy of it exists.
         let _ = epoll::delete(&self.epoll, &socket);
         Some(socket)
     }
@@ -124,8 +129,12 @@ impl Backend for Epoll {
 impl Epoll {
     /// Reads one datagram and gives it to the fabric. Returns how many there were.
     fn receive(&mut self, endpoint: EndpointKey, now: Instant, fabric: &mut Fabric) -> usize {
-        let Some(socket) = self.sockets.get(endpoint) else { return 0 };
-        let Ok((length, _, from)) = recvfrom(socket, &mut self.buffer[..], RecvFlags::empty()) else {
+        let Some(sockets) = self.sockets.get(endpoint) else { return 0 };
+        // Two there are only while the endpoint goes over from one to the other.
+        let buffer = &mut self.buffer[..];
+        let Some((length, from)) = sockets.iter().find_map(|socket| {
+            recvfrom(socket, &mut *buffer, RecvFlags::empty()).ok().map(|(length, _, from)| (length, from))
+        }) else {
             return 0;
         };
         match from.map(SocketAddr::try_from) {
@@ -142,11 +151,15 @@ impl Epoll {
     fn catch_up(&mut self, away: Duration, now: Instant, fabric: &mut Fabric) -> usize {
         let (mut packets, mut stale) = (0, 0);
         for place in 0..self.sockets.places.len() {
-            let Some((endpoint, socket)) = &self.sockets.places[place] else { continue };
-            let (endpoint, (kept, dropped)) = (*endpoint, backlog::empty(socket, away, &mut self.buffer[..]));
-            packets += kept.len();
-            stale += dropped;
-            for (from, mut packet) in kept {
+            let Some((endpoint, sockets)) = &self.sockets.places[place] else { continue };
+            let (endpoint, mut waited) = (*endpoint, Vec::new());
+            for socket in sockets.iter() {
+                let (kept, dropped) = backlog::empty(socket, away, &mut self.buffer[..]);
+                waited.extend(kept);
+                stale += dropped;
+            }
+            packets += waited.len();
+            for (from, mut packet) in waited {
                 self.give(endpoint, &mut packet, from, now, fabric);
             }
         }

@@ -36,9 +36,9 @@ impl<B: Backend> Worker<B> {
     }
 
     fn free(&mut self, held: &Held, now: Instant) {
-        // The socket is closed before its port may be used again.
+        // The sockets are closed before their ports may be used again.
         drop(self.backend.remove(held.key));
-        self.node.ports().release(held.port, now);
+        held.ports().for_each(|port| self.node.ports().release(port, now));
         node::release(&self.node.endpoints);
     }
 

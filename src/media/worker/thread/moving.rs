@@ -5,9 +5,8 @@
 //!          ──Depart──▶ A ── detach after the batch ── Arrive ──▶ B ── attach, join, serve what waited
 //! ```
 //!
-//! The socket travels with its endpoint: packets that come meanwhile wait in it.
+//! Its sockets travel with the endpoint: packets that come meanwhile wait in them.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::{Command, Worker};
@@ -15,7 +14,7 @@ use crate::media::core::{Endpoint, Failure};
 use crate::media::worker::clock;
 use crate::media::worker::inbox::Inbox;
 use crate::media::worker::names::Held;
-use crate::media::worker::net::Backend;
+use crate::media::worker::net::{Backend, EndpointSockets};
 use crate::media::worker::node;
 use crate::media::worker::operation::{Operation, Outcome, ReplyTo};
 use crate::media::worker::owner::Owner;
@@ -39,7 +38,7 @@ pub struct Departure {
 #[derive(Debug)]
 struct Traveller {
     endpoint: Endpoint,
-    socket: Option<OwnedFd>,
+    sockets: Option<EndpointSockets>,
     held: Held,
 }
 
@@ -91,10 +90,10 @@ impl<B: Backend> Worker<B> {
     fn detach(&mut self, owner: &Owner, id: &str) -> Option<Traveller> {
         let key = self.names.endpoint(owner, id)?.key;
         let endpoint = self.fabric.detach(key).ok()?;
-        let socket = self.backend.remove(key);
+        let sockets = self.backend.remove(key);
         self.take_outputs();
         let held = self.names.remove_endpoint(owner, id)?;
-        Some(Traveller { endpoint, socket, held })
+        Some(Traveller { endpoint, sockets, held })
     }
 
     /// Takes an endpoint in, lets it join its bridge, and serves what waited for it.
@@ -114,11 +113,14 @@ impl<B: Backend> Worker<B> {
     }
 
     fn attach(&mut self, owner: &Arc<Owner>, id: &str, traveller: Traveller) -> Result<(), Failure> {
-        let Traveller { endpoint, socket, mut held } = traveller;
+        let Traveller { endpoint, sockets, mut held } = traveller;
         let key = self.fabric.attach(endpoint, clock::now());
         held.key = key;
-        let added = match socket {
-            Some(socket) => self.backend.add(key, socket).map_err(|error| error.to_string()),
+        let added = match sockets {
+            Some(sockets) => sockets
+                .into_each()
+                .try_for_each(|(version, socket)| self.backend.add(key, version, socket))
+                .map_err(|error| error.to_string()),
             None => Err("its socket is gone".to_owned()),
         };
         let Err(error) = added else {
@@ -126,7 +128,8 @@ impl<B: Backend> Worker<B> {
             return Ok(());
         };
         let _ = self.fabric.close_by_itself(key, "its socket was lost on the way to another worker");
-        self.node.ports().release(held.port, clock::now());
+        drop(self.backend.remove(key));
+        held.ports().for_each(|port| self.node.ports().release(port, clock::now()));
         node::release(&self.node.endpoints);
         Err(Failure::Internal(error))
     }

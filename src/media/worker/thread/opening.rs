@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 use rustix::io::Errno;
 
 use super::Worker;
-use crate::ground::Instant;
+use super::readdressing::not_waited_for;
+use crate::ground::{Instant, IpVersion};
 use crate::media::core::{EndpointKey, EndpointSettings, Failure, Standpoint, Step};
 use crate::media::worker::clock;
 use crate::media::worker::names::Held;
@@ -17,6 +18,7 @@ use crate::media::worker::node;
 use crate::media::worker::operation::{Create, Negotiate};
 use crate::media::worker::owner::Owner;
 use crate::media::worker::trace;
+use crate::sdp::Whereabouts;
 
 /// Port pairs that are tried when other processes have them.
 const BIND_TRIES_MAX: usize = 64;
@@ -61,8 +63,9 @@ impl<B: Backend> Worker<B> {
     ) -> Result<EndpointKey, Failure> {
         let now = clock::now();
         let peer = match &negotiate.step {
-            Step::AnswerOffer(offer) => net::peer_address(offer),
-            Step::MakeOffer | Step::ApplyAnswer(_) => None,
+            Step::AnswerOffer(offer) => Whereabouts::of_offer(offer, None),
+            Step::MakeOffer => negotiate.ip_version.map(Whereabouts::in_version),
+            Step::ApplyAnswer(_) => None,
         };
         let chosen = self.addresses.choose(peer, now);
         let (bind, told) =
@@ -78,24 +81,20 @@ impl<B: Backend> Worker<B> {
             safeguards: Arc::clone(&self.node.settings.safeguards),
         };
         let added = self.fabric.open(settings).and_then(|key| {
-            self.backend.add(key, socket).map(|()| key).map_err(|error| {
+            self.backend.add(key, IpVersion::of(bind), socket).map(|()| key).map_err(|error| {
                 // The fabric has nothing else of it.
                 let _ = self.fabric.close(key);
-                let message = format!("a socket cannot be waited for: {error}");
-                match Errno::from_io_error(&error) {
-                    Some(errno) if net::is_short(errno) => Failure::Short(message),
-                    _ => Failure::Internal(message),
-                }
+                not_waited_for(&error)
             })
         });
         let key = added.inspect_err(|_| self.node.ports().release(port, now))?;
         let span = trace::endpoint_span(&id, create);
-        self.names.of(owner).endpoints.insert(id, Held { key, port, span, loading: None });
+        self.names.of(owner).endpoints.insert(id, Held { key, port, second: None, span, loading: None });
         Ok(key)
     }
 
     /// Takes the least recently used port pair that can be bound.
-    fn bind_pair(&self, address: IpAddr, now: Instant) -> Result<(Drawn, OwnedFd), Failure> {
+    pub(super) fn bind_pair(&self, address: IpAddr, now: Instant) -> Result<(Drawn, OwnedFd), Failure> {
         for _ in 0..BIND_TRIES_MAX {
             let drawn = self.node.ports().draw(now).ok_or(Failure::NoPort)?;
             let port = drawn.port;

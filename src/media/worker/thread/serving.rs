@@ -52,13 +52,16 @@ impl<B: Backend> Worker<B> {
             Operation::Commit { endpoint, generation, remote } => {
                 let key = self.key(owner, &endpoint)?;
                 self.fabric.commit(key, generation, &remote, now)?;
+                self.settle_pairs(owner, &endpoint);
                 self.look_names_up(owner, &endpoint, key);
                 self.note_codecs(owner, &endpoint, key);
                 self.log(owner, &endpoint, || tracing::debug!(generation, "in force"));
                 Ok(())
             }
             Operation::Rollback { endpoint, generation } => {
-                self.fabric.rollback(self.key(owner, &endpoint)?, generation)
+                self.fabric.rollback(self.key(owner, &endpoint)?, generation)?;
+                self.settle_pairs(owner, &endpoint);
+                Ok(())
             }
             Operation::SelectRemote { endpoint, remote } => {
                 let key = self.key(owner, &endpoint)?;
@@ -103,7 +106,8 @@ impl<B: Backend> Worker<B> {
         let described = key.and_then(|key| {
             let intent = Intent { direction, codecs, sources };
             let tag = if commit { remote.clone() } else { String::new() };
-            let described = self.fabric.negotiate(key, Ask { generation, remote, intent, peer, step })?;
+            let site = self.readdress(owner, &endpoint, key, &step)?;
+            let described = self.fabric.negotiate(key, Ask { generation, remote, intent, peer, site, step })?;
             if commit {
                 self.fabric.commit(key, generation, &tag, clock::now())?;
                 self.look_names_up(owner, &endpoint, key);
@@ -111,6 +115,7 @@ impl<B: Backend> Worker<B> {
             self.note_codecs(owner, &endpoint, key);
             Ok(described)
         });
+        self.settle_pairs(owner, &endpoint);
         if let Err(failure) = &described {
             self.log(owner, &endpoint, || tracing::info!(generation, %failure, "negotiation failed"));
             if made {

@@ -29,7 +29,7 @@ fn waiting(packets: u8) -> (Epoll, Fabric) {
         safeguards: Arc::new(Safeguards::default()),
     };
     let endpoint = fabric.open(settings).unwrap();
-    epoll.add(endpoint, socket.into()).unwrap();
+    epoll.add(endpoint, IpVersion::V4, socket.into()).unwrap();
     let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
     for sequence in 0..packets {
         let mut packet = [0; 172];
