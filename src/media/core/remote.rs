@@ -194,20 +194,17 @@ impl Remote {
         }
     }
 
-    /// Counts a plausible packet of this remote. Returns whether it is to be passed on: not when it came twice, nor
-    /// when its number is out of all order.
-    pub fn count(&mut self, header: &Header, bytes: usize, now: Instant) -> bool {
+    /// Counts a plausible packet of this remote, and says what it is to the stream that it belongs to.
+    pub fn count(&mut self, header: &Header, bytes: usize, now: Instant) -> Arrival {
         self.past.bytes_received += bytes as u64;
         let known = self.source.as_ref().is_some_and(|source| source.ssrc == header.ssrc);
         if !known {
             self.past = self.statistics();
-            self.source = Some(Source { ssrc: header.ssrc, reception: Reception::new(SAMPLE_RATE_HZ) });
+            self.source = None;
         }
-        let Some(source) = &mut self.source else { return false };
-        match source.reception.receive(header.sequence, header.timestamp, now) {
-            Arrival::First | Arrival::InOrder { .. } | Arrival::Reordered => true,
-            Arrival::Duplicate | Arrival::Jump => false,
-        }
+        let new = || Source { ssrc: header.ssrc, reception: Reception::new(SAMPLE_RATE_HZ) };
+        let source = self.source.get_or_insert_with(new);
+        source.reception.receive(header.sequence, header.timestamp, now)
     }
 
     /// Judges where a plausible packet came from.

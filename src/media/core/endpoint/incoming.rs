@@ -9,7 +9,7 @@ use crate::ground::Instant;
 use crate::media::core::remote::Kind;
 use crate::media::core::{Event, Output, SAMPLE_RATE_HZ, Verdict};
 use crate::rtp::telephone_event::{Digit, TelephoneEvent};
-use crate::rtp::{Header, PacketViewMut};
+use crate::rtp::{Arrival, Header, PacketViewMut};
 
 /// Why a datagram is not passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Endpoint {
             return Err(Dropped::TooMany);
         }
         let remote = &mut self.remotes[index];
-        let in_order = remote.count(&header, packet.as_bytes().len(), now);
+        let arrival = remote.count(&header, packet.as_bytes().len(), now);
         if index != self.selected {
             return Err(Dropped::NotSelected);
         }
@@ -83,11 +83,23 @@ impl Endpoint {
         if !receiving {
             return Err(Dropped::NotReceiving);
         }
-        self.notice_digit(kind, &header, packet.payload(), outputs);
-        match (in_order, self.muted) {
-            (false, _) => Err(Dropped::OutOfOrder),
-            (true, true) => Err(Dropped::Muted),
-            (true, false) => Ok(kind),
+        self.notice_digit(kind, &header, packet.payload(), now, outputs);
+        match (arrival, self.muted) {
+            (Arrival::Duplicate | Arrival::Jump, _) => Err(Dropped::OutOfOrder),
+            (_, true) => Err(Dropped::Muted),
+            (Arrival::First, false) => {
+                self.begin_to_listen_anew();
+                Ok(kind)
+            }
+            (Arrival::InOrder { .. } | Arrival::Reordered, false) => Ok(kind),
+        }
+    }
+
+    /// What comes from now on is another stream, or one that is numbered anew: its numbers say nothing about what waits
+    /// to be mixed.
+    pub(super) fn begin_to_listen_anew(&mut self) {
+        if let Some(talker) = &mut self.talker {
+            talker.begin_anew();
         }
     }
 
@@ -125,17 +137,24 @@ impl Endpoint {
         self.heard_at = now;
     }
 
-    fn notice_digit(&mut self, kind: Kind, header: &Header, payload: &[u8], outputs: &mut VecDeque<Output>) {
+    fn notice_digit(
+        &mut self,
+        kind: Kind,
+        header: &Header,
+        payload: &[u8],
+        now: Instant,
+        outputs: &mut VecDeque<Output>,
+    ) {
         let detector = &mut self.remotes[self.selected].digits;
         match kind {
             Kind::Audio(_) => {
-                if let Some(digit) = detector.audio(header.timestamp) {
+                if let Some(digit) = detector.audio(header, now) {
                     outputs.push_back(self.pressed(digit));
                 }
             }
             Kind::Event => {
                 let Some(event) = TelephoneEvent::parse(payload) else { return };
-                for digit in detector.receive(header.timestamp, event) {
+                for digit in detector.receive(header, event, now) {
                     outputs.push_back(self.pressed(digit));
                 }
             }
@@ -150,7 +169,7 @@ impl Endpoint {
     /// Time has passed without a packet: tells a digit whose end was lost, then that nothing comes, each once.
     pub fn looked_at(&mut self, now: Instant, outputs: &mut VecDeque<Output>) {
         if self.digit_over_at().is_some_and(|at| at <= now) {
-            let unfinished = self.remotes.get_mut(self.selected).and_then(|remote| remote.digits.finish());
+            let unfinished = self.remotes.get_mut(self.selected).and_then(|remote| remote.digits.finish(now));
             outputs.extend(unfinished.map(|digit| self.pressed(digit)));
         }
         if self.rtp_timeout_at().is_some_and(|at| at <= now) {

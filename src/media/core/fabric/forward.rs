@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{Fabric, Wire};
 use crate::ground::Instant;
 use crate::media::core::bridge::BridgeKey;
-use crate::media::core::endpoint::{Dropped, EndpointKey, Numbering, Passage, Tie};
+use crate::media::core::endpoint::{Dropped, Endpoint, EndpointKey, Numbering, Passage, Tie};
 use crate::media::core::hairpins::HAIRPINS_MAX;
 use crate::media::core::remote::Kind;
 use crate::rtp::{PacketKind, PacketView, PacketViewMut, SourceId, classify};
@@ -65,6 +65,9 @@ impl Fabric {
         if unwatched {
             self.watch(at);
         }
+        if heard == Ok(Kind::Event) || heard == Err(Dropped::Muted) {
+            self.count_unbelieved(at);
+        }
         let kind = heard?;
         let passage = Passage { numbering: Numbering::Own(SourceId(at.as_u64())), passed, now };
         match tie {
@@ -74,6 +77,12 @@ impl Fabric {
             Tie::Mix(_) => self.listen(at, packet.as_bytes(), kind),
             Tie::Loose | Tie::Relay { peer: None, .. } => Err(Dropped::Unconnected),
         }
+    }
+
+    /// Counts the digits that a peer's events told and that are not believed.
+    fn count_unbelieved(&mut self, at: EndpointKey) {
+        let unbelieved = self.endpoints.get_mut(at).map_or(0, Endpoint::take_unbelieved_digits);
+        self.counters.digits_unbelieved += u64::from(unbelieved);
     }
 
     fn forward(

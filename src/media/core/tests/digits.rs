@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::{Exchange, Phone, assert_continuous};
-use crate::media::core::endpoint::DIGIT_END_LOST;
 use crate::media::core::{BridgeMode, DigitPlan, Event, Failure};
-use crate::rtp::telephone_event::{DigitDetector, DigitSender, TelephoneEvent};
+use crate::rtp::telephone_event::{DIGIT_END_LOST, DigitDetector, DigitSender, TelephoneEvent};
 
 /// A phone sends a digit as RFC 4733 packets.
-fn press(exchange: &mut Exchange, phone: &mut Phone, digit: char, ticks: u16) {
+pub fn press(exchange: &mut Exchange, phone: &mut Phone, digit: char, ticks: u16) {
     let mut sender = DigitSender::new(digit, ticks).unwrap();
     let (audio, began) = (phone.header.payload_type, phone.header.timestamp);
     phone.header.payload_type = 101;
@@ -46,7 +45,7 @@ fn a_digit_is_told_once_and_passed_to_the_other() {
         .iter()
         .flat_map(|packet| {
             assert_eq!(packet.header().payload_type, 101);
-            detector.receive(packet.header().timestamp, TelephoneEvent::parse(packet.payload()).unwrap())
+            detector.receive(&packet.header(), TelephoneEvent::parse(packet.payload()).unwrap(), packet.at)
         })
         .map(|digit| digit.digit)
         .collect();
@@ -125,7 +124,7 @@ fn digits_that_are_sent_take_the_place_of_audio_and_end_with_an_event() {
     let digits: Vec<_> = events
         .iter()
         .flat_map(|packet| {
-            detector.receive(packet.header().timestamp, TelephoneEvent::parse(packet.payload()).unwrap())
+            detector.receive(&packet.header(), TelephoneEvent::parse(packet.payload()).unwrap(), packet.at)
         })
         .map(|digit| (digit.digit, digit.duration_ticks))
         .collect();
@@ -135,4 +134,38 @@ fn digits_that_are_sent_take_the_place_of_audio_and_end_with_an_event() {
     let last = received.iter().rposition(|packet| packet.header().payload_type == 101).unwrap();
     assert_eq!(last - first + 1, events.len());
     assert!(received.len() > last + 5);
+}
+
+#[test]
+fn a_peer_whose_stream_changes_is_heard_whatever_its_time_stamps() {
+    let mut exchange = Exchange::new();
+    let [mut a] = exchange.phones();
+    a.header.timestamp = 25_000;
+    press(&mut exchange, &mut a, '1', 800);
+    press(&mut exchange, &mut a, '2', 800);
+    (a.header.ssrc, a.header.timestamp) = (4711, 0);
+    press(&mut exchange, &mut a, '3', 800);
+    press(&mut exchange, &mut a, '4', 800);
+    assert_eq!(digits_told(&exchange.events()), [('1', 100), ('2', 100), ('3', 100), ('4', 100)]);
+}
+
+#[test]
+fn digits_that_nobody_could_press_are_bounded_and_counted() {
+    let mut exchange = Exchange::new();
+    let [mut a] = exchange.phones();
+    a.header.payload_type = 101;
+    for muted in [false, true] {
+        exchange.fabric.mute(a.endpoint, muted).unwrap();
+        for n in 0..10_000_u32 {
+            a.header.timestamp = n;
+            let event = TelephoneEvent { event: (n % 10) as u8, end: true, volume: 10, duration_ticks: 800 };
+            exchange.say(&mut a, &event.to_bytes());
+            exchange.pass(Duration::from_micros(100));
+        }
+        a.header.ssrc += 1;
+    }
+    let told = digits_told(&exchange.events()).len();
+    assert!(told <= 60, "{told} in 2 s");
+    let counted = exchange.fabric.counters().digits_unbelieved;
+    assert_eq!(counted + told as u64, 20_000);
 }
