@@ -2,7 +2,8 @@
 //!
 //! A missing packet is filled with the last pitch period, repeated: the period is found by correlation, its seam is
 //! smoothed by overlap-add, and after 10 ms the substitute fades, to silence at 60 ms. When packets come again the
-//! substitute is faded into them over 4 ms. Unlike Appendix I nothing is delayed, and one period is repeated
+//! substitute is faded into them over 4 ms, and so is silence, which what was heard is faded into as fast: a signal that
+//! begins or ends in mid-word does not click. Unlike Appendix I nothing is delayed, and one period is repeated
 //! throughout instead of up to three.
 
 /// Samples in a millisecond.
@@ -34,7 +35,7 @@ pub struct Concealment {
 
 impl Default for Concealment {
     fn default() -> Self {
-        Self { history: [0; HISTORY], cycle: [0; PERIOD_MAX], period: PERIOD_MIN, made: 0 }
+        Self { history: [0; HISTORY], cycle: [0; PERIOD_MAX], period: PERIOD_MIN, made: FADE_TO }
     }
 }
 
@@ -70,6 +71,21 @@ impl Concealment {
         }
         for sample in samples {
             *sample = self.next_substitute();
+        }
+    }
+
+    /// Fills `samples` with silence: the sender pauses, or what came is no audio.
+    pub fn silence(&mut self, samples: &mut [i16]) {
+        samples.fill(0);
+        if self.made == 0 {
+            self.take_cycle();
+        }
+        if self.made < FADE_TO {
+            let join = JOIN.min(samples.len());
+            for (n, sample) in samples.iter_mut().take(join).enumerate() {
+                *sample = blend(self.next_substitute(), 0, n, join);
+            }
+            self.made = FADE_TO;
         }
     }
 

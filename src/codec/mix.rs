@@ -30,6 +30,26 @@ pub fn add_saturating(onto: &mut [i16], samples: &[i16]) {
     }
 }
 
+/// Fades a signal out within `over` samples; what follows is silent.
+pub fn fade_out(samples: &mut [i16], over: usize) {
+    let over = over.max(1);
+    for (n, sample) in samples.iter_mut().enumerate() {
+        *sample = clamped(part(i32::from(*sample), over.saturating_sub(n + 1), over));
+    }
+}
+
+/// Lets a signal begin at `from`, where another one ended, and go over into its own course within `over` samples.
+pub fn join_to(from: i16, samples: &mut [i16], over: usize) {
+    let step = i32::from(from) - samples.first().map_or(0, |&first| i32::from(first));
+    for (n, sample) in samples.iter_mut().take(over).enumerate() {
+        *sample = clamped(i32::from(*sample) + part(step, over - n, over));
+    }
+}
+
+const fn part(value: i32, parts: usize, of: usize) -> i32 {
+    value * parts as i32 / of as i32
+}
+
 fn clamped(sum: i32) -> i16 {
     sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
 }
@@ -68,5 +88,19 @@ mod tests {
         let mut onto = [32_000, -32_000];
         add_saturating(&mut onto, &[1_000, -1_000]);
         assert_eq!(onto, [i16::MAX, i16::MIN]);
+    }
+
+    #[test]
+    fn a_signal_fades_out_and_another_begins_where_one_ended() {
+        let mut fading = [8_000; 160];
+        fade_out(&mut fading, 80);
+        assert!(fading.windows(2).all(|pair| (0..=100).contains(&(pair[0] - pair[1]))));
+        assert!(fading[0] >= 7_900 && fading[79..].iter().all(|&sample| sample == 0));
+        for (from, own) in [(8_000, 0), (-8_000, 500), (0, 8_000), (i16::MIN, i16::MAX), (5, 5)] {
+            let mut joined = [own; 160];
+            join_to(from, &mut joined, 80);
+            assert_eq!((joined[0].abs_diff(from) <= 1, joined[80..]), (true, [own; 80][..]), "{from}, {own}");
+            assert!(joined.windows(2).all(|pair| pair[0].abs_diff(pair[1]) <= 820), "{from}, {own}");
+        }
     }
 }

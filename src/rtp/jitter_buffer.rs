@@ -161,8 +161,8 @@ impl JitterBuffer {
         (position, false)
     }
 
-    /// Forgets what is held; depth and counts stay.
-    fn clear(&mut self) {
+    /// Forgets what is held and where play-out stood, for a stream that is numbered otherwise; depth and counts stay.
+    pub fn clear(&mut self) {
         self.counts.dropped += u64::from(self.held);
         self.slots = [None; SLOTS];
         self.held = 0;

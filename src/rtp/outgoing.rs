@@ -27,6 +27,8 @@ pub struct OutgoingStream {
     clock_rate_hz: u32,
     next_sequence: u16,
     newest: Newest,
+    /// Ticks by which changes of the feed have run ahead of the time that passed.
+    lead: u32,
     feed: Feed,
 }
 
@@ -67,13 +69,19 @@ impl OutgoingStream {
     #[must_use]
     pub const fn new(ssrc: u32, sequence: u16, timestamp: u32, clock_rate_hz: u32) -> Self {
         let newest = Newest { timestamp, at: None, ticks: 0 };
-        Self { ssrc, clock_rate_hz, next_sequence: sequence, newest, feed: Feed::Nothing }
+        Self { ssrc, clock_rate_hz, next_sequence: sequence, newest, lead: 0, feed: Feed::Nothing }
     }
 
     /// The stream's SSRC.
     #[must_use]
     pub const fn ssrc(&self) -> u32 {
         self.ssrc
+    }
+
+    /// Whether the newest packet was [generated](Self::generate).
+    #[must_use]
+    pub const fn is_generated(&self) -> bool {
+        matches!(self.feed, Feed::Generated)
     }
 
     /// Gives a packet of another stream its place in this one, rewriting its header in place.
@@ -156,12 +164,14 @@ impl OutgoingStream {
     }
 
     /// The timestamp of something new that begins now: the newest one and the time since, but not before the newest
-    /// packet's own end.
-    fn timestamp_at(&self, now: Instant) -> u32 {
+    /// packet's own end. What that is ahead of the time, the next changes make up for, so that many of them do not add up.
+    fn timestamp_at(&mut self, now: Instant) -> u32 {
         let Some(at) = self.newest.at else { return self.newest.timestamp };
         let passed = ticks(now.since(at), self.clock_rate_hz);
         // With the clock standing still the timestamp would repeat, which means "same moment" to a receiver.
-        self.newest.timestamp.wrapping_add(passed.max(self.newest.ticks).max(1))
+        let step = passed.saturating_sub(self.lead).max(self.newest.ticks).max(1);
+        self.lead = self.lead.saturating_add(step).saturating_sub(passed);
+        self.newest.timestamp.wrapping_add(step)
     }
 
     fn take_over(&mut self, source: SourceId, theirs: Header, ours: &Header, now: Instant) {

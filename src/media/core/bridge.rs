@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::mix::Fading;
 use super::{EndpointKey, Failure, Key, SAMPLE_RATE_HZ};
 use crate::ground::Random;
 use crate::rtp::OutgoingStream;
@@ -60,6 +61,8 @@ pub struct Bridge {
     pub mode: BridgeMode,
     /// Its members.
     pub members: Vec<Member>,
+    /// What is left to hear of members that have gone from a room.
+    pub(super) fading: Option<Box<Fading>>,
     /// Whether it has a place on the wheel.
     pub(super) on_wheel: bool,
 }
@@ -68,7 +71,7 @@ impl Bridge {
     /// A bridge without members.
     #[must_use]
     pub const fn new(id: Arc<str>, owner: u32, mode: BridgeMode) -> Self {
-        Self { id, owner, mode, members: Vec::new(), on_wheel: false }
+        Self { id, owner, mode, members: Vec::new(), fading: None, on_wheel: false }
     }
 
     /// Whether one more member fits.

@@ -1,14 +1,15 @@
 //! One leg's audio: one local description, several remotes of which one is selected, one outgoing stream.
 //!
-//! What is asked of its descriptions is in `describing`, what comes in `incoming`, what goes out in `outgoing`. The
-//! endpoint knows neither its socket nor the other members of its bridge.
+//! What is asked of its descriptions is in `describing`, what comes in `incoming`, what goes out in `outgoing` and, made
+//! here, in `framing`. The endpoint knows neither its socket nor the other members of its bridge.
 
 mod describing;
+mod framing;
 mod incoming;
 mod outgoing;
 mod sending;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,6 @@ use smallvec::SmallVec;
 use super::bridge::BridgeKey;
 use super::consent::Leave;
 use super::digits::DigitQueue;
-use super::mix::Talker;
 use super::negotiation::Negotiation;
 use super::packetizer::Packetizer;
 use super::playback::{PlayEnd, Playback};
@@ -25,17 +25,15 @@ use super::rate::PacketRate;
 use super::remote::Remote;
 use super::safeguards::Safeguards;
 use super::source::{Site, SourcePolicy, Standpoint};
-use super::{Event, Frame, Key, Output, SAMPLE_RATE_HZ};
+use super::talker::Talker;
+use super::{Event, FRAME, Frame, Key, Output, SAMPLE_RATE_HZ};
 use crate::codec::{Decoder, Encoder};
 use crate::ground::{Instant, Random};
 use crate::rtp::OutgoingStream;
+use crate::rtp::telephone_event::DIGIT_END_LOST;
 
 pub use incoming::Dropped;
 pub use sending::{Numbering, Passage};
-
-/// How long after the last packet a digit counts as over whose end has not come: no packet of it may have been the end,
-/// and audio that would show it may stay away, as with silence suppression.
-pub const DIGIT_END_LOST: Duration = Duration::from_millis(300);
 
 /// Where an endpoint stands in its fabric.
 pub type EndpointKey = Key<Endpoint>;
@@ -47,7 +45,7 @@ pub struct EndpointSettings {
     pub id: Arc<str>,
     /// Who owns it: a number of the worker's.
     pub owner: u32,
-    /// Its RTP address as peers are told.
+    /// Its RTP address as peers are told. An answer in force may have moved it to the other IP version.
     pub local: SocketAddr,
     /// Where it stands itself.
     pub standpoint: Standpoint,
@@ -140,8 +138,9 @@ pub struct Endpoint {
     /// Its place in the fabric, and so its socket.
     pub(super) key: EndpointKey,
     settings: EndpointSettings,
-    /// The session id of `o=`.
+    /// The session id of `o=`, and its address: that of the first description.
     session_id: u64,
+    origin: IpAddr,
     negotiation: Negotiation,
     /// Who may send besides announced addresses, where that was said.
     sources: Option<SourcePolicy>,
@@ -159,6 +158,10 @@ pub struct Endpoint {
     last_frame: Option<Instant>,
     /// The next packet made here is the first after a pause.
     spurt_due: bool,
+    /// The last sample made here.
+    last_sample: i16,
+    /// What is made here next goes on with something else.
+    is_cut: bool,
     sent: Statistics,
     /// Its leave to send to the peer's host.
     leave: Leave,
@@ -173,6 +176,8 @@ pub struct Endpoint {
     pub(super) digits: Option<Box<DigitQueue>>,
     /// Whether it has a place on the wheel.
     pub(super) on_wheel: bool,
+    /// When it had its last turn of its own: a frame of its playback, a packet of its digits.
+    pub(super) last_turn: Option<Instant>,
     muted: bool,
 
     /// The last plausible packet, or the beginning of waiting for one.
@@ -196,6 +201,7 @@ impl Endpoint {
         );
         Self {
             key: EndpointKey::from_u64(u64::MAX),
+            origin: settings.local.ip(),
             settings,
             session_id: random.next_u64() >> 2,
             negotiation: Negotiation::default(),
@@ -209,6 +215,8 @@ impl Endpoint {
             packetizer: None,
             last_frame: None,
             spurt_due: true,
+            last_sample: 0,
+            is_cut: false,
             sent: Statistics::default(),
             leave: Leave::default(),
             rate: PacketRate::default(),
@@ -217,6 +225,7 @@ impl Endpoint {
             playback: None,
             digits: None,
             on_wheel: false,
+            last_turn: None,
             muted: false,
             heard_at: Instant::ZERO,
             silent: false,
@@ -224,7 +233,7 @@ impl Endpoint {
         }
     }
 
-    /// What it was made with.
+    /// What it was made with, and where it is.
     #[must_use]
     pub const fn settings(&self) -> &EndpointSettings {
         &self.settings
@@ -251,6 +260,9 @@ impl Endpoint {
     /// Mutes or unmutes what its peer says.
     pub fn mute(&mut self, muted: bool) {
         self.muted = muted;
+        if muted && let Some(talker) = &mut self.talker {
+            talker.hush();
+        }
     }
 
     /// An output that tells this endpoint's owner.
@@ -262,8 +274,19 @@ impl Endpoint {
     /// Takes the playback off. The event tells why.
     pub fn end_playback(&mut self, end: PlayEnd) -> Option<Output> {
         let playback = self.playback.take()?;
+        self.cut();
         let (playback, played) = (Arc::clone(&playback.playback), playback.played());
         Some(self.output(Event::PlayEnded { playback, end, played }))
+    }
+
+    /// Whether it has something to send of its own.
+    pub(super) fn has_own_turns(&self) -> bool {
+        self.playback.is_some() || self.digits.is_some()
+    }
+
+    /// Before when its next turn would run ahead of the clock.
+    pub(super) fn next_turn_from(&self) -> Option<Instant> {
+        self.last_turn.map(|last| last + FRAME).max(self.next_frame_from())
     }
 
     /// Its share of a room's next turn, if it says anything.
@@ -271,6 +294,14 @@ impl Endpoint {
         let remote = self.remotes.get(self.selected)?;
         let talker = self.talker.as_mut()?;
         if talker.next_frame(&remote.payloads) { Some(&talker.frame) } else { None }
+    }
+
+    /// Its last share of a room that it leaves, if it says anything: it fades out.
+    pub(super) fn last_share(&mut self) -> Option<Frame> {
+        let mut talker = self.talker.take()?;
+        let remote = self.remotes.get(self.selected)?;
+        talker.hush();
+        talker.next_frame(&remote.payloads).then_some(talker.frame)
     }
 
     /// Whether RTP is expected to come.
@@ -293,6 +324,11 @@ impl Endpoint {
     /// Whether the peer holds a key down.
     pub(super) fn hears_digit(&self) -> bool {
         self.remotes.get(self.selected).is_some_and(|remote| remote.digits.is_running())
+    }
+
+    /// Digits that its peer's events told and that are not believed, since the last call.
+    pub(super) fn take_unbelieved_digits(&mut self) -> u32 {
+        self.remotes.get_mut(self.selected).map_or(0, |remote| remote.digits.take_unbelieved())
     }
 
     /// When it is to be looked at, as far as is known now.

@@ -112,6 +112,8 @@ pub struct FabricCounters {
     pub received: u64,
     /// Datagrams not passed on, by reason: [`Dropped`] as index.
     pub dropped: [u64; Dropped::COUNT],
+    /// Digits of peers that are not believed: too short, too close to each other, too many.
+    pub digits_unbelieved: u64,
     /// Frames played.
     pub frames_played: u64,
     /// Turns of rooms mixed.
@@ -125,6 +127,8 @@ enum Item {
     Bridge(BridgeKey),
     /// An endpoint with a playback or digits.
     Endpoint(EndpointKey),
+    /// An endpoint's packet that waits for its time: once.
+    Packet(EndpointKey),
 }
 
 /// Room for what does not outlive a packet or a turn.

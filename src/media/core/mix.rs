@@ -3,114 +3,25 @@
 //! Listeners that say nothing share one content, encoded once for each codec; a member that is silent costs nothing
 //! but the packet it is sent.
 
-use std::collections::VecDeque;
-
-use super::packetizer::PACKET_SAMPLES_MAX;
-use super::remote::{Kind, Payloads};
 use super::{FRAME_SAMPLES, Frame};
-use crate::codec::{Codec, Concealment, Decoder, Encoder, mix};
-use crate::rtp::{BufferLayout, HEADER_BYTES, JitterBuffer, PacketView, Playout};
+use crate::codec::{Codec, Encoder, mix};
+use crate::rtp::HEADER_BYTES;
 
-/// Frames without a packet after which a talker is not looked at until it speaks again.
-const IDLE_FRAMES_MAX: u8 = 25;
+/// The last frame of members that leave a room in mid-word: it is heard once more and fades out.
+#[derive(Clone, Debug)]
+pub struct Fading([i32; FRAME_SAMPLES]);
 
-/// The loudest sample of a frame that counts as silence: what G.711 makes of zero.
-const SILENCE_PEAK: u16 = 8;
-
-/// How a talker's packets are buffered.
-const LAYOUT: BufferLayout =
-    BufferLayout { payload_bytes_max: PACKET_SAMPLES_MAX, depth_packets: 2, depth_packets_max: 10 };
-
-/// What one member says: its packets, and the frame that is its share of the running turn.
-#[derive(Debug)]
-pub struct Talker {
-    buffer: JitterBuffer,
-    decoder: Option<Decoder>,
-    concealment: Concealment,
-    /// Decoded samples that did not fit into the last frame.
-    rest: VecDeque<i16>,
-    /// Its share of the running turn.
-    pub frame: Frame,
-    /// Whether the share is more than silence.
-    pub talks: bool,
-    /// Samples in its packets: what one that is missing stands for.
-    packet_samples: usize,
-    idle_frames: u8,
-}
-
-impl Default for Talker {
+impl Default for Fading {
     fn default() -> Self {
-        Self {
-            buffer: JitterBuffer::new(LAYOUT),
-            decoder: None,
-            concealment: Concealment::new(),
-            rest: VecDeque::with_capacity(PACKET_SAMPLES_MAX + FRAME_SAMPLES),
-            frame: [0; FRAME_SAMPLES],
-            talks: false,
-            packet_samples: FRAME_SAMPLES,
-            idle_frames: IDLE_FRAMES_MAX,
-        }
+        Self([0; FRAME_SAMPLES])
     }
 }
 
-impl Talker {
-    /// Takes a packet of audio.
-    pub fn hear(&mut self, packet: &PacketView<'_>) {
-        self.buffer.insert(packet);
-        self.idle_frames = 0;
+impl Fading {
+    /// Adds the share of a member that has gone.
+    pub fn add(&mut self, frame: &Frame) {
+        mix::add(&mut self.0, frame);
     }
-
-    /// Takes notice of a packet that is not audio: its turn is silence.
-    pub fn hear_event(&mut self, packet: &PacketView<'_>) {
-        self.buffer.insert_other(packet.header());
-    }
-
-    /// Fills the frame with its share of the next turn. Returns whether it says anything.
-    pub fn next_frame(&mut self, payloads: &Payloads) -> bool {
-        self.talks = false;
-        if self.idle_frames >= IDLE_FRAMES_MAX && self.rest.is_empty() {
-            return false;
-        }
-        self.idle_frames = self.idle_frames.saturating_add(1);
-        while self.rest.len() < FRAME_SAMPLES {
-            self.decode_next(payloads);
-        }
-        let mut peak = 0;
-        for (sample, decoded) in self.frame.iter_mut().zip(self.rest.drain(..FRAME_SAMPLES)) {
-            *sample = decoded;
-            peak = peak.max(decoded.unsigned_abs());
-        }
-        self.talks = peak > SILENCE_PEAK;
-        self.talks
-    }
-
-    /// Appends the samples of the next packet, or what stands in its place.
-    fn decode_next(&mut self, payloads: &Payloads) {
-        let mut samples = [0; PACKET_SAMPLES_MAX];
-        match self.buffer.pull() {
-            Playout::Packet { payload_type, payload } => {
-                let decoded = match payloads.kind_of(payload_type) {
-                    Some(Kind::Audio(codec)) => decode(&mut self.decoder, codec, payload, &mut samples),
-                    Some(Kind::Event) | None => 0,
-                };
-                if decoded > 0 {
-                    self.packet_samples = decoded;
-                    self.concealment.received(&mut samples[..decoded]);
-                }
-            }
-            Playout::Conceal => self.concealment.conceal(&mut samples[..self.packet_samples]),
-            Playout::Silence => {}
-        }
-        self.rest.extend(&samples[..self.packet_samples]);
-    }
-}
-
-/// Decodes a payload with the decoder of its codec. Returns how many samples it gave.
-fn decode(decoder: &mut Option<Decoder>, codec: Codec, payload: &[u8], samples: &mut [i16]) -> usize {
-    if decoder.as_ref().is_none_or(|decoder| decoder.codec() != codec) {
-        *decoder = Some(Decoder::new(codec));
-    }
-    decoder.as_mut().and_then(|decoder| decoder.decode(payload, samples).ok()).unwrap_or(0)
 }
 
 /// What several listeners may get alike.
@@ -129,6 +40,8 @@ pub struct SharedPacket {
     pub packet: [u8; HEADER_BYTES + FRAME_SAMPLES],
     /// Bytes of payload; 0 while nothing is written.
     pub length: usize,
+    /// The last sample of the frame.
+    pub last_sample: i16,
 }
 
 /// One turn of a room.
@@ -141,7 +54,8 @@ pub struct Mix {
 
 impl Default for Mix {
     fn default() -> Self {
-        let shared = |_| SharedPacket { packet: [0; HEADER_BYTES + FRAME_SAMPLES], length: 0 };
+        let shared =
+            |_| SharedPacket { packet: [0; HEADER_BYTES + FRAME_SAMPLES], length: 0, last_sample: 0 };
         let shared = std::array::from_fn(|_| std::array::from_fn(shared));
         Self { sum: [0; FRAME_SAMPLES], talkers: 0, shared }
     }
@@ -158,6 +72,14 @@ impl Mix {
     /// Adds a talker's share.
     pub fn add(&mut self, frame: &Frame) {
         mix::add(&mut self.sum, frame);
+        self.talkers += 1;
+    }
+
+    /// Adds what is left to hear of members that have gone.
+    pub fn add_fading(&mut self, fading: &Fading) {
+        for (sum, &sample) in self.sum.iter_mut().zip(&fading.0) {
+            *sum += sample;
+        }
         self.talkers += 1;
     }
 
@@ -191,6 +113,7 @@ impl Mix {
             let mut frame = [0; FRAME_SAMPLES];
             self.samples(content, &mut frame);
             let shared = &mut self.shared[content as usize][place];
+            shared.last_sample = frame[FRAME_SAMPLES - 1];
             shared.length = Encoder::new(codec).encode(&frame, &mut shared.packet[HEADER_BYTES..]).ok()?;
         }
         Some(&mut self.shared[content as usize][place])

@@ -26,6 +26,7 @@ mod safeguards;
 mod slab;
 mod source;
 mod taken_bytes;
+mod talker;
 mod wheel;
 
 #[cfg(test)]
@@ -65,6 +66,9 @@ pub const FRAME: Duration = Duration::from_millis(FRAME_MS as u64);
 
 /// Samples in a frame.
 pub const FRAME_SAMPLES: usize = (SAMPLE_RATE_HZ / 1000 * FRAME_MS) as usize;
+
+/// Samples over which a signal goes over into another, or into silence: 10 ms.
+pub const RAMP_SAMPLES: usize = FRAME_SAMPLES / 2;
 
 /// One frame of audio.
 pub type Frame = [i16; FRAME_SAMPLES];

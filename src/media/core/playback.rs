@@ -73,6 +73,9 @@ pub struct Playback {
     samples_played: u64,
 }
 
+/// Samples over which a tone of a duration fades at its end: 5 ms.
+const TONE_END_SAMPLES: u64 = 40;
+
 /// Samples in a duration.
 fn samples_in(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros() * u128::from(SAMPLE_RATE_HZ) / 1_000_000).unwrap_or(u64::MAX)
@@ -120,6 +123,7 @@ impl Playback {
                     samples_left.map_or(FRAME_SAMPLES, |left| left.min(FRAME_SAMPLES as u64) as usize);
                 tone.fill(&mut frame[..count]);
                 if let Some(left) = samples_left {
+                    fade_to_end(&mut frame[..count], *left);
                     *left -= count as u64;
                 }
                 count
@@ -131,6 +135,14 @@ impl Playback {
         frame[written..].fill(0);
         self.samples_played += written as u64;
         written > 0
+    }
+}
+
+/// Lets the end of a tone fade, so that it does not click: `left` is what there is of it from the frame's beginning on.
+fn fade_to_end(samples: &mut [i16], left: u64) {
+    for (sample, left) in samples.iter_mut().zip((0..left).rev()).filter(|(_, left)| *left < TONE_END_SAMPLES)
+    {
+        *sample = (i64::from(*sample) * left as i64 / TONE_END_SAMPLES as i64) as i16;
     }
 }
 

@@ -41,6 +41,11 @@ const fn slot_of(now: Instant) -> u64 {
     now.as_nanos() / 1_000_000
 }
 
+/// The first slot that is not before an instant.
+const fn slot_from(earliest: Instant) -> u64 {
+    earliest.as_nanos().div_ceil(1_000_000)
+}
+
 impl<T> Default for Wheel<T> {
     fn default() -> Self {
         Self { phases: std::array::from_fn(|_| Vec::new()), next: 0, lateness: Lateness::default() }
@@ -48,17 +53,33 @@ impl<T> Default for Wheel<T> {
 }
 
 impl<T> Wheel<T> {
-    /// Puts an item into the emptiest phase; of equals, the one that is due first.
-    pub fn add(&mut self, item: T, now: Instant) {
-        if self.is_empty() {
-            self.next = slot_of(now) + 1;
-        }
-        let soonest = slot_of(now).max(self.next);
-        let best = (soonest..soonest + PHASES as u64)
+    /// Puts an item into the emptiest phase; of equals, the one that is due first. Its first turn is not before
+    /// `earliest`, where that is within a turn from now.
+    pub fn add(&mut self, item: T, earliest: Instant, now: Instant) {
+        let soonest = self.soonest(now);
+        let within_a_turn = soonest..soonest + PHASES as u64;
+        let from = Some(slot_from(earliest)).filter(|slot| within_a_turn.contains(slot)).unwrap_or(soonest);
+        // Only what is due before its phase comes round again is not before `earliest`.
+        let best = (from..within_a_turn.end)
             .map(|slot| (slot % PHASES as u64) as usize)
             .min_by_key(|&phase| self.phases[phase].len())
             .unwrap_or(0);
         self.phases[best].push(item);
+    }
+
+    /// Puts an item where it is due at `at`, or as soon as it can be where that has passed or is more than a turn away.
+    pub fn add_at(&mut self, item: T, at: Instant, now: Instant) {
+        let soonest = self.soonest(now);
+        let slot = Some(slot_of(at)).filter(|slot| (soonest..soonest + PHASES as u64).contains(slot));
+        self.phases[(slot.unwrap_or(soonest) % PHASES as u64) as usize].push(item);
+    }
+
+    /// The first slot that can still be served.
+    fn soonest(&mut self, now: Instant) -> u64 {
+        if self.is_empty() {
+            self.next = slot_of(now) + 1;
+        }
+        slot_of(now).max(self.next)
     }
 
     /// Whether nothing is on the wheel.
@@ -136,7 +157,7 @@ mod tests {
         let mut wheel = Wheel::default();
         let start = Instant::from_millis(1000);
         for item in 0..40 {
-            wheel.add(item, start);
+            wheel.add(item, start, start);
         }
         let mut turns = Vec::new();
         for ms in 1001..=1040 {
@@ -154,7 +175,7 @@ mod tests {
     #[test]
     fn late_turns_keep_their_deadlines_and_do_not_drift() {
         let mut wheel = Wheel::default();
-        wheel.add(7, Instant::from_millis(0));
+        wheel.add(7, Instant::ZERO, Instant::ZERO);
         let mut deadlines = Vec::new();
         let mut now = 1;
         // Woken late by a varying amount, for ten minutes.
@@ -171,7 +192,7 @@ mod tests {
     #[test]
     fn what_is_too_far_behind_is_skipped_in_whole_turns() {
         let mut wheel = Wheel::default();
-        wheel.add(7, Instant::from_millis(0));
+        wheel.add(7, Instant::ZERO, Instant::ZERO);
         let first = served(&mut wheel, Instant::from_millis(1))[0].1;
         let after = served(&mut wheel, Instant::from_millis(1001));
         assert!(after.len() <= 6);
@@ -183,12 +204,37 @@ mod tests {
     fn an_empty_wheel_has_no_deadline() {
         let mut wheel = Wheel::default();
         assert_eq!(wheel.next_deadline(), None);
-        wheel.add(1, Instant::from_millis(500));
+        wheel.add(1, Instant::ZERO, Instant::from_millis(500));
         assert_eq!(wheel.next_deadline(), Some(Instant::from_millis(501)));
         assert_eq!(wheel.due(Instant::from_millis(500)), None);
         let (phase, _) = wheel.due(Instant::from_millis(501)).unwrap();
         wheel.remove(phase, 0);
         assert_eq!(wheel.next_deadline(), None);
         assert!(wheel.is_empty());
+    }
+
+    #[test]
+    fn an_item_waits_for_its_time_and_takes_the_emptiest_phase_after_it() {
+        let start = Instant::from_millis(1000);
+        for (earliest, first) in [(0, 1001), (1007, 1007), (1020, 1020), (1021, 1001), (5000, 1001)] {
+            let mut wheel = Wheel::default();
+            wheel.add(1, Instant::from_millis(earliest), start);
+            assert_eq!(wheel.next_deadline(), Some(Instant::from_millis(first)), "not before {earliest}");
+        }
+        let mut wheel = Wheel::default();
+        (0..6).for_each(|item| wheel.add(item, Instant::from_millis(1018), start));
+        let turns = served(&mut wheel, Instant::from_millis(1020));
+        assert_eq!(turns.iter().map(|turn| turn.1).collect::<Vec<_>>(), [1018, 1018, 1019, 1019, 1020, 1020]);
+    }
+
+    #[test]
+    fn an_item_is_put_to_the_very_millisecond_or_at_once_when_that_has_passed() {
+        let start = Instant::from_millis(1000);
+        for (at, first) in [(1010, 1010), (1001, 1001), (1020, 1020), (990, 1001), (1000, 1001), (1021, 1001)]
+        {
+            let mut wheel = Wheel::default();
+            wheel.add_at(1, Instant::from_millis(at), start);
+            assert_eq!(wheel.next_deadline(), Some(Instant::from_millis(first)), "at {at}");
+        }
     }
 }

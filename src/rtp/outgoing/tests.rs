@@ -125,6 +125,18 @@ fn a_change_within_a_packet_does_not_step_back_in_time() {
 }
 
 #[test]
+fn many_changes_within_a_packet_do_not_run_ahead_of_the_time() {
+    let mut out = stream();
+    let first = out.generate(0, STEP, false, ms(0)).timestamp;
+    for n in 0..1000_u64 {
+        let (at, sequence) = (40 * n, n as u16);
+        relayed(&mut out, (A, 7), (sequence, u32::from(sequence) * 320), ms(at + 3)).unwrap();
+        let played = out.generate(0, STEP, false, ms(at + 40)).timestamp.wrapping_sub(first);
+        assert!(played.abs_diff(320 * (n as u32 + 1)) <= STEP, "{played} ticks after {} ms", at + 40);
+    }
+}
+
+#[test]
 fn a_relayed_event_keeps_its_one_timestamp() {
     let mut out = stream();
     relayed(&mut out, (A, 7), (1, 1000), ms(0)).unwrap();

@@ -7,9 +7,7 @@ use super::{Endpoint, Transcoder};
 use crate::codec::{Codec, Decoder, Encoder};
 use crate::ground::Instant;
 use crate::media::core::fabric::{Scratch, Wire};
-use crate::media::core::packetizer::PACKET_SAMPLES_MAX;
 use crate::media::core::remote::{Kind, Remote};
-use crate::media::core::{FRAME, FRAME_SAMPLES, Frame};
 use crate::rtp::telephone_event::{EVENT_BYTES, TelephoneEvent};
 use crate::rtp::{HEADER_BYTES, Header, PacketViewMut};
 
@@ -85,86 +83,6 @@ impl Endpoint {
         let room = &mut scratch.packet[HEADER_BYTES..];
         let bytes = transcoder.encoder.encode(&scratch.samples[..samples], room).ok()?;
         Some(HEADER_BYTES + bytes)
-    }
-
-    /// The codec and payload type in which a frame can be sent that was encoded once for several endpoints. `None`:
-    /// packets of another duration are wanted, or nothing is negotiated.
-    #[must_use]
-    pub fn shared_codec(&self) -> Option<(Codec, u8)> {
-        if self.packetizer.is_some() { None } else { self.remote()?.payloads.preferred() }
-    }
-
-    /// Takes note of a frame. If it does not follow the last one, the next packet begins a talk-spurt, and what waited
-    /// to fill a packet is forgotten.
-    fn frame_begins(&mut self, deadline: Instant) {
-        let contiguous = self.last_frame.is_some_and(|last| last + FRAME == deadline);
-        self.last_frame = Some(deadline);
-        if !contiguous {
-            self.spurt_due = true;
-            if let Some(packetizer) = &mut self.packetizer {
-                packetizer.clear();
-            }
-        }
-    }
-
-    fn next_header(&mut self, payload_type: u8, samples: usize, deadline: Instant) -> Header {
-        let talk_spurt = std::mem::take(&mut self.spurt_due);
-        self.outgoing.generate(payload_type, samples as u32, talk_spurt, deadline)
-    }
-
-    /// Sends a frame whose payload of `length` bytes, in the endpoint's codec, stands in `packet` after the room for
-    /// the header.
-    pub fn send_shared(
-        &mut self,
-        to: SocketAddr,
-        payload_type: u8,
-        length: usize,
-        deadline: Instant,
-        packet: &mut [u8],
-        wire: &mut impl Wire,
-    ) {
-        self.frame_begins(deadline);
-        if self.next_header(payload_type, FRAME_SAMPLES, deadline).write(packet).is_ok() {
-            self.transmit(to, 0, deadline, &packet[..HEADER_BYTES + length], wire);
-        }
-    }
-
-    /// Sends a frame of the endpoint's own, in packets of the duration that the peer wants.
-    pub fn send_frame(
-        &mut self,
-        to: SocketAddr,
-        frame: &Frame,
-        deadline: Instant,
-        scratch: &mut Scratch,
-        wire: &mut impl Wire,
-    ) {
-        self.frame_begins(deadline);
-        let Some(mut packetizer) = self.packetizer.take() else {
-            return self.send_samples(to, frame, deadline, &mut scratch.packet, wire);
-        };
-        packetizer.push(frame);
-        let mut room = [0; PACKET_SAMPLES_MAX];
-        while let Some(samples) = packetizer.pop(&mut room) {
-            self.send_samples(to, samples, deadline, &mut scratch.packet, wire);
-        }
-        self.packetizer = Some(packetizer);
-    }
-
-    fn send_samples(
-        &mut self,
-        to: SocketAddr,
-        samples: &[i16],
-        deadline: Instant,
-        packet: &mut [u8],
-        wire: &mut impl Wire,
-    ) {
-        let payload_type =
-            self.remote().and_then(|remote| remote.payloads.preferred()).map(|(_, number)| number);
-        let (Some(payload_type), Some(encoder)) = (payload_type, &mut self.encoder) else { return };
-        let Ok(length) = encoder.encode(samples, &mut packet[HEADER_BYTES..]) else { return };
-        if self.next_header(payload_type, samples.len(), deadline).write(packet).is_ok() {
-            self.transmit(to, 0, deadline, &packet[..HEADER_BYTES + length], wire);
-        }
     }
 
     /// Sends one packet of a telephone event (RFC 4733 §2.5.1).

@@ -42,6 +42,7 @@ impl Fabric {
             if let Some(endpoint) = self.endpoints.get_mut(member.endpoint) {
                 endpoint.tie = Tie::Loose;
                 endpoint.talker = None;
+                endpoint.cut();
                 let left = Event::LeftBridge { bridge: Arc::clone(&bridge.id) };
                 self.outputs.push_back(endpoint.output(left));
             }
@@ -97,9 +98,13 @@ impl Fabric {
     pub(super) fn leave_bridge(&mut self, key: EndpointKey) -> Option<Arc<str>> {
         let endpoint = self.endpoints.get_mut(key)?;
         let bridge_key = std::mem::take(&mut endpoint.tie).bridge()?;
-        endpoint.talker = None;
+        endpoint.cut();
+        let last_words = endpoint.last_share();
         let bridge = self.bridges.get_mut(bridge_key)?;
         bridge.leave(key);
+        if let Some(frame) = last_words.filter(|_| bridge.on_wheel) {
+            bridge.fading.get_or_insert_default().add(&frame);
+        }
         let id = Arc::clone(&bridge.id);
         self.tie_members(bridge_key);
         Some(id)
@@ -124,7 +129,7 @@ impl Fabric {
         let Some(bridge) = self.bridges.get_mut(key) else { return };
         if bridge.mode == BridgeMode::Mix && bridge.members.len() >= 2 && !bridge.on_wheel {
             bridge.on_wheel = true;
-            self.wheel.add(Item::Bridge(key), now);
+            self.wheel.add(Item::Bridge(key), now, now);
         }
     }
 }

@@ -173,12 +173,13 @@ impl Fabric {
         Ok(endpoint)
     }
 
-    /// Takes an endpoint in that another fabric gave away. Its stream, its playback and its timeout go on.
+    /// Takes an endpoint in that another fabric gave away. Its stream, its playback and its timeout go on: the next frame
+    /// is due 20 ms after the last one.
     pub fn attach(&mut self, endpoint: Endpoint, now: Instant) -> EndpointKey {
         self.playbacks += usize::from(endpoint.playback.is_some());
         let key = self.settle(endpoint);
         self.watch(key);
-        self.put_on_wheel(key, now);
+        self.go_on_with_turns(key, now);
         key
     }
 }

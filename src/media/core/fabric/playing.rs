@@ -68,12 +68,25 @@ impl Fabric {
         pushed
     }
 
-    /// Gives an endpoint that has something to send of its own a place on the wheel.
+    /// Gives an endpoint that has something to send of its own a place on the wheel, where it does not run ahead of what
+    /// it was sent last.
     pub(super) fn put_on_wheel(&mut self, key: EndpointKey, now: Instant) {
         let Some(endpoint) = self.endpoints.get_mut(key) else { return };
-        if (endpoint.playback.is_some() || endpoint.digits.is_some()) && !endpoint.on_wheel {
+        if endpoint.has_own_turns() && !endpoint.on_wheel {
             endpoint.on_wheel = true;
-            self.wheel.add(Item::Endpoint(key), now);
+            let earliest = endpoint.next_turn_from().unwrap_or(now);
+            self.wheel.add(Item::Endpoint(key), earliest, now);
         }
+    }
+
+    /// Gives an endpoint that comes from another fabric its turns where it had them there.
+    pub(super) fn go_on_with_turns(&mut self, key: EndpointKey, now: Instant) {
+        let Some(endpoint) = self.endpoints.get_mut(key) else { return };
+        if endpoint.has_own_turns() {
+            endpoint.on_wheel = true;
+            self.wheel.add_at(Item::Endpoint(key), endpoint.next_turn_from().unwrap_or(now), now);
+        }
+        let waits = endpoint.waiting_until();
+        self.wake_packet(key, waits, now);
     }
 }

@@ -7,7 +7,6 @@ use crate::ground::Instant;
 use crate::media::core::bridge::BridgeKey;
 use crate::media::core::digits::DigitStep;
 use crate::media::core::endpoint::EndpointKey;
-use crate::media::core::mix::SharedPacket;
 use crate::media::core::{Event, PlayEnd};
 
 /// Whether an item stays on the wheel.
@@ -26,6 +25,7 @@ impl Fabric {
                 let turn = match item {
                     Item::Bridge(bridge) => self.mix_turn(bridge, deadline, wire),
                     Item::Endpoint(endpoint) => self.own_turn(endpoint, deadline, wire),
+                    Item::Packet(endpoint) => self.waiting_packet(endpoint, deadline, wire),
                 };
                 match turn {
                     Turn::Again => place += 1,
@@ -51,6 +51,7 @@ impl Fabric {
         let Some(endpoint) = self.endpoints.get_mut(key).filter(|endpoint| endpoint.on_wheel) else {
             return Turn::Over;
         };
+        endpoint.last_turn = Some(deadline);
         if let Some(digits) = &mut endpoint.digits {
             let step = digits.step();
             let sent: Vec<u64> = std::iter::from_fn(|| digits.finished()).collect();
@@ -60,11 +61,13 @@ impl Fabric {
                 DigitStep::Done => endpoint.digits = None,
             }
             self.outputs.extend(sent.into_iter().map(|key| endpoint.output(Event::DtmfSent { key })));
-        } else {
+        } else if endpoint.playback.is_some() {
             self.play_frame(key, deadline, wire);
+        } else if let Some(at) = endpoint.fade_out(deadline, &mut self.scratch, wire) {
+            self.wheel.add_at(Item::Packet(key), at, deadline);
         }
         let Some(endpoint) = self.endpoints.get_mut(key) else { return Turn::Over };
-        endpoint.on_wheel = endpoint.digits.is_some() || endpoint.playback.is_some();
+        endpoint.on_wheel = endpoint.has_own_turns();
         if endpoint.on_wheel { Turn::Again } else { Turn::Over }
     }
 
@@ -83,19 +86,38 @@ impl Fabric {
         }
         if let Some(to) = endpoint.destination() {
             let frame = self.scratch.frame;
-            endpoint.send_frame(to, &frame, deadline, &mut self.scratch, wire);
+            let waits = endpoint.send_frame(to, &frame, deadline, &mut self.scratch, wire);
+            self.wake_packet(key, waits, deadline);
         }
+    }
+
+    /// A packet of an endpoint waits until then: it gets a turn of its own.
+    pub(super) fn wake_packet(&mut self, key: EndpointKey, until: Option<Instant>, now: Instant) {
+        if let Some(at) = until {
+            self.wheel.add_at(Item::Packet(key), at, now);
+        }
+    }
+
+    fn waiting_packet(&mut self, key: EndpointKey, deadline: Instant, wire: &mut impl Wire) -> Turn {
+        if let Some(endpoint) = self.endpoints.get_mut(key) {
+            endpoint.send_waiting(deadline, &mut self.scratch, wire);
+        }
+        Turn::Over
     }
 
     /// One turn of a room.
     fn mix_turn(&mut self, key: BridgeKey, deadline: Instant, wire: &mut impl Wire) -> Turn {
         let Some(bridge) = self.bridges.get_mut(key) else { return Turn::Over };
-        if bridge.members.len() < 2 {
+        let fading = bridge.fading.take();
+        if bridge.members.len() < 2 && fading.is_none() {
             bridge.on_wheel = false;
             return Turn::Over;
         }
         self.counters.turns_mixed += 1;
         self.mix.begin();
+        if let Some(fading) = fading {
+            self.mix.add_fading(&fading);
+        }
         for member in &bridge.members {
             if let Some(talker) = self.endpoints.get_mut(member.endpoint).and_then(|e| e.next_share()) {
                 self.mix.add(talker);
@@ -106,12 +128,11 @@ impl Fabric {
             let Some(to) = listener.bridge_destination() else { continue };
             let share = listener.talker.as_ref().filter(|talker| talker.talks);
             let content = self.mix.content_for(share.is_some());
-            match (content, listener.shared_codec(), share) {
+            match (content, listener.shared_codec(deadline), share) {
                 (Some(content), Some((codec, payload_type)), _) => {
-                    let Some(SharedPacket { packet, length }) = self.mix.encoded(content, codec) else {
-                        continue;
-                    };
-                    listener.send_shared(to, payload_type, *length, deadline, packet, wire);
+                    if let Some(shared) = self.mix.encoded(content, codec) {
+                        listener.send_shared(to, payload_type, shared, deadline, wire);
+                    }
                     continue;
                 }
                 (Some(content), None, _) => self.mix.samples(content, &mut self.scratch.frame),
@@ -119,7 +140,9 @@ impl Fabric {
                 (None, _, None) => continue,
             }
             let frame = self.scratch.frame;
-            listener.send_frame(to, &frame, deadline, &mut self.scratch, wire);
+            if let Some(at) = listener.send_frame(to, &frame, deadline, &mut self.scratch, wire) {
+                self.wheel.add_at(Item::Packet(member.endpoint), at, deadline);
+            }
         }
         Turn::Again
     }

@@ -146,6 +146,27 @@ fn a_packet_that_is_lost_on_the_way_to_a_room_is_concealed() {
 }
 
 #[test]
+fn a_member_whose_stream_begins_anew_is_heard_on_wherever_its_numbers_stand() {
+    // The change of the SSRC, of the sequence number and of the time stamp.
+    let rows = [(1, 65_436, 0), (1, 2_900, 0), (1, 0, 9_999), (0, 65_036, 0), (0, 60_000, 80_000), (1, 0, 0)];
+    for (ssrc, sequence, timestamp) in rows {
+        let mut exchange = Exchange::new();
+        let [a, b] = exchange.phones();
+        let mut a = a.with_tone(440.0);
+        exchange.bridge(BridgeMode::Mix, &[&a, &b]);
+        exchange.talk(&mut [&mut a], 150);
+        a.header.ssrc += ssrc;
+        a.header.sequence = a.header.sequence.wrapping_add(sequence);
+        a.header.timestamp = a.header.timestamp.wrapping_add(timestamp);
+        exchange.talk(&mut [&mut a], 10);
+        exchange.sent();
+        exchange.talk(&mut [&mut a], 50);
+        let sent = exchange.sent();
+        assert!(share(&b.heard(&sent), 440.0) > 0.95, "{ssrc}, {sequence}, {timestamp}");
+    }
+}
+
+#[test]
 fn listeners_that_say_nothing_share_one_payload_for_each_codec() {
     let mut exchange = Exchange::new();
     let mut talker = exchange.phone("0 101", "").with_tone(440.0);

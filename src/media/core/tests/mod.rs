@@ -1,11 +1,13 @@
 //! A fabric under virtual time with phones around it.
 
 mod bridging;
+mod clicks;
 mod consent;
 mod describing;
 mod digits;
 mod loops;
 mod naming;
+mod pacing;
 mod playing;
 mod timeouts;
 mod walk;
@@ -49,9 +51,9 @@ impl Sent {
 }
 
 #[derive(Default)]
-struct Recorder {
+pub struct Recorder {
     now: Instant,
-    sent: Vec<Sent>,
+    pub sent: Vec<Sent>,
 }
 
 impl Wire for Recorder {
@@ -78,7 +80,7 @@ pub struct Exchange {
     /// What is known of the peers whose descriptions come next.
     pub peer: Signaled,
     pub safeguards: Arc<Safeguards>,
-    recorder: Recorder,
+    pub recorder: Recorder,
     phones: u16,
     opened: u16,
 }
@@ -149,7 +151,7 @@ impl Exchange {
         direction: Direction,
         step: Step,
     ) -> Result<Described, Failure> {
-        let ask = Ask { generation, remote: remote.into(), intent: intent(direction), peer: self.peer, step };
+        let ask = Ask { generation, remote: remote.into(), intent: intent(direction), peer: self.peer, site: None, step };
         self.fabric.negotiate(endpoint, ask)
     }
 
