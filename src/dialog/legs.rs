@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::{LegEvent, LegId, LegIntent};
 use crate::ground::timer::TimerWheel;
-use crate::ground::{Allowance, Flow, Instant, Now, Random, Transport};
+use crate::ground::{Allowance, Flow, Instant, IpVersion, Now, Random, Transport};
 use crate::sip::{Method, Request};
 use crate::transaction::Transactions;
 
@@ -14,7 +14,7 @@ use super::counters::{Census, Counters};
 use super::error::LegIntentError;
 use super::index::{DialogIndex, DialogKey};
 use super::leg::{Common, Context, Leg, Shared, State, Timer};
-use super::locate::{Unlocated, locate};
+use super::locate::{FirstHop, Located, Unlocated, locate};
 use super::mark::Marks;
 use super::settings::{DialogSettings, STRAYS_PER_SECOND};
 use super::view::DialogView;
@@ -111,8 +111,26 @@ impl Legs {
     ///
     /// # Errors
     /// Why there is no way to it.
-    pub fn reachable(&self, uri: &str) -> Result<(), Unlocated> {
-        locate(uri, &self.shared.settings, None, None).map(drop)
+    pub fn first_hop(&self, uri: &str) -> Result<FirstHop, Unlocated> {
+        let settings = &self.shared.settings;
+        Ok(match locate(uri, settings, None, None)? {
+            Located::Flows(flows) => {
+                let first = flows.first().map_or(IpVersion::V4, |flow| IpVersion::of(flow.remote.ip()));
+                FirstHop::In(first)
+            }
+            Located::Name(question) => match settings.only_version(question.transport) {
+                Some(version) => FirstHop::In(version),
+                None => FirstHop::Named(question),
+            },
+        })
+    }
+
+    /// The IP version of the first of these addresses that a listener reaches by this transport.
+    #[must_use]
+    pub fn version_towards(&self, transport: Transport, addresses: &[SocketAddr]) -> Option<IpVersion> {
+        let settings = &self.shared.settings;
+        let reached = |to: &&SocketAddr| settings.listener_towards(transport, to.ip(), None).is_some();
+        addresses.iter().find(reached).map(|to| IpVersion::of(to.ip()))
     }
 
     /// What a session wants of its leg.

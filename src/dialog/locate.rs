@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use smallvec::SmallVec;
 
-use crate::ground::{Flow, ListenerId, Transport};
+use crate::ground::{Flow, IpVersion, ListenerId, Transport};
 use crate::sip::{Host, Scheme, Uri};
 
 use super::settings::DialogSettings;
@@ -30,10 +30,22 @@ pub(super) enum Located {
 
 /// What to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Question {
+pub struct Question {
+    /// The host name.
     pub host: String,
+    /// The port, where the URI says one.
     pub port: Option<u16>,
+    /// The transport that is to be spoken.
     pub transport: Transport,
+}
+
+/// Where a call would go first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FirstHop {
+    /// To an address of this IP version, found or still to be looked up.
+    In(IpVersion),
+    /// To a name that may lead to addresses of either.
+    Named(Question),
 }
 
 /// Why a URI leads nowhere that can be reached from here.

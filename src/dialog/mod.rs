@@ -47,7 +47,7 @@ pub use counters::{Census, Counters};
 pub use error::{LegIntentError, LegState};
 pub use fields::{OWNED as OWNED_FIELDS, check as check_fields, is_owned as is_owned_field};
 pub use legs::{Legs, Matching, Output};
-pub use locate::Unlocated;
+pub use locate::{FirstHop, Question, Unlocated};
 pub use offer_answer::Breach;
 pub use settings::{DialogSettings, EarlyAnswers, Listener};
 pub use state::Role;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ground::{ListenerId, Transport};
+use crate::ground::{IpVersion, ListenerId, Transport};
 
 /// The text that a dialog keeps (tags, addresses, target, route set), in bytes. A message that would make a longer one
 /// is refused with 513.
@@ -148,5 +148,16 @@ impl DialogSettings {
             .filter(|listener| listener.transport == transport && listener.ipv6 == address.is_ipv6());
         let first = fitting.clone().next();
         fitting.find(|listener| Some(listener.id) == preferred).or(first)
+    }
+
+    /// The IP version of all listeners for this transport; `None` when there are both.
+    #[must_use]
+    pub fn only_version(&self, transport: Transport) -> Option<IpVersion> {
+        let of = |ipv6| self.listeners.iter().any(|l| l.transport == transport && l.ipv6 == ipv6);
+        match (of(false), of(true)) {
+            (true, true) => None,
+            (_, true) => Some(IpVersion::V6),
+            (_, false) => Some(IpVersion::V4),
+        }
     }
 }

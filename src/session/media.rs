@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ground::{BridgeId, Description, Mismatch, PlaybackId, SessionId};
+use crate::ground::{BridgeId, Description, IpVersion, Mismatch, PlaybackId, SessionId};
 
 /// How media may flow, from our side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,6 +56,8 @@ pub struct MediaPreferences {
     pub codecs_from: Option<SessionId>,
     /// Who may send audio. `None`: as before, else as the listener says.
     pub rtp_sources: Option<RtpSources>,
+    /// The IP version of a first offer. `None`: IPv4, where media has it.
+    pub ip_version: Option<IpVersion>,
 }
 
 /// What to do in a negotiation.

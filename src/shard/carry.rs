@@ -1,13 +1,14 @@
 //! Carrying what one floor says to the next, until none has anything to say.
 
 use super::io::Output;
+use super::offers::MediaAsk;
 use super::{Shard, SlotId};
 use crate::dialog;
 use crate::ground::Now;
 use crate::ground::leg::{HANG_UP_STATUS, LegEvent, LegFailure, LegId, LegIntent, Unanswered};
 use crate::session::event::{EndCause, PassedOn};
 use crate::session::media::MediaError;
-use crate::session::{Action, Asked, Context, MediaFault, Session, SessionTimer};
+use crate::session::{Action, Context, MediaFault, Session, SessionTimer};
 use crate::transaction;
 
 /// What becomes of an operation whose intent its leg refuses.
@@ -132,7 +133,9 @@ impl Shard {
         while let Some(action) = self.outbox.poll() {
             match action {
                 Action::Leg(intent) => self.leg_intent(slot, intent, now),
-                Action::Media { asked, call_id, body } => self.ask_media(slot, asked, call_id, body, now),
+                Action::Media { asked, call_id, body } => {
+                    self.ask_media_or_wait(slot, MediaAsk { asked, call_id, body }, now);
+                }
                 Action::Event(event) => {
                     let Some(entry) = self.slots.get(slot) else { continue };
                     let engine = entry.session.engine();
@@ -245,14 +248,8 @@ impl Shard {
         self.outputs.push_back(Output::SessionClosed { session });
     }
 
-    pub(super) fn ask_media(
-        &mut self,
-        slot: SlotId,
-        asked: Asked,
-        call_id: Option<std::sync::Arc<str>>,
-        body: crate::session::media::MediaRequest,
-        now: Now,
-    ) {
+    pub(super) fn ask_media(&mut self, slot: SlotId, ask: MediaAsk, now: Now) {
+        let MediaAsk { asked, call_id, body } = ask;
         let Some(entry) = self.slots.get(slot) else { return };
         match self.pending.ask(slot, asked, now.mono) {
             Ok(request) => {

@@ -85,6 +85,7 @@ impl Shard {
         let slot = self.enter(session, true);
         self.reply(ticket, Ok(done));
         self.act(slot, now);
+        self.offers.forget_hop();
         if let Some(slot) = parent.and_then(|parent| self.slots.find(&parent))
             && self.slots.get(slot).is_some_and(|parent| *parent.session.engine() == owner)
         {
@@ -119,7 +120,7 @@ impl Shard {
                 "only a sip or sips URI can be reached without a proxy".into(),
             ));
         }
-        self.reachable(&create)?;
+        let hop = self.first_hop(&create)?;
         let Target { uri, fields } = Target::read(&create.target)?;
         create.target = uri;
         // What the engine gives itself is what it means.
@@ -137,16 +138,17 @@ impl Shard {
             create.to.uri.clone_from(&create.target);
         }
         self.count_down(&mut create)?;
+        self.note_first_hop(hop, &mut create.media.ip_version);
         Ok(Outgoing { call_id: self.draw_call_id(), routes: routes.into_iter().collect(), create })
     }
 
-    /// Whether a listener can send to the call's first hop. What a name leads to is seen when it is looked up.
-    fn reachable(&self, create: &Create) -> Result<(), CommandError> {
+    /// Where the call goes first, if a listener can send there. What a name leads to is seen when it is looked up.
+    fn first_hop(&self, create: &Create) -> Result<dialog::FirstHop, CommandError> {
         let (whose, hop) = match &create.outbound_proxy {
             Some(proxy) => ("the proxy: ", proxy),
             None => ("", &create.target),
         };
-        self.legs.reachable(hop).map_err(|why| CommandError::BadTarget(format!("{whose}{why}")))
+        self.legs.first_hop(hop).map_err(|why| CommandError::BadTarget(format!("{whose}{why}")))
     }
 
     /// A call that is made for another has one hop less to go (RFC 3261 §16.6): what came with 0 goes no further (§16.3).

@@ -40,7 +40,8 @@ impl Shard {
     /// All endpoints are gone, and no request will be answered. Calls that are up are ended by rounds; what is on its way
     /// up is told at once, because it may yet make an endpoint that is not lost.
     pub(super) fn media_lost(&mut self, now: Now) {
-        let unanswered = self.pending.take_all();
+        let mut unanswered = self.pending.take_all();
+        unanswered.extend(self.offers.take_all());
         let has = |entry: &Entry| entry.session.has_endpoint();
         let (up, others): (Vec<_>, Vec<_>) =
             self.those(has).into_iter().partition(|slot| self.slots.get(*slot).is_some_and(Entry::is_up));

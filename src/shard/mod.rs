@@ -23,6 +23,7 @@ mod farewell;
 mod groups;
 pub mod io;
 mod media;
+mod offers;
 mod passing;
 mod peer;
 mod pending;
@@ -46,6 +47,7 @@ pub use settings::{DEFAULT_GROUP, GroupPolicy, ShardSettings};
 use farewell::Farewells;
 use groups::Groups;
 use io::{Input, Output};
+use offers::Offers;
 use pending::{Pending, SlotId};
 use slots::Slots;
 
@@ -65,6 +67,7 @@ pub struct Shard {
     slots: Slots,
     groups: Groups,
     pending: Pending,
+    offers: Offers,
     timers: Wheel<(SlotId, SessionTimer)>,
     farewells: Farewells,
     outbox: Outbox,
@@ -86,6 +89,7 @@ impl Shard {
             slots: Slots::default(),
             groups: Groups::default(),
             pending: Pending::new(settings.media_timeout, settings.media_requests_max),
+            offers: Offers::default(),
             timers: Wheel::new(),
             farewells: Farewells::default(),
             outbox: Outbox::new(),
@@ -110,7 +114,9 @@ impl Shard {
             Input::MediaLost => self.media_lost(now),
             Input::MediaCapacity { endpoints } => self.media_endpoints = Some(endpoints as usize),
             Input::Resolved { query, result } => {
-                self.legs.resolved(query, &result, &mut self.transactions, now);
+                if !self.offer_resolved(query, &result, now) {
+                    self.legs.resolved(query, &result, &mut self.transactions, now);
+                }
             }
             Input::FlowDown { connection } => self.transactions.flow_down(connection, now),
             Input::Unreachable { listener, remote } => {
@@ -135,6 +141,7 @@ impl Shard {
         self.carry(now);
         self.legs.handle_timeout(&mut self.transactions, now);
         self.carry(now);
+        self.expire_offers(now);
         while let Some((slot, asked)) = self.pending.pop_expired(now.mono) {
             self.media_timed_out(slot, asked, now);
             self.carry(now);
@@ -155,6 +162,7 @@ impl Shard {
             self.transactions.poll_timeout(),
             self.legs.poll_timeout(),
             self.pending.next(),
+            self.offers.next(),
             self.timers.next(),
             self.farewells.next(),
         ];
@@ -191,7 +199,7 @@ impl Shard {
             transactions: self.transactions.len(),
             timers: self.transactions.timers() + census.timers + self.timers.len(),
             media_requests: self.pending.len(),
-            lookups: census.lookups,
+            lookups: census.lookups + self.offers.len(),
             outputs: self.outputs.len(),
         }
     }

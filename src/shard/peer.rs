@@ -1,5 +1,6 @@
 //! What signaling knows of a session's peer, for media: where its messages come from, and whether it gets ours.
 
+use super::offers::MediaAsk;
 use super::slots::Entry;
 use super::{Shard, SlotId};
 use crate::ground::Now;
@@ -23,7 +24,8 @@ impl Shard {
     pub(super) fn tell_reached(&mut self, slot: SlotId, now: Now) {
         let entry = self.slots.get(slot).filter(|entry| entry.session.has_endpoint());
         if entry.and_then(|entry| entry.source).is_some_and(|source| !source.transport.is_reliable()) {
-            self.ask_media(slot, Asked::Settlement, None, MediaRequest::PeerReached, now);
+            let body = MediaRequest::PeerReached;
+            self.ask_media(slot, MediaAsk { asked: Asked::Settlement, call_id: None, body }, now);
         }
     }
 }

@@ -74,6 +74,7 @@ async fn each_bad_field_is_named() {
                 media: Some(proto::MediaPreferences {
                     codecs: ["PCMU", "PC MU", "pcma/8000", "G729", "PCMU/16000"].map(String::from).to_vec(),
                     codecs_from_session_id: "a b".into(),
+                    ip_version: 7,
                     ..Default::default()
                 }),
                 limits: Some(proto::CallLimits {
@@ -87,6 +88,7 @@ async fn each_bad_field_is_named() {
                 "media.codecs[3]",
                 "media.codecs[4]",
                 "media.codecs_from_session_id",
+                "media.ip_version",
                 "limits.ring_timeout",
                 "limits.max_duration",
             ],

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::Codec;
-use crate::ground::Mismatch;
+use crate::ground::{IpVersion, Mismatch};
 use crate::media::core::{
     Agreed, BridgeMode, Described, DigitPlan, Event, Failure, PlayEnd, Signaled, SourcePolicy, Statistics,
     Step,
@@ -110,11 +110,20 @@ fn negotiate(asked: proto::Negotiate) -> Result<Negotiate, Failure> {
         direction: direction_wanted(intent.direction())?,
         codecs: codecs(&intent.codecs)?,
         sources: source_policy(intent.sources()),
+        ip_version: ip_version(intent.ip_version()),
         codecs_from: intent.codecs_from,
         peer: signaled(asked.peer.as_ref())?,
         step,
         commit: asked.commit,
     })
+}
+
+const fn ip_version(asked: proto::IpVersion) -> Option<IpVersion> {
+    match asked {
+        proto::IpVersion::Unspecified => None,
+        proto::IpVersion::Ipv4 => Some(IpVersion::V4),
+        proto::IpVersion::Ipv6 => Some(IpVersion::V6),
+    }
 }
 
 fn create(asked: proto::EndpointSettings) -> Result<Create, Failure> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ground::HeaderField;
 
-fn made(bench: &mut Bench, text: &str, create: Create) -> Result<CommandDone, CommandError> {
+pub(super) fn made(bench: &mut Bench, text: &str, create: Create) -> Result<CommandDone, CommandError> {
     bench.command(&id(text), Some(engine("e1")), Verb::Create(Box::new(create)))
 }
 

@@ -5,6 +5,7 @@ mod calls;
 mod commands;
 mod farewell;
 mod media;
+mod offers;
 mod passing;
 mod peer;
 
@@ -38,6 +39,8 @@ pub(super) struct Bench {
     /// The kinds of outputs, in order.
     pub order: Vec<&'static str>,
     pub views: Vec<String>,
+    /// Names to look up.
+    pub resolves: Vec<u64>,
     /// Media answers at once, rightly.
     pub media_answers: bool,
 }
@@ -129,9 +132,20 @@ impl Bench {
         let now = Now::default().advanced(Duration::from_secs(100));
         let (sent, events, asked, replies, order) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (views, peers) = (Vec::new(), Vec::new());
-        let media_answers = true;
-        let mut bench = Self { shard, now, sent, events, asked, peers, replies, order, views, media_answers };
+        let (views, resolves, peers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut bench = Self {
+            shard,
+            now,
+            sent,
+            events,
+            asked,
+            peers,
+            replies,
+            order,
+            views,
+            resolves,
+            media_answers: true,
+        };
         bench.attach(&["e1"]);
         bench
     }
@@ -175,7 +189,8 @@ impl Bench {
                 }
                 Output::SessionOpened { .. } => self.order.push("opened"),
                 Output::SessionClosed { .. } => self.order.push("closed"),
-                Output::Resolve { .. } | Output::BridgeChanged { .. } => {}
+                Output::Resolve { query, .. } => self.resolves.push(query),
+                Output::BridgeChanged { .. } => {}
             }
         }
         while self.media_answers && !self.asked.is_empty() {

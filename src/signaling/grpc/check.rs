@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ground::leg::Party;
-use crate::ground::{Body, BridgeId, HeaderField, IdError, PlaybackId, SessionId};
+use crate::ground::{Body, BridgeId, HeaderField, IdError, IpVersion, PlaybackId, SessionId};
 use crate::proto::session::v1 as proto;
 use crate::session::command::CallLimits;
 use crate::session::media::{MediaPreferences, RtpSources};
@@ -236,7 +236,16 @@ impl Check {
             proto::RtpSources::Subnet => Some(RtpSources::Subnet),
             proto::RtpSources::Any => Some(RtpSources::Any),
         };
-        MediaPreferences { codecs: media.codecs, codecs_from, rtp_sources }
+        let ip_version = match proto::IpVersion::try_from(media.ip_version) {
+            Ok(proto::IpVersion::Unspecified) => None,
+            Ok(proto::IpVersion::Ipv4) => Some(IpVersion::V4),
+            Ok(proto::IpVersion::Ipv6) => Some(IpVersion::V6),
+            Err(_) => {
+                self.bad("media.ip_version", "is no version of IP");
+                None
+            }
+        };
+        MediaPreferences { codecs: media.codecs, codecs_from, rtp_sources, ip_version }
     }
 
     pub fn limits(&mut self, limits: Option<proto::CallLimits>) -> CallLimits {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ground::SessionId;
+use crate::ground::{IpVersion, SessionId};
 use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::request::Operation;
 use crate::session::media::{
@@ -30,6 +30,7 @@ pub(super) fn operation(
                     codecs: preferences.codecs,
                     codecs_from: preferences.codecs_from.map(|from| from.to_string()).unwrap_or_default(),
                     sources: preferences.rtp_sources.map_or(proto::SourcePolicy::Unspecified, sources).into(),
+                    ip_version: ip_version(preferences.ip_version).into(),
                 }),
                 step: Some(self::step(step)),
                 commit,
@@ -107,6 +108,14 @@ const fn sources(sources: RtpSources) -> proto::SourcePolicy {
         RtpSources::Exact => proto::SourcePolicy::Exact,
         RtpSources::Subnet => proto::SourcePolicy::Subnet,
         RtpSources::Any => proto::SourcePolicy::Any,
+    }
+}
+
+const fn ip_version(version: Option<IpVersion>) -> proto::IpVersion {
+    match version {
+        None => proto::IpVersion::Unspecified,
+        Some(IpVersion::V4) => proto::IpVersion::Ipv4,
+        Some(IpVersion::V6) => proto::IpVersion::Ipv6,
     }
 }
 

@@ -151,7 +151,14 @@ impl Exchange {
         direction: Direction,
         step: Step,
     ) -> Result<Described, Failure> {
-        let ask = Ask { generation, remote: remote.into(), intent: intent(direction), peer: self.peer, site: None, step };
+        let ask = Ask {
+            generation,
+            remote: remote.into(),
+            intent: intent(direction),
+            peer: self.peer,
+            site: None,
+            step,
+        };
         self.fabric.negotiate(endpoint, ask)
     }
 

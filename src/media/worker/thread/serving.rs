@@ -107,7 +107,8 @@ impl<B: Backend> Worker<B> {
             let intent = Intent { direction, codecs, sources };
             let tag = if commit { remote.clone() } else { String::new() };
             let site = self.readdress(owner, &endpoint, key, &step)?;
-            let described = self.fabric.negotiate(key, Ask { generation, remote, intent, peer, site, step })?;
+            let described =
+                self.fabric.negotiate(key, Ask { generation, remote, intent, peer, site, step })?;
             if commit {
                 self.fabric.commit(key, generation, &tag, clock::now())?;
                 self.look_names_up(owner, &endpoint, key);
