@@ -3,11 +3,9 @@
 //! An event is many packets with one RTP timestamp and a growing duration; the last, marked as the end, is sent three
 //! times. [`DigitDetector`] reports each digit once, [`DigitSender`] makes the packets.
 
-mod allowance;
 mod detector;
 
-pub use allowance::DIGITS_PER_SECOND_MAX;
-pub use detector::{DIGIT_END_LOST, Digit, DigitDetector, Digits};
+pub use detector::{DIGIT_END_LOST, DIGITS_PER_SECOND_MAX, Digit, DigitDetector, Digits};
 
 /// Bytes of an event's payload.
 pub const EVENT_BYTES: usize = 4;

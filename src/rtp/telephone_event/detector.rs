@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::TelephoneEvent;
-use super::allowance::Allowance;
-use crate::ground::Instant;
+use crate::ground::{Allowance, Instant};
 use crate::rtp::{Header, is_ahead};
 
 /// The duration at which an event goes on as a new segment (RFC 4733 §2.5.1.3), in ticks.
@@ -30,6 +29,10 @@ const APART_TICKS_MIN: u32 = 320;
 const DURATION_TICKS_MIN: u32 = 160;
 const DURATION_MIN: Duration = Duration::from_millis(20);
 
+/// Digits of one peer that are believed in a second; as many may come at once after a pause. A hand presses four, a
+/// dialler of ITU-T Q.24 at most twelve.
+pub const DIGITS_PER_SECOND_MAX: u32 = 20;
+
 /// A digit that was pressed, reported once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digit {
@@ -46,8 +49,8 @@ pub type Digits = std::iter::Flatten<std::array::IntoIter<Option<Digit>, 2>>;
 ///
 /// What is remembered belongs to one stream: time stamps of another SSRC have nothing to do with it (RFC 3550 §5.1).
 /// A digit is believed when it lasts long enough, begins long enough after the one before, and there are not more than
-/// [`super::DIGITS_PER_SECOND_MAX`].
-#[derive(Clone, Debug, Default)]
+/// [`DIGITS_PER_SECOND_MAX`].
+#[derive(Clone, Debug)]
 pub struct DigitDetector {
     /// The stream that is listened to, and its newest sequence number.
     stream: Option<(u32, u16)>,
@@ -68,6 +71,13 @@ struct Running {
     segments_ticks: u32,
     began_at: Instant,
     reported_at: Instant,
+}
+
+impl Default for DigitDetector {
+    fn default() -> Self {
+        let allowance = Allowance::new(DIGITS_PER_SECOND_MAX, DIGITS_PER_SECOND_MAX, Instant::ZERO);
+        Self { stream: None, running: None, over: [None; 2], allowance, unbelieved: 0 }
+    }
 }
 
 impl DigitDetector {

@@ -80,7 +80,7 @@ fn digits_are_evenly_spaced_and_what_was_played_goes_on_evenly_after_them() {
         exchange.fabric.play(a.endpoint, tone("p", 440.0, None), exchange.now).unwrap();
         exchange.pass(MS * 507);
         exchange.sent();
-        let plan = DigitPlan { digits: "5".into(), tone: MS * 400, gap: MS * 60 };
+        let plan = DigitPlan { key: 1, digits: "5".into(), tone: MS * 400, gap: MS * 60 };
         exchange.fabric.send_digits(a.endpoint, &plan, exchange.now).unwrap();
         exchange.pass(Duration::from_secs(2));
         let sent = exchange.sent();
@@ -156,7 +156,7 @@ fn assert_on_the_clock(received: &[&Sent], began: Instant) {
 fn digits_that_move_between_workers_keep_their_pace() {
     let mut exchange = Exchange::new();
     let mut a = exchange.phone("0 101", "");
-    let plan = DigitPlan { digits: "123456789".into(), tone: MS * 100, gap: MS * 60 };
+    let plan = DigitPlan { key: 1, digits: "123456789".into(), tone: MS * 100, gap: MS * 60 };
     exchange.fabric.send_digits(a.endpoint, &plan, exchange.now).unwrap();
     for step in 0..60_u64 {
         exchange.pass(MS * 23);
