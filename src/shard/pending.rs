@@ -32,9 +32,10 @@ impl Pending {
         Self { timeout, max, last: 0, waiting: OwnKeyMap::default(), deadlines: VecDeque::new() }
     }
 
-    /// Enters a request. At the bound it is handed back.
+    /// Enters a request. At the bound it is handed back, unless it closes an endpoint: there is one of these for each
+    /// session at most, and without it the endpoint would stay.
     pub fn ask(&mut self, slot: SlotId, asked: Asked, now: Instant) -> Result<u64, Asked> {
-        if self.waiting.len() >= self.max {
+        if self.waiting.len() >= self.max && asked != Asked::Close {
             return Err(asked);
         }
         self.last += 1;
@@ -110,7 +111,8 @@ mod tests {
         pending.ask(SLOT, Asked::Commit, ms(0)).expect("room");
         let dtmf = Asked::Dtmf { key: 1 };
         assert_eq!(pending.ask(SLOT, dtmf.clone(), ms(0)), Err(dtmf));
-        assert_eq!(pending.take_all(), [(SLOT, Asked::Commit)]);
+        assert!(pending.ask(SLOT, Asked::Close, ms(0)).is_ok(), "an endpoint is closed all the same");
+        assert_eq!(pending.take_all(), [(SLOT, Asked::Commit), (SLOT, Asked::Close)]);
         assert_eq!((pending.len(), pending.next()), (0, None));
     }
 }

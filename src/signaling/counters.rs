@@ -50,6 +50,8 @@ pub struct Held {
     pub bridges: usize,
     /// Requests to media without an answer.
     pub media_requests: usize,
+    /// Endpoints and bridges that media is to let go of and has not said to have.
+    pub media_releases: usize,
     /// Look-ups under way.
     pub lookups: usize,
     /// Engines with an open stream.

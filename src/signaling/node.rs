@@ -96,6 +96,7 @@ impl SignalingNode {
         board.engines.close();
         self.stop.cancel();
         until(CLOSE_TIME_MAX, || self.serving.connections().open == 0).await;
+        self.media.let_all_go();
         until(MEDIA_TIME_MAX, || self.media.requests_waiting() == 0).await;
         self.transports.shutdown().await;
         self.media.close();
@@ -155,6 +156,7 @@ impl SignalingNode {
             directory: board.directory.len(),
             bridges: board.bridges.len(),
             media_requests: self.media.requests_waiting(),
+            media_releases: self.media.releases(),
             engines_attached: engines.attached,
             engines_away: engines.away,
             commands_pending: engines.commands_pending,

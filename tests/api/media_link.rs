@@ -214,3 +214,46 @@ async fn requests_of_many_shards_share_one_stream() {
     assert_eq!(numbers, (1..=1_000).collect::<Vec<_>>());
     assert_eq!(scripted.node.counters().held.media_requests, 0);
 }
+
+#[tokio::test]
+async fn of_twenty_thousand_closes_at_once_none_is_lost_though_media_has_no_room_for_some() {
+    let scripted = Scripted::start().await;
+    scripted.media.refuse_closes(3_000);
+    scripted.script.tell((0..20_000).map(|n| ask(n, &format!("s{n}"), MediaRequest::Close)));
+    until("an answer to each", || replies(&scripted.script).len() == 20_000).await;
+    assert!(replies(&scripted.script).iter().all(|(_, result)| matches!(result, Ok(MediaReply::Closed(_)))));
+    let operations = scripted.media.operations();
+    let closed = operations.iter().filter_map(|operation| match operation {
+        Operation::CloseEndpoint(close) => Some(&close.endpoint_id),
+        _ => None,
+    });
+    assert_eq!(closed.collect::<std::collections::HashSet<_>>().len(), 20_000);
+    let held = scripted.node.counters().held;
+    assert_eq!((held.media_releases, held.media_requests), (0, 0));
+}
+
+#[tokio::test]
+async fn a_bridge_that_could_not_be_ended_before_the_stream_broke_is_not_wanted_on_the_next() {
+    let scripted = Scripted::start().await;
+    let mut bridges = scripted.bridges();
+    for bridge in ["a", "b"] {
+        let create = callplane::proto::session::v1::CreateBridgeRequest {
+            bridge_id: bridge.into(),
+            ..Default::default()
+        };
+        bridges.create_bridge(create).await.expect("made");
+    }
+    scripted.media.be_silent(true);
+    let destroy =
+        callplane::proto::session::v1::DestroyBridgeRequest { bridge_id: "a".into(), ..Default::default() };
+    bridges.destroy_bridge(destroy).await.expect("its end");
+    until("it is kept", || scripted.node.counters().held.media_releases == 1).await;
+    scripted.media.be_silent(false);
+    scripted.media.hang_up();
+    until("it is done", || scripted.node.counters().held.media_releases == 0).await;
+    let named = scripted.media.operations().into_iter().rev().find_map(|operation| match operation {
+        Operation::Reconcile(reconcile) => Some(reconcile.bridge_ids),
+        _ => None,
+    });
+    assert_eq!(named, Some(vec!["b".to_owned()]));
+}

@@ -16,6 +16,7 @@ mod inbox;
 mod lookups;
 mod names;
 mod node;
+mod place;
 mod thread;
 mod trace;
 

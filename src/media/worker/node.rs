@@ -5,18 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::barrier::Part;
 use super::clips::Clips;
-use super::directory::{BridgePlace, Directory};
 use super::gauges::Gauges;
 use super::inbox::{COMMANDS_MAX, Inbox};
 use super::lookups::Lookups;
 use super::net::{Addresses, PortPool, SocketSettings};
-use super::operation::{Kept, Operation, Outcome, Reply, ReplyTo};
+use super::operation::{Operation, Reply, ReplyTo};
 use super::owner::{Item, Owner, Owners};
-use super::thread::{Command, Departure, Serve};
+use super::thread::{Command, Serve};
 use crate::codec::Codec;
-use crate::media::core::{BridgeMode, Failure, Safeguards};
+use crate::media::core::{Failure, Safeguards};
 
 /// A worker as others see it.
 #[derive(Debug)]
@@ -71,7 +69,7 @@ pub struct Node {
 }
 
 /// Whether an operation is on its way; if not, it comes back with why.
-type Sent = Result<(), (Box<Serve>, Failure)>;
+pub(super) type Sent = Result<(), (Box<Serve>, Failure)>;
 
 /// One more of what `count` counts, if that is within `limit`.
 pub(super) fn claim(count: &AtomicUsize, limit: usize, what: &'static str) -> Result<(), Failure> {
@@ -141,7 +139,7 @@ impl Node {
         }
     }
 
-    fn send(&self, worker: usize, serve: Box<Serve>) -> Sent {
+    pub(super) fn send(&self, worker: usize, serve: Box<Serve>) -> Sent {
         match self.workers[worker].inbox.push(Command::Serve(serve)) {
             Ok(()) => Ok(()),
             Err(Command::Serve(serve)) => {
@@ -158,7 +156,7 @@ impl Node {
 
     /// The worker for something new: by its affinity, else the one with the fewest endpoints. One that has ended is
     /// passed over: it has none, and would get everything.
-    fn choose(&self, affinity: &str) -> usize {
+    pub(super) fn choose(&self, affinity: &str) -> usize {
         let works = |worker: &usize| !self.workers[*worker].inbox.is_closed();
         if affinity.is_empty() {
             let load = |worker: &usize| self.workers[*worker].gauges.endpoints.load(Ordering::Relaxed);
@@ -168,120 +166,6 @@ impl Node {
         affinity.hash(&mut hasher);
         let first = (hasher.finish() % self.workers.len() as u64) as usize;
         (first..self.workers.len()).chain(0..first).find(works).unwrap_or(first)
-    }
-
-    /// Finds the worker of an operation and sends it there. The owner's directory stays locked meanwhile, so that two
-    /// requests for one endpoint reach it in the order in which they were found.
-    fn place(&self, serve: Box<Serve>) -> Sent {
-        let owner = Arc::clone(&serve.owner);
-        let mut places = owner.places();
-        let found = match &serve.operation {
-            Operation::Negotiate(negotiate) => match &negotiate.create {
-                Some(create) => Ok(places.creating(&negotiate.endpoint, || self.choose(&create.affinity))),
-                None => places.endpoint(&negotiate.endpoint).ok_or(Failure::NoEndpoint),
-            },
-            Operation::Close { endpoint } => places.closing(endpoint).ok_or(Failure::NoEndpoint),
-            Operation::AddMember { bridge, endpoint } => {
-                match (places.endpoint(endpoint), places.bridge(bridge)) {
-                    (None, _) => Err(Failure::NoEndpoint),
-                    (_, None) => Err(Failure::NoBridge),
-                    (Some(from), Some(BridgePlace::On(to))) if from != to => {
-                        places.moves(endpoint, to);
-                        self.depart(*serve, from, to);
-                        return Ok(());
-                    }
-                    (Some(worker), Some(BridgePlace::On(_))) => Ok(worker),
-                    (Some(worker), Some(BridgePlace::Unplaced(mode))) => {
-                        places.place_bridge(bridge, BridgePlace::On(worker));
-                        self.settle_bridge(&owner, worker, bridge, mode);
-                        Ok(worker)
-                    }
-                }
-            }
-            Operation::CreateBridge { .. } | Operation::DestroyBridge { .. } => {
-                return self.place_bridge(serve, &mut places);
-            }
-            Operation::Reconcile(kept) => {
-                let dropped = places.drop_unplaced(|bridge| kept.bridges.contains(bridge));
-                (0..dropped).for_each(|_| release(&self.bridges));
-                let kept = Arc::clone(kept);
-                self.reconcile_all(*serve, &kept);
-                return Ok(());
-            }
-            other => other.endpoint().and_then(|id| places.endpoint(id)).ok_or(Failure::NoEndpoint),
-        };
-        let worker = match found {
-            Ok(worker) => worker,
-            Err(failure) => return Err((serve, failure)),
-        };
-        let sent = self.send(worker, serve);
-        if let Err((refused, _)) = &sent
-            && let Operation::Negotiate(negotiate) = &refused.operation
-            && negotiate.create.is_some()
-        {
-            places.created(&negotiate.endpoint, worker, false);
-        }
-        sent
-    }
-
-    /// Bridges without affinity are nowhere until their first member comes: nobody needs to be asked.
-    fn place_bridge(&self, serve: Box<Serve>, places: &mut Directory) -> Sent {
-        match &serve.operation {
-            Operation::CreateBridge { bridge, .. } if places.bridge(bridge).is_some() => {
-                Err((serve, Failure::Exists("bridge")))
-            }
-            Operation::CreateBridge { bridge, mode, affinity } if affinity.is_empty() => {
-                if let Err(failure) = claim(&self.bridges, self.settings.bridges_max, "bridges") {
-                    return Err((serve, failure));
-                }
-                places.place_bridge(bridge, BridgePlace::Unplaced(*mode));
-                answer(&serve.owner, serve.reply_to, Ok(Outcome::Done));
-                Ok(())
-            }
-            Operation::CreateBridge { bridge, affinity, .. } => {
-                let worker = self.choose(affinity);
-                places.place_bridge(bridge, BridgePlace::On(worker));
-                let bridge = bridge.clone();
-                self.send(worker, serve).inspect_err(|_| places.bridge_ended(&bridge, worker))
-            }
-            Operation::DestroyBridge { bridge } => match places.ending_bridge(bridge) {
-                Some(BridgePlace::On(worker)) => self.send(worker, serve),
-                Some(BridgePlace::Unplaced(_)) => {
-                    release(&self.bridges);
-                    answer(&serve.owner, serve.reply_to, Ok(Outcome::Done));
-                    Ok(())
-                }
-                None => Err((serve, Failure::NoBridge)),
-            },
-            _ => Ok(()),
-        }
-    }
-
-    /// A bridge that was nowhere comes to its first member's worker. It is counted already.
-    fn settle_bridge(&self, owner: &Arc<Owner>, worker: usize, bridge: &str, mode: BridgeMode) {
-        let owner = Arc::clone(owner);
-        let command = Command::SettleBridge { owner, bridge: bridge.into(), mode };
-        self.workers[worker].inbox.push_always(command);
-    }
-
-    /// An endpoint goes to the bridge's worker, which is told first, so that what is asked of the endpoint meanwhile
-    /// waits there.
-    fn depart(&self, serve: Serve, from: usize, to: usize) {
-        let Serve { owner, reply_to, operation } = serve;
-        let Operation::AddMember { bridge, endpoint } = operation else { return };
-        let expect = Command::Expect { owner: Arc::clone(&owner), endpoint: endpoint.clone() };
-        self.workers[to].inbox.push_always(expect);
-        let departure = Departure { owner, endpoint, bridge, to, reply_to };
-        self.workers[from].inbox.push_always(Command::Depart(Box::new(departure)));
-    }
-
-    fn reconcile_all(&self, serve: Serve, kept: &Arc<Kept>) {
-        let parts = Part::divide(self.workers.len(), &serve.owner, serve.reply_to);
-        for (worker, part) in self.workers.iter().zip(parts) {
-            let (owner, reply_to) = (Arc::clone(&serve.owner), ReplyTo::Last(part));
-            let serve = Serve { owner, reply_to, operation: Operation::Reconcile(Arc::clone(kept)) };
-            worker.inbox.push_always(Command::Serve(Box::new(serve)));
-        }
     }
 }
 

@@ -11,11 +11,13 @@
 //!
 //! When the stream breaks, whatever waits is answered with `Unavailable`, and so is what is asked until it is back. It
 //! is opened again with back-off; the first thing on it names what is still wanted, so that nothing is left behind.
+//! What media is to let go of is kept until it has answered for it, see [`release`].
 //! Another incarnation of the node, or none for [`AWAY_TIME_MAX`], means that all endpoints are lost.
 
 mod connect;
 mod link;
 mod pending;
+mod release;
 mod reply;
 mod request;
 mod stream;
@@ -23,3 +25,4 @@ mod stream;
 pub use connect::{ControlRequests, ControlResponses, MediaConnection};
 pub use link::{AWAY_TIME_MAX, MediaLink};
 pub use pending::MEDIA_REQUESTS_MAX;
+pub use release::RELEASES_ASKED_MAX;

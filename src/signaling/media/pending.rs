@@ -1,28 +1,28 @@
-//! What waits to be sent to media, what waits for its reply, and what is made up for when a stream breaks.
+//! What waits to be sent to media, and what waits for its reply.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use super::release::{Asker, RELEASE_REST, Release, Releases};
 use crate::ground::{BridgeId, SessionId};
 use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::request::Operation;
 use crate::session::media::MediaError;
 
-/// Most requests without a reply. One more is answered with `Limit`.
+/// Most requests without a reply. One more is answered with `Limit`, unless it is a [release](super::release): that is kept.
 pub const MEDIA_REQUESTS_MAX: usize = 16_384;
 
 /// Who waits for a reply.
+#[derive(Debug)]
 pub(super) enum Waiting {
-    Shard {
-        shard: u16,
-        request: u64,
-        /// The endpoint that the request closes. If that is not known to be done, it is made up for.
-        closes: Option<SessionId>,
-    },
+    Shard(Asker),
     Bridge(oneshot::Sender<Result<(), MediaError>>),
-    /// Nobody: whatever comes of it.
-    Nobody,
+    /// This is kept until it is known to be done.
+    Release(Release),
+    /// The stream's own request about what is still wanted.
+    Reconcile(u64),
 }
 
 /// See the module.
@@ -33,8 +33,7 @@ pub(super) struct Pending {
     outgoing: Vec<proto::Request>,
     waiting: HashMap<u64, Waiting>,
     next_id: u64,
-    /// Endpoints whose closing was not answered. As many at most as have been open.
-    owed: HashSet<SessionId>,
+    releases: Releases,
     /// No endpoint that media may still have is wanted any more.
     lost: bool,
 }
@@ -47,6 +46,11 @@ impl Pending {
     /// How many wait for their reply.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// How many endpoints and bridges media has not said to have let go of.
+    pub fn releases(&self) -> usize {
+        self.releases.len()
     }
 
     /// Puts a request in.
@@ -64,26 +68,71 @@ impl Pending {
         if self.waiting.len() >= MEDIA_REQUESTS_MAX {
             return Err(MediaError::Limit(format!("{MEDIA_REQUESTS_MAX} requests without a reply")));
         }
-        self.next_id += 1;
-        self.waiting.insert(self.next_id, waiting());
-        self.outgoing.push(proto::Request { id: self.next_id, operation: Some(operation) });
+        if !self.releases.is_empty()
+            && let Some(release) = made_anew(&operation)
+            && self.releases.goes_first(&release)
+        {
+            let request = self.release_request(release);
+            self.outgoing.push(request);
+        }
+        self.put(operation, waiting());
         Ok(())
     }
 
-    /// An endpoint that could not be closed.
-    pub fn owe(&mut self, endpoint: Option<SessionId>) {
-        self.owed.extend(endpoint);
+    fn put(&mut self, operation: Operation, waiting: Waiting) {
+        let request = self.numbered(operation, waiting);
+        self.outgoing.push(request);
     }
 
-    /// What is to be sent next on this stream, at most `max` requests.
+    fn numbered(&mut self, operation: Operation, waiting: Waiting) -> proto::Request {
+        self.next_id += 1;
+        self.waiting.insert(self.next_id, waiting);
+        proto::Request { id: self.next_id, operation: Some(operation) }
+    }
+
+    fn release_request(&mut self, release: Release) -> proto::Request {
+        let operation = match &release {
+            Release::Endpoint(session) => {
+                Operation::CloseEndpoint(proto::CloseEndpoint { endpoint_id: session.to_string() })
+            }
+            Release::Bridge(bridge) => {
+                Operation::DestroyBridge(proto::DestroyBridge { bridge_id: bridge.to_string() })
+            }
+        };
+        self.numbered(operation, Waiting::Release(release))
+    }
+
+    /// Has an endpoint or a bridge let go of. That is kept until media has done it, whatever comes between. Whether there
+    /// is a stream to send it on; without one there will be no answer.
+    pub fn let_go(&mut self, release: Release, asker: Option<Asker>) -> bool {
+        let behind = self.open.map(|_| self.next_id);
+        self.releases.let_go(release, asker.filter(|_| behind.is_some()), behind);
+        behind.is_some()
+    }
+
+    /// What is to be sent next on this stream, at most `max` requests: in the order in which they were made, but that
+    /// releases wait while media has enough of them to do.
     pub fn take_outgoing(&mut self, stream: u64, max: usize) -> Option<Vec<proto::Request>> {
-        if self.open != Some(stream) || self.outgoing.is_empty() {
+        if self.open != Some(stream) {
             return None;
         }
-        if self.outgoing.len() <= max {
-            return Some(std::mem::take(&mut self.outgoing));
+        if !self.releases.has_next() && self.outgoing.len() <= max {
+            return Some(std::mem::take(&mut self.outgoing)).filter(|requests| !requests.is_empty());
         }
-        Some(self.outgoing.drain(..max).collect())
+        let mut requests = Vec::with_capacity(max);
+        let mut outgoing = std::mem::take(&mut self.outgoing).into_iter().peekable();
+        while requests.len() < max {
+            let request = match self.releases.next(outgoing.peek().map(|request| request.id)) {
+                Some(release) => self.release_request(release),
+                None => match outgoing.next() {
+                    Some(request) => request,
+                    None => break,
+                },
+            };
+            requests.push(request);
+        }
+        self.outgoing = outgoing.collect();
+        Some(requests).filter(|requests| !requests.is_empty())
     }
 
     /// Who waited for this reply.
@@ -91,37 +140,91 @@ impl Pending {
         self.waiting.remove(&id)
     }
 
+    /// Media has let go of it, or never had it. Who waits for that.
+    pub fn released(&mut self, release: &Release) -> Option<Asker> {
+        self.releases.answered(release)
+    }
+
+    /// Media had no room for a release: it is asked for again a little later.
+    pub fn release_refused(&mut self, release: &Release, now: Instant) {
+        self.releases.refused(release, now + RELEASE_REST);
+    }
+
+    /// When a release is to be asked for again.
+    pub fn rested_at(&self) -> Option<Instant> {
+        self.releases.rested_at()
+    }
+
+    /// Has those releases sent that have rested.
+    pub fn wake_releases(&mut self, now: Instant) {
+        self.releases.wake(now, self.next_id);
+    }
+
+    /// Whether there is something to be sent.
+    pub fn has_outgoing(&self) -> bool {
+        self.open.is_some() && (!self.outgoing.is_empty() || self.releases.has_next())
+    }
+
+    /// Media has done a `Reconcile`.
+    pub fn reconciled(&mut self, reconcile: u64) {
+        self.releases.reconciled(reconcile);
+    }
+
     /// A stream is open. First it is told what is still wanted: of the sessions that live those whose endpoints were not
     /// to be closed, and these bridges.
-    pub fn open(&mut self, stream: u64, sessions: impl FnOnce() -> Vec<SessionId>, bridges: &[BridgeId]) {
+    pub fn open(&mut self, stream: u64, sessions: impl FnOnce() -> Vec<SessionId>, bridges: Vec<BridgeId>) {
         self.open = Some(stream);
-        let owed = std::mem::take(&mut self.owed);
         let sessions = if std::mem::take(&mut self.lost) { Vec::new() } else { sessions() };
-        let wanted = sessions.iter().filter(|session| !owed.contains(*session));
+        let wanted = |release: Release| !self.releases.has(&release);
+        let endpoint_ids = sessions.into_iter().filter(|id| wanted(Release::Endpoint(id.clone())));
+        let bridge_ids = bridges.into_iter().filter(|id| wanted(Release::Bridge(id.clone())));
         let reconcile = proto::Reconcile {
-            endpoint_ids: wanted.map(ToString::to_string).collect(),
-            bridge_ids: bridges.iter().map(ToString::to_string).collect(),
+            endpoint_ids: endpoint_ids.map(|id| id.to_string()).collect(),
+            bridge_ids: bridge_ids.map(|id| id.to_string()).collect(),
         };
-        // The gate is open: it cannot be refused.
-        let _ = self.push(Operation::Reconcile(reconcile), || Waiting::Nobody);
+        self.reconcile(reconcile);
+    }
+
+    fn reconcile(&mut self, reconcile: proto::Reconcile) {
+        let id = self.next_id + 1;
+        self.put(Operation::Reconcile(reconcile), Waiting::Reconcile(id));
+        self.releases.left_out(id);
+    }
+
+    /// The end: whatever media may still have to let go of goes with one request.
+    pub fn let_all_go(&mut self) {
+        if self.open.is_some() && !self.releases.is_empty() {
+            self.reconcile(proto::Reconcile::default());
+        }
     }
 
     /// The stream is closed. Who waited, in vain.
     pub fn shut(&mut self) -> Vec<Waiting> {
         self.open = None;
         self.outgoing.clear();
-        let waiting: Vec<Waiting> = std::mem::take(&mut self.waiting).into_values().collect();
-        for one in &waiting {
-            if let Waiting::Shard { closes: Some(session), .. } = one {
-                self.owed.insert(session.clone());
-            }
-        }
+        let mut waiting: Vec<Waiting> = std::mem::take(&mut self.waiting).into_values().collect();
+        waiting.retain(|one| matches!(one, Waiting::Shard(_) | Waiting::Bridge(_)));
+        waiting.extend(self.releases.shut().into_iter().map(Waiting::Shard));
         waiting
     }
 
-    /// All endpoints are lost: none of them is wanted any more.
+    /// All endpoints and bridges are lost: none of them is wanted any more.
     pub fn lose(&mut self) {
         self.lost = true;
-        self.owed.clear();
+        self.releases.clear();
     }
 }
+
+/// What the operation makes, by what would let go of it.
+fn made_anew(operation: &Operation) -> Option<Release> {
+    match operation {
+        Operation::Negotiate(negotiate) if negotiate.create.is_some() => {
+            SessionId::parse(&negotiate.endpoint_id).ok().map(Release::Endpoint)
+        }
+        Operation::CreateBridge(create) => BridgeId::parse(&create.bridge_id).ok().map(Release::Bridge),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

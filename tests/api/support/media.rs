@@ -17,6 +17,8 @@ struct State {
     heard: Vec<proto::Request>,
     silent: bool,
     failure: Option<proto::failure::Code>,
+    /// How many closes are still refused for want of room.
+    closes_refused: usize,
     stream: Option<Outgoing>,
 }
 
@@ -54,6 +56,11 @@ impl StubMedia {
         self.lock().failure = Some(code);
     }
 
+    /// Has no room for the next closes.
+    pub fn refuse_closes(&self, count: usize) {
+        self.lock().closes_refused = count;
+    }
+
     /// What was asked so far.
     pub fn operations(&self) -> Vec<Operation> {
         self.lock().heard.iter().filter_map(|request| request.operation.clone()).collect()
@@ -74,7 +81,7 @@ impl StubMedia {
 
     fn answer(&self, request: &proto::Request) -> Option<proto::reply::Result> {
         use proto::reply::Result as Told;
-        let state = self.lock();
+        let mut state = self.lock();
         let told = match &request.operation {
             Some(Operation::Hello(_)) => Told::Welcome(proto::Welcome {
                 node: "stub".into(),
@@ -87,6 +94,13 @@ impl StubMedia {
                 message: "as told".into(),
                 mismatch: proto::failure::Mismatch::AddressFormat.into(),
             }),
+            Some(Operation::CloseEndpoint(_)) if state.closes_refused > 0 => {
+                state.closes_refused -= 1;
+                Told::Failure(proto::Failure {
+                    code: proto::failure::Code::Limit.into(),
+                    ..Default::default()
+                })
+            }
             Some(Operation::Negotiate(negotiate)) => Told::Negotiated(negotiated(negotiate)),
             Some(Operation::CloseEndpoint(_)) => {
                 Told::EndpointClosed(proto::EndpointClosed { statistics: Some(Default::default()) })

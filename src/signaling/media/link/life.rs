@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::Instant;
+use tonic::Status;
 
 use super::MediaLink;
 use crate::ground::{BridgeId, SessionId};
@@ -15,8 +16,9 @@ use crate::proto::media::v1::request::Operation;
 use crate::session::media::{MediaError, MediaReply};
 use crate::shard::io::Input;
 use crate::signaling::media::pending::Waiting;
+use crate::signaling::media::release::{Asker, Release};
 use crate::signaling::media::stream::Requests;
-use crate::signaling::media::{MediaConnection, reply};
+use crate::signaling::media::{ControlResponses, MediaConnection, reply};
 
 /// How long the media service may be away before its endpoints count as lost.
 pub const AWAY_TIME_MAX: Duration = Duration::from_secs(10);
@@ -97,10 +99,14 @@ impl MediaLink {
             tracing::warn!(lost = welcome.events_lost, "the media service dropped events");
             self.events_lost.fetch_add(welcome.events_lost, Ordering::Relaxed);
         }
-        self.up(stream, &bridges());
+        self.up(stream, bridges());
         items.for_each(|item| self.take(item));
         loop {
-            match responses.next().await {
+            let Some(response) = self.next_response(&mut responses).await else {
+                self.wake_releases();
+                continue;
+            };
+            match response {
                 Some(Ok(response)) => response.items.into_iter().for_each(|item| self.take(item)),
                 // Ours was the first end.
                 None | Some(Err(_)) if self.closing.is_cancelled() => return true,
@@ -127,8 +133,25 @@ impl MediaLink {
         }
     }
 
+    /// What comes next; `None` when a release is to be asked for again.
+    async fn next_response(
+        &self,
+        responses: &mut ControlResponses,
+    ) -> Option<Option<Result<proto::ControlResponse, Status>>> {
+        let rested_at = self.pending().rested_at();
+        match rested_at {
+            Some(at) => tokio::time::timeout_at(at, responses.next()).await.ok(),
+            None => Some(responses.next().await),
+        }
+    }
+
+    fn wake_releases(&self) {
+        self.pending().wake_releases(Instant::now());
+        self.stream_waker.wake();
+    }
+
     /// Opens the gate. First goes what is still wanted; whatever else this owner has there is closed.
-    fn up(&self, stream: u64, bridges: &[BridgeId]) {
+    fn up(&self, stream: u64, bridges: Vec<BridgeId>) {
         self.pending().open(stream, || self.directory.sessions(), bridges);
         self.stream_waker.wake();
     }
@@ -153,8 +176,10 @@ impl MediaLink {
     fn take(&self, item: proto::ControlItem) {
         match item.item {
             Some(Item::Reply(reply)) => {
-                let Some(waiting) = self.pending().answered(reply.id) else { return };
-                self.answer(waiting, reply::result(reply.result));
+                let waiting = self.pending().answered(reply.id);
+                if let Some(waiting) = waiting {
+                    self.answer(waiting, reply::result(reply.result));
+                }
             }
             Some(Item::Event(event)) => self.event(event),
             None => {}
@@ -163,14 +188,37 @@ impl MediaLink {
 
     fn answer(&self, waiting: Waiting, result: Result<MediaReply, MediaError>) {
         match waiting {
-            Waiting::Shard { shard, request, .. } => {
-                if let Some(shard) = self.shards.get(usize::from(shard)) {
-                    shard.answer(Input::MediaReply { request, result });
-                }
-            }
+            Waiting::Shard(asker) => self.answer_shard(asker, result),
             // Whoever asked may have gone.
             Waiting::Bridge(reply) => drop(reply.send(result.map(|_| ()))),
-            Waiting::Nobody => {}
+            Waiting::Release(release) => self.released(&release, result),
+            Waiting::Reconcile(reconcile) => self.pending().reconciled(reconcile),
+        }
+    }
+
+    fn answer_shard(&self, asker: Asker, result: Result<MediaReply, MediaError>) {
+        if let Some(shard) = self.shards.get(usize::from(asker.shard)) {
+            shard.answer(Input::MediaReply { request: asker.request, result });
+        }
+    }
+
+    /// Media answered that it has let go of something, that it never had it, or that it has no room to be asked: then it is
+    /// asked again. The answer makes room for the next one.
+    fn released(&self, release: &Release, result: Result<MediaReply, MediaError>) {
+        let mut pending = self.pending();
+        let asker = if matches!(result, Err(MediaError::Limit(_))) {
+            pending.release_refused(release, Instant::now());
+            None
+        } else {
+            pending.released(release)
+        };
+        let more = pending.has_outgoing();
+        drop(pending);
+        if let Some(asker) = asker {
+            self.answer_shard(asker, result);
+        }
+        if more {
+            self.stream_waker.wake();
         }
     }
 

@@ -11,11 +11,11 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::pending::{Pending, Waiting};
+use super::release::{Asker, Release};
 use super::request;
 use super::stream::REQUESTS_PER_MESSAGE;
 use crate::ground::{self, BridgeId, SessionId};
 use crate::proto::media::v1 as proto;
-use crate::proto::media::v1::request::Operation;
 use crate::session::media::{BridgeMode, MediaError, MediaRequest, SignaledPeer};
 use crate::signaling::directory::Directory;
 use crate::signaling::driver::Inbox;
@@ -78,25 +78,26 @@ impl MediaLink {
         peer: SignaledPeer,
         body: MediaRequest,
     ) -> Result<(), MediaError> {
-        let closes = matches!(body, MediaRequest::Close).then(|| session.clone());
+        let asker = Asker { shard, request };
+        if matches!(body, MediaRequest::Close) {
+            return self.let_go(Release::Endpoint(session.clone()), Some(asker));
+        }
         let urgent = matches!(body, MediaRequest::Negotiate { .. });
         let operation = request::operation(session, create, peer, body);
-        let mut pending = self.pending();
-        match pending.push(operation, || Waiting::Shard { shard, request, closes: closes.clone() }) {
-            Ok(()) => {
-                drop(pending);
-                // First: whichever shard sees the other sees this.
-                if urgent {
-                    self.urgent.store(true, Ordering::Release);
-                }
-                self.unflushed.store(true, Ordering::Release);
-                Ok(())
-            }
-            Err(error) => {
-                pending.owe(closes);
-                Err(error)
-            }
+        self.pending().push(operation, || Waiting::Shard(asker))?;
+        // First: whichever shard sees the other sees this.
+        if urgent {
+            self.urgent.store(true, Ordering::Release);
         }
+        self.unflushed.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Has media let go of something. That is kept until it has; without a stream nobody will hear of it.
+    fn let_go(&self, release: Release, asker: Option<Asker>) -> Result<(), MediaError> {
+        let sent = self.pending().let_go(release, asker);
+        self.unflushed.store(true, Ordering::Release);
+        if sent { Ok(()) } else { Err(MediaError::Unavailable) }
     }
 
     /// Asks for a bridge. The reply comes by the receiver; one that is dropped says that the service went away. It is sent
@@ -119,10 +120,14 @@ impl MediaLink {
     /// Has a bridge ended. A service that is away loses it, or learns of it when it is back. It is sent as a bridge's making
     /// is.
     pub fn destroy_bridge(&self, bridge: &BridgeId) {
-        let operation = Operation::DestroyBridge(proto::DestroyBridge { bridge_id: bridge.to_string() });
-        if self.pending().push(operation, || Waiting::Nobody).is_ok() {
-            self.unflushed.store(true, Ordering::Release);
-        }
+        // Without a stream it is owed.
+        let _ = self.let_go(Release::Bridge(bridge.clone()), None);
+    }
+
+    /// Has whatever media may still have to let go of go at once: this process ends.
+    pub fn let_all_go(&self) {
+        self.pending().let_all_go();
+        self.hurry();
     }
 
     /// Sends what was asked, now.
@@ -165,6 +170,12 @@ impl MediaLink {
     #[must_use]
     pub fn requests_waiting(&self) -> usize {
         self.pending().waiting()
+    }
+
+    /// How many endpoints and bridges media has not said to have let go of.
+    #[must_use]
+    pub fn releases(&self) -> usize {
+        self.pending().releases()
     }
 
     /// Events of endpoints that no session owns any more, that could not be understood, or that media dropped.
