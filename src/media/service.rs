@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::grpc::MediaGrpc;
 use super::worker::net::{self, Backend, Epoll, PortPool, SocketSettings};
+use super::worker::owner::NodePhase;
 use super::worker::{Clips, Command, Gauges, Inbox, Lookups, Node, Worker, WorkerHandle, clock};
 use super::{MediaSettings, MediaSettingsError, MediaSnapshot};
 use crate::ground::Random;
@@ -70,7 +71,7 @@ fn start_over<B: Backend + Send + 'static>(settings: &MediaSettings) -> Result<M
     let lookups = Lookups::new().map_err(system("a thread for host names"))?;
     let workers = workers.map_err(system("a doorbell"))?;
     let node = Arc::new(Node::new(node_settings, workers, clips, lookups, ports));
-    let service = MediaGrpc::new(Arc::clone(&node), name_of(settings), incarnation());
+    let service = MediaGrpc::new(Arc::clone(&node), name_of(settings), random.next_u64());
     let started = MediaNode { service, node, threads: Mutex::default(), ended: CancellationToken::new() };
     started.spawn_workers::<B>(settings.nice, &mut random).map_err(system("a media worker"))?;
     Ok(started)
@@ -108,11 +109,6 @@ fn prefer(nice: i32) {
     }
 }
 
-/// Grows with every start, as long as the wall clock does.
-fn incarnation() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
 fn name_of(settings: &MediaSettings) -> String {
     if settings.node.is_empty() {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
@@ -148,9 +144,10 @@ impl MediaNode {
         self.ended.cancelled().await;
     }
 
-    /// Makes no more new endpoints, and waits until none is left, for at most `grace`. Whether none is.
+    /// Makes no more new endpoints, tells owners so, and waits until none is left, for at most `grace`. Whether none is.
     pub async fn drain(&self, grace: Duration) -> bool {
         self.node.draining.store(true, Ordering::Relaxed);
+        self.node.owners.tell_all(NodePhase::Draining);
         let emptied = async {
             while self.node.endpoints.load(Ordering::Acquire) > 0 {
                 tokio::time::sleep(LOOK).await;
@@ -165,12 +162,14 @@ impl MediaNode {
         self.node.draining.load(Ordering::Relaxed)
     }
 
-    /// Ends the node: streams end, endpoints close, threads stop. Returns when they have.
+    /// Ends the node: owners are told, endpoints close, threads stop, streams end. Returns when the threads have.
     pub fn shutdown(&self) {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         if threads.is_empty() {
             return;
         }
+        self.node.ending.store(true, Ordering::Release);
+        self.node.owners.tell_all(NodePhase::Ending);
         for worker in &self.node.workers {
             worker.inbox.push_always(Command::Stop);
         }

@@ -57,10 +57,10 @@ impl SignalingNode {
         self.transports.local_address(ListenerId(listener))
     }
 
-    /// Whether new calls are taken: media is there and nothing is shutting down.
+    /// Whether new calls are taken: media is there, and neither it nor this node is shutting down.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.board.draining.load(Ordering::Relaxed) && self.media.is_up()
+        !self.board.draining.load(Ordering::Relaxed) && self.media.takes_calls()
     }
 
     /// Waits until signaling cannot go on: one of its threads has ended. Without [`shutdown`](Self::shutdown) before, that

@@ -203,6 +203,51 @@ async fn over_tcp_another_incarnation_means_that_all_is_lost() {
 }
 
 #[tokio::test]
+async fn media_that_drains_takes_no_new_calls_and_when_it_says_that_it_ends_its_calls_end_at_once() {
+    let scripted = Scripted::start().await;
+    scripted.media.stand(media::node_state::Phase::Draining);
+    until("the drain is known", || !scripted.node.is_ready()).await;
+    assert_eq!(lost(&scripted.script), 0, "calls that are up go on");
+    scripted.script.tell([ask(1, "s", MediaRequest::Commit { generation: 1, remote: String::new() })]);
+    until("they are served", || replies(&scripted.script).len() == 1).await;
+    let told = std::time::Instant::now();
+    scripted.media.stand(media::node_state::Phase::Ending);
+    until("the loss is told", || lost(&scripted.script) == 1).await;
+    assert!(told.elapsed() < signaling::media::AWAY_TIME_MAX / 2, "it is not waited for");
+    until("its successor", || scripted.node.is_ready()).await;
+    assert_eq!(lost(&scripted.script), 1, "nothing is lost twice");
+}
+
+#[tokio::test]
+async fn media_that_is_connected_and_does_not_answer_counts_as_away_until_it_does() {
+    let scripted = Scripted::start().await;
+    scripted.media.be_silent(true);
+    until("the silence is noticed", || !scripted.node.is_ready()).await;
+    scripted.script.tell([ask(1, "s", answer_offer("v=0\r\n"))]);
+    until("an answer at once", || replies(&scripted.script).len() == 1).await;
+    assert_eq!(replies(&scripted.script), [(1, Err(MediaError::Unavailable))]);
+    scripted.media.be_silent(false);
+    until("it is back", || scripted.node.is_ready()).await;
+    assert_eq!(lost(&scripted.script), 0, "calls outlive a short silence");
+}
+
+#[tokio::test]
+async fn a_second_process_of_a_name_waits_until_the_first_has_gone() {
+    let stub = StubMedia::new(1);
+    stub.be_taken(true);
+    let (address, _stop) = serve(&stub, SocketAddr::from(([127, 0, 0, 1], 0))).await;
+    let script = Script::default();
+    let make = script.clone();
+    let connection = MediaConnection::remote(&address.to_string()).expect("an address");
+    let node = signaling::start_with(&settings(), connection, false, |shard| make.shard(shard.index));
+    let node = node.unwrap_or_else(|error| panic!("{error}"));
+    until("it has tried again", || stub.operations().len() >= 3).await;
+    assert!(!node.is_ready());
+    stub.be_taken(false);
+    until("its turn", || node.is_ready()).await;
+}
+
+#[tokio::test]
 async fn requests_of_many_shards_share_one_stream() {
     let mut with = settings();
     with.shards = 3;

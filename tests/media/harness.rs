@@ -41,6 +41,8 @@ pub struct Control {
     replies: HashMap<u64, Outcome>,
     events: Vec<(String, Event)>,
     pub welcome: proto::Welcome,
+    /// How the node said that it stands.
+    pub node_states: Vec<proto::node_state::Phase>,
 }
 
 /// A node with one owner's stream.
@@ -118,6 +120,7 @@ impl Control {
             next_id: 1,
             replies: HashMap::new(),
             events: Vec::new(),
+            node_states: Vec::new(),
             welcome: proto::Welcome::default(),
         };
         match control.reply(0).await {
@@ -208,6 +211,7 @@ impl Control {
                     assert!(self.replies.insert(reply.id, reply.result.unwrap()).is_none());
                 }
                 Item::Event(event) => self.events.push((event.endpoint_id, event.event.unwrap())),
+                Item::NodeState(state) => self.node_states.push(state.phase()),
             }
         }
         Ok(())

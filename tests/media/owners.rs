@@ -19,7 +19,47 @@ fn reconcile(endpoints: &[&str], bridges: &[&str]) -> Operation {
     Operation::Reconcile(proto::Reconcile {
         endpoint_ids: endpoints.iter().map(ToString::to_string).collect(),
         bridge_ids: bridges.iter().map(ToString::to_string).collect(),
+        memberships: Vec::new(),
     })
+}
+
+fn membership(bridge: &str, endpoint: &str) -> proto::Membership {
+    proto::Membership { bridge_id: bridge.into(), endpoint_id: endpoint.into() }
+}
+
+#[tokio::test]
+async fn reconcile_takes_out_of_a_bridge_whoever_is_not_named_as_its_member() {
+    for workers in [1, 3] {
+        let mut settings = settings(25_760 + 20 * workers as u16, 8);
+        settings.workers = workers;
+        let mut studio = Studio::start(&settings).await;
+        for endpoint in ["a", "b", "c"] {
+            assert!(matches!(studio.control.ask(make_offer(endpoint, 1)).await, Outcome::Negotiated(_)));
+        }
+        studio.control.done(create_bridge("x", BridgeMode::Mix)).await;
+        studio.control.done(create_bridge("y", BridgeMode::Mix)).await;
+        for (bridge, endpoint) in [("x", "a"), ("x", "b"), ("y", "c")] {
+            studio.control.done(add_member(bridge, endpoint)).await;
+        }
+        let Operation::Reconcile(mut wanted) = reconcile(&["a", "b", "c"], &["x", "y"]) else { panic!() };
+        wanted.memberships = vec![membership("x", "a"), membership("x", "c"), membership("z", "b")];
+        studio.control.done(Operation::Reconcile(wanted)).await;
+        for (endpoint, bridge) in [("b", "x"), ("c", "y")] {
+            let left = studio.control.event(endpoint, |event| match event {
+                Event::LeftBridge(left) => Some(left.bridge_id.clone()),
+                _ => None,
+            });
+            assert_eq!(left.await, bridge);
+        }
+        studio
+            .control
+            .done(Operation::RemoveMember(proto::RemoveMember {
+                bridge_id: "x".into(),
+                endpoint_id: "a".into(),
+            }))
+            .await;
+        assert_eq!(studio.control.events(), [], "it had stayed");
+    }
 }
 
 #[tokio::test]
@@ -39,7 +79,9 @@ async fn reconcile_closes_what_is_not_named_and_only_for_its_owner() {
         for (bridge, endpoint) in [("kept", "a"), ("kept", "b"), ("dropped", "c")] {
             studio.control.done(add_member(bridge, endpoint)).await;
         }
-        studio.control.done(reconcile(&["a", "c"], &["kept"])).await;
+        let Operation::Reconcile(mut wanted) = reconcile(&["a", "c"], &["kept"]) else { panic!() };
+        wanted.memberships = vec![membership("kept", "a")];
+        studio.control.done(Operation::Reconcile(wanted)).await;
         let snapshot = studio.node.snapshot();
         assert_eq!((snapshot.endpoints, snapshot.bridges, snapshot.ports.used), (5, 1, 5));
         studio.control.event("c", |event| matches!(event, Event::LeftBridge(_)).then_some(())).await;
@@ -51,18 +93,71 @@ async fn reconcile_closes_what_is_not_named_and_only_for_its_owner() {
 }
 
 #[tokio::test]
-async fn a_newer_stream_replaces_the_old_one_and_a_lower_incarnation_is_refused() {
+async fn a_second_process_of_an_owner_s_name_is_refused_and_harms_nobody() {
     let mut studio = Studio::start(&settings(25_500, 4)).await;
     assert!(matches!(studio.control.ask(make_offer("a", 1)).await, Outcome::Negotiated(_)));
-    let mut newer = Control::open(&studio.node, "owner", 2).await.unwrap();
+    for incarnation in [0, 2, u64::MAX] {
+        let Err(refused) = Control::open(&studio.node, "owner", incarnation).await else {
+            panic!("it was let in")
+        };
+        let Outcome::Failure(failure) = refused else { panic!("{refused:?}") };
+        assert_eq!(failure.code(), Code::OwnerConnected);
+        assert!(failure.message.contains("\"owner\""), "{}", failure.message);
+    }
+    let mut client = grpc::inprocess::client(&studio.node.service);
+    let request = proto::ExecuteRequest {
+        owner: Some(proto::Hello { owner: "owner".into(), incarnation: u64::MAX }),
+        request: Some(proto::Request { id: 1, operation: Some(Operation::Heartbeat(proto::Heartbeat {})) }),
+    };
+    client.execute(request).await.unwrap();
+    studio.control.done(Operation::Heartbeat(proto::Heartbeat {})).await;
+    studio.control.close("a").await;
+}
+
+#[tokio::test]
+async fn a_process_that_opens_a_second_stream_goes_on_with_that_and_so_does_its_successor_of_any_incarnation()
+{
+    let mut studio = Studio::start(&settings(25_510, 4)).await;
+    assert!(matches!(studio.control.ask(make_offer("a", 1)).await, Outcome::Negotiated(_)));
+    let again = Control::open(&studio.node, "owner", 1).await.unwrap();
     let status = studio.control.read().await.unwrap_err().unwrap();
     assert_eq!(status.code(), tonic::Code::Aborted);
+    drop(again);
+    let mut successor = Control::open(&studio.node, "owner", 0).await.unwrap();
+    assert_eq!(successor.welcome.node, "media-test");
+    assert_eq!(successor.welcome.capacity.unwrap().endpoints, 1, "until it says what it wants");
+    successor.done(reconcile(&[], &[])).await;
+    assert_eq!(studio.node.snapshot().endpoints, 0);
+}
+
+#[tokio::test]
+async fn a_heartbeat_is_answered_when_every_worker_has_had_its_turn() {
+    for workers in [1, 3] {
+        let mut settings = settings(25_700 + 10 * workers as u16, 4);
+        settings.workers = workers;
+        let mut studio = Studio::start(&settings).await;
+        studio.control.done(Operation::Heartbeat(proto::Heartbeat {})).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_drains_says_so_and_then_that_it_ends() {
+    let mut studio = Studio::start(&settings(25_740, 4)).await;
+    assert!(matches!(studio.control.ask(make_offer("a", 1)).await, Outcome::Negotiated(_)));
+    assert!(!studio.control.welcome.draining);
+    studio.node.drain(std::time::Duration::from_millis(1)).await;
+    studio.control.read().await.unwrap();
+    assert_eq!(studio.control.node_states, [proto::node_state::Phase::Draining]);
+    assert_eq!(studio.control.fails(make_offer("b", 1)).await, Code::Limit);
+    let other = Control::open(&studio.node, "other", 1).await.unwrap();
+    assert!(other.welcome.draining);
+    studio.node.shutdown();
+    studio.control.read().await.unwrap();
+    assert_eq!(studio.control.node_states.last(), Some(&proto::node_state::Phase::Ending));
+    let status = studio.control.read().await.unwrap_err().unwrap();
+    assert_eq!(status.code(), tonic::Code::Unavailable);
     let Err(refused) = Control::open(&studio.node, "owner", 1).await else { panic!("it was let in") };
-    assert!(matches!(refused, Outcome::Failure(failure) if failure.code() == Code::OldIncarnation));
-    // What was made before is still there.
-    newer.close("a").await;
-    assert_eq!(newer.welcome.node, "media-test");
-    assert_eq!(newer.welcome.capacity.unwrap().endpoints, 1);
+    assert!(matches!(refused, Outcome::Failure(failure) if failure.code() == Code::Limit));
 }
 
 #[tokio::test]
@@ -128,7 +223,12 @@ async fn the_same_service_is_served_over_tcp() {
     let client = proto::media_service_client::MediaServiceClient::new(channel.connect().await.unwrap());
     let mut control = Control::over(client, "owner", 1).await.unwrap();
     assert!(matches!(control.ask(make_offer("a", 1)).await, Outcome::Negotiated(_)));
-    control.close("a").await;
+    let named: Vec<String> = (0..100_000).map(|n| format!("{n:064}")).collect();
+    let bridge_id = "b".repeat(64);
+    let memberships = named.iter().map(|endpoint| membership(&bridge_id, endpoint)).collect();
+    let wanted = proto::Reconcile { endpoint_ids: named, bridge_ids: vec![bridge_id.clone()], memberships };
+    control.done(Operation::Reconcile(wanted)).await;
+    assert_eq!(node.snapshot().endpoints, 0, "the one that was not named");
     serving.abort();
 }
 
@@ -137,6 +237,7 @@ async fn a_stream_ends_with_its_node() {
     let mut studio = Studio::start(&settings(25_600, 4)).await;
     assert!(matches!(studio.control.ask(make_offer("a", 1)).await, Outcome::Negotiated(_)));
     studio.node.shutdown();
+    studio.control.read().await.unwrap();
     let status = studio.control.read().await.unwrap_err().unwrap();
     assert_eq!(status.code(), tonic::Code::Unavailable);
     let snapshot = studio.node.snapshot();

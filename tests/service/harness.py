@@ -117,9 +117,7 @@ class Callplane:
         self.processes = {}
         if apart:
             self.start_media()
-            self.start(
-                "signaling", "signaling", **self.signaling_settings(), **{"signaling.media_address": f'"127.0.0.1:{self.media_api}"', "admin.listen": f'"127.0.0.1:{self.admin}"'}
-            )
+            self.start_signaling()
         else:
             self.start("signaling", "serve", **self.settings, **{"admin.listen": f'"127.0.0.1:{self.admin}"'})
         wait_until(self.ready, 20, "callplane is ready")
@@ -132,6 +130,11 @@ class Callplane:
 
     def signaling_settings(self):
         return {key: value for key, value in self.settings.items() if not key.startswith("media.")}
+
+    def start_signaling(self):
+        self.start(
+            "signaling", "signaling", **self.signaling_settings(), **{"signaling.media_address": f'"127.0.0.1:{self.media_api}"', "admin.listen": f'"127.0.0.1:{self.admin}"'}
+        )
 
     def start_media(self):
         media = {key: value for key, value in self.settings.items() if key.startswith(("media.", "telemetry."))}

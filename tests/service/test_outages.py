@@ -1,8 +1,10 @@
 """What callers see when the engine or media is away, and that nothing hangs."""
+import signal
 import socket
+import time
 import unittest
 
-from harness import ServiceTest, wait_until
+from harness import ServiceTest, free_port, wait_until
 
 
 def invite(port, user="echo", call="outage"):
@@ -73,6 +75,72 @@ class MediaAway(ServiceTest):
         wait_until(works, 30, "a call works again")
         self.completes(self.sipp(callplane, "basic_call", "echo", 5, 5, 200))
         wait_until(lambda: callplane.counters()["sessions"] == before["sessions"], 40, "no session is left")
+
+    def test_media_that_is_shut_down_refuses_new_calls_and_ends_those_that_are_up_at_once(self):
+        callplane = self.callplane(apart=True)
+        caller = self.sipp(callplane, "timeout_peer_gone", "answer", 5, 5)
+        wait_until(lambda: callplane.counters()["sessions"] == 5, 10, "five calls are up")
+        media = callplane.processes["media"].process
+        media.send_signal(signal.SIGTERM)
+        wait_until(lambda: not callplane.ready(), 3, "signaling takes no new calls")
+        answer = invite(callplane.sip, call="media-drains")
+        self.assertTrue(answer.startswith("SIP/2.0 503 "), answer)
+        self.assertRegex(answer, r"\r\nRetry-After: *[0-9]+")
+        self.assertEqual(callplane.counters()["sessions"], 5)
+        media.send_signal(signal.SIGTERM)
+        told = time.monotonic()
+        self.completes(caller)
+        self.assertLess(time.monotonic() - told, 5, "its end is not waited for")
+        wait_until(lambda: callplane.counters()["sessions"] == 0, 5, "no session is left")
+
+    def test_media_that_is_frozen_for_a_while_is_noticed_and_costs_no_call(self):
+        callplane = self.callplane(apart=True)
+        caller = self.sipp(callplane, "basic_call", "answer", 5, 5, 12_000)
+        wait_until(lambda: callplane.counters()["sessions"] == 5, 10, "five calls are up")
+        media = callplane.processes["media"].process
+        media.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: not callplane.ready(), 6, "the silence is noticed")
+            begun = time.monotonic()
+            answer = invite(callplane.sip, call="media-frozen")
+            self.assertTrue(answer.startswith("SIP/2.0 503 "), answer)
+            self.assertLess(time.monotonic() - begun, 1, "a call is refused at once")
+        finally:
+            media.send_signal(signal.SIGCONT)
+        wait_until(callplane.ready, 6, "media is back")
+        self.completes(caller)
+
+    def test_a_second_signaling_of_the_same_name_waits_until_the_first_has_gone(self):
+        callplane = self.callplane(apart=True, signaling__node='"one-name"')
+        caller = self.sipp(callplane, "basic_call", "echo", 5, 5, 6_000)
+        wait_until(lambda: callplane.counters()["sessions"] == 5, 10, "five calls are up")
+        sip, api, admin = free_port(), free_port(), free_port()
+        callplane.start(
+            "second", "signaling",
+            **{
+                **callplane.signaling_settings(),
+                "signaling.listeners": f'[{{transport="udp",bind="127.0.0.1:{sip}"}}]',
+                "signaling.grpc_listen": f'"127.0.0.1:{api}"',
+                "signaling.media_address": f'"127.0.0.1:{callplane.media_api}"',
+                "admin.listen": f'"127.0.0.1:{admin}"',
+            },
+        )
+        second = callplane.processes["second"]
+        wait_until(lambda: "signaling.node" in second.text(), 10, "it is told why it gets no media")
+        self.assertIsNone(callplane.fetch("/ready", admin))
+        self.completes(caller)
+        callplane.processes["signaling"].kill()
+        wait_until(lambda: callplane.fetch("/ready", admin) is not None, 10, "it takes over")
+
+    def test_signaling_that_is_killed_and_restarted_has_media_at_once(self):
+        callplane = self.callplane(apart=True)
+        caller = self.sipp(callplane, "timeout_peer_gone", "answer", 5, 5)
+        wait_until(lambda: callplane.counters()["sessions"] == 5, 10, "five calls are up")
+        callplane.processes["signaling"].kill()
+        caller.kill()
+        callplane.start_signaling()
+        wait_until(callplane.ready, 5, "it has media")
+        wait_until(lambda: callplane.counters()["media"]["endpoints"] == 0, 5, "the former's endpoints are closed")
 
 
 if __name__ == "__main__":

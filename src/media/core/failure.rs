@@ -64,14 +64,9 @@ pub enum Failure {
     /// A field is missing or malformed.
     #[error("{0}")]
     BadRequest(String),
-    /// The owner's incarnation is lower than one already seen.
-    #[error("incarnation {asked} is older than {seen}")]
-    OldIncarnation {
-        /// The one in the request.
-        asked: u64,
-        /// The highest one seen.
-        seen: u64,
-    },
+    /// Another process of the owner's name has an open stream that says something: two share one name.
+    #[error("another process named {0:?} is connected: each signaling process needs a name of its own")]
+    OwnerConnected(String),
     /// A fault of this node.
     #[error("{0}")]
     Internal(String),

@@ -8,6 +8,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -100,6 +101,9 @@ impl ControlReplies {
         while !self.requests_ended && self.in_flight < IN_FLIGHT_MAX {
             match self.requests.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => {
+                    if let Some(open) = &self.open {
+                        open.owner.heard(clock::now());
+                    }
                     message.requests.into_iter().try_for_each(|request| self.take(request))?;
                 }
                 // The connection broke, or the owner gave up: nobody is there to be told.
@@ -143,9 +147,15 @@ impl ControlReplies {
 
     fn welcome(&mut self, hello: &proto::Hello) -> Result<proto::Welcome, Failure> {
         convert::check_owner(&hello.owner)?;
-        let owner = self.service.node().owners.meet(&hello.owner, hello.incarnation, clock::now())?;
-        let opened = owner.open_stream();
-        tracing::info!(owner = hello.owner, incarnation = hello.incarnation, "an owner's stream is open");
+        let node = self.service.node();
+        if node.ending.load(Ordering::Acquire) {
+            return Err(Failure::Draining);
+        }
+        let opening = node.owners.open(&hello.owner, hello.incarnation, clock::now());
+        let (owner, opened) = opening.inspect_err(|failure| {
+            tracing::debug!(owner = hello.owner, %failure, "a stream is refused");
+        })?;
+        tracing::info!(owner = hello.owner, "an owner's stream is open");
         self.open = Some(Open { owner, stream: opened.stream });
         self.hello_due = None;
         Ok(proto::Welcome {
@@ -153,6 +163,7 @@ impl ControlReplies {
             incarnation: self.service.inner.incarnation,
             capacity: Some(self.service.capacity()),
             events_lost: opened.events_lost,
+            draining: self.service.node().draining.load(Ordering::Relaxed),
         })
     }
 

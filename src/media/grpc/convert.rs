@@ -1,5 +1,6 @@
 //! Between the generated types and the node's own.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::media::core::{
 };
 use crate::media::settings::codec_named;
 use crate::media::worker::operation::{Create, Kept, Negotiate, Operation, Outcome, Reply, Source};
-use crate::media::worker::owner::Item;
+use crate::media::worker::owner::{Item, NodePhase};
 use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::request::Operation as Asked;
 use crate::sdp::{Direction, RemotePlace};
@@ -83,13 +84,20 @@ pub fn operation(asked: Asked) -> Result<Operation, Failure> {
             Operation::PeerReached { endpoint: endpoint_id }
         }
         Asked::Mute(proto::Mute { endpoint_id, muted }) => Operation::Mute { endpoint: endpoint_id, muted },
-        Asked::Reconcile(proto::Reconcile { endpoint_ids, bridge_ids }) => {
-            Operation::Reconcile(Arc::new(Kept {
-                endpoints: endpoint_ids.into_iter().collect(),
-                bridges: bridge_ids.into_iter().collect(),
-            }))
-        }
+        Asked::Heartbeat(proto::Heartbeat {}) => Operation::Heartbeat,
+        Asked::Reconcile(asked) => Operation::Reconcile(Arc::new(kept(asked))),
     })
+}
+
+fn kept(asked: proto::Reconcile) -> Kept {
+    let named = asked.bridge_ids.into_iter().map(|bridge| (bridge, HashSet::new()));
+    let mut kept = Kept { endpoints: asked.endpoint_ids.into_iter().collect(), bridges: named.collect() };
+    for proto::Membership { bridge_id, endpoint_id } in asked.memberships {
+        if let Some(members) = kept.bridges.get_mut(&bridge_id) {
+            members.insert(endpoint_id);
+        }
+    }
+    kept
 }
 
 fn negotiate(asked: proto::Negotiate) -> Result<Negotiate, Failure> {
@@ -214,7 +222,7 @@ fn duration(duration: Duration) -> prost_types::Duration {
     }
 }
 
-/// A reply or an event.
+/// A reply, an event, or how the node stands.
 pub fn item(item: Item) -> proto::ControlItem {
     let item = match item {
         Item::Reply { id, reply, .. } => proto::control_item::Item::Reply(self::reply(id, reply)),
@@ -222,6 +230,13 @@ pub fn item(item: Item) -> proto::ControlItem {
             endpoint_id: endpoint.to_string(),
             event: Some(self::event(event)),
         }),
+        Item::Node(phase) => {
+            let phase = match phase {
+                NodePhase::Draining => proto::node_state::Phase::Draining,
+                NodePhase::Ending => proto::node_state::Phase::Ending,
+            };
+            proto::control_item::Item::NodeState(proto::NodeState { phase: phase.into() })
+        }
     };
     proto::ControlItem { item: Some(item) }
 }
@@ -260,7 +275,7 @@ const fn code(failure: &Failure) -> proto::failure::Code {
         Failure::FileUnusable(_) => Code::FileUnusable,
         Failure::Limit { .. } | Failure::Short(_) | Failure::Draining => Code::Limit,
         Failure::BadRequest(_) => Code::BadRequest,
-        Failure::OldIncarnation { .. } => Code::OldIncarnation,
+        Failure::OwnerConnected(_) => Code::OwnerConnected,
         Failure::Internal(_) => Code::Internal,
     }
 }

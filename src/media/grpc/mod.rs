@@ -23,6 +23,9 @@ use super::worker::{Node, clock};
 use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::media_service_server::{MediaService, MediaServiceServer};
 
+/// The longest message of an owner, bytes: a `Reconcile` that names 100,000 endpoints, each in a bridge, with the longest ids.
+pub const MESSAGE_BYTES_MAX: usize = 24 << 20;
+
 /// The service.
 #[derive(Clone, Debug)]
 pub struct MediaGrpc {
@@ -46,7 +49,7 @@ impl MediaGrpc {
     /// The generated server, to be mounted beside others or called in this process.
     #[must_use]
     pub fn server(&self) -> MediaServiceServer<Self> {
-        MediaServiceServer::new(self.clone())
+        MediaServiceServer::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// A `Control` stream of somebody in this process: the same messages, neither encoded nor decoded.
@@ -123,7 +126,7 @@ impl MediaGrpc {
         request: proto::Request,
     ) -> Result<super::worker::operation::Reply, Status> {
         let met = convert::check_owner(&hello.owner)
-            .and_then(|()| self.node().owners.meet(&hello.owner, hello.incarnation, clock::now()));
+            .and_then(|()| self.node().owners.meet(&hello.owner, clock::now()));
         let operation = request.operation.ok_or_else(no_operation).and_then(convert::operation);
         let (owner, operation) = match met.and_then(|owner| Ok((owner, operation?))) {
             Ok(both) => both,

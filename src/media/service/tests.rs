@@ -68,7 +68,7 @@ fn settings(first_port: u16) -> MediaSettings {
 }
 
 async fn ask(media: &MediaNode, operation: Operation) -> Reply {
-    let owner = media.node.owners.meet("owner", 1, clock::now()).unwrap();
+    let owner = media.node.owners.meet("owner", clock::now()).unwrap();
     let (sender, receiver) = oneshot::channel();
     media.node.dispatch(&owner, ReplyTo::Once(sender), operation);
     timeout(PATIENCE, receiver).await.expect("no reply comes").unwrap()

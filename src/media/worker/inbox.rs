@@ -63,8 +63,9 @@ impl Inbox {
         Ok(())
     }
 
-    /// Puts a command in that must not be lost: what a worker itself has begun. There are few of these: one for each
-    /// endpoint that moves, each file that is read and each host that is looked up. A worker that has ended drops it. It is rung at once.
+    /// Puts a command in that must not be lost: what a worker itself has begun, and what all workers are asked. There are few
+    /// of these: one for each endpoint that moves, each file that is read, each host that is looked up, and a stream's
+    /// unanswered requests to all. A worker that has ended drops it. It is rung at once.
     pub fn push_always(&self, command: Command) {
         let mut queue = self.queue();
         if !queue.closed {

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod net;
 pub mod operation;
 pub mod owner;
+pub mod owners;
 
 mod barrier;
 mod clips;

@@ -11,7 +11,8 @@ use super::inbox::{COMMANDS_MAX, Inbox};
 use super::lookups::Lookups;
 use super::net::{Addresses, PortPool, SocketSettings};
 use super::operation::{Operation, Reply, ReplyTo};
-use super::owner::{Item, Owner, Owners};
+use super::owner::{Item, Owner};
+use super::owners::Owners;
 use super::thread::{Command, Serve};
 use crate::codec::Codec;
 use crate::media::core::{Failure, Safeguards};
@@ -65,6 +66,8 @@ pub struct Node {
     pub bridges: AtomicUsize,
     /// No new endpoints are made.
     pub draining: AtomicBool,
+    /// No new streams are opened: the node ends.
+    pub ending: AtomicBool,
     ports: Mutex<PortPool>,
 }
 
@@ -104,6 +107,7 @@ impl Node {
             endpoints: AtomicUsize::new(0),
             bridges: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
             ports: Mutex::new(ports),
         }
     }

@@ -1,5 +1,6 @@
 //! What can be asked of a node, by the names that its owners chose, and what is answered.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -177,15 +178,17 @@ pub enum Operation {
     },
     /// Close whatever the owner has that is not named.
     Reconcile(Arc<Kept>),
+    /// Say that you work.
+    Heartbeat,
 }
 
 /// What stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     /// Endpoints.
-    pub endpoints: std::collections::HashSet<String>,
-    /// Bridges.
-    pub bridges: std::collections::HashSet<String>,
+    pub endpoints: HashSet<String>,
+    /// Bridges, each with its members.
+    pub bridges: HashMap<String, HashSet<String>>,
 }
 
 impl Operation {
@@ -205,7 +208,9 @@ impl Operation {
             | Self::SendDigits { endpoint, .. }
             | Self::PeerReached { endpoint }
             | Self::Mute { endpoint, .. } => Some(endpoint),
-            Self::CreateBridge { .. } | Self::DestroyBridge { .. } | Self::Reconcile(_) => None,
+            Self::CreateBridge { .. } | Self::DestroyBridge { .. } | Self::Reconcile(_) | Self::Heartbeat => {
+                None
+            }
         }
     }
 }

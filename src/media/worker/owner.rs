@@ -1,7 +1,8 @@
-//! Owners: the signaling nodes whose endpoints these are. Each has one stream at a time, and a queue of what it is to
-//! be told, which outlives the stream.
+//! An owner: a signaling node whose endpoints these are. It has one stream at a time, and a queue of what it is to be
+//! told, which outlives the stream.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -9,14 +10,14 @@ use std::time::Duration;
 use super::directory::Directory;
 use super::operation::Reply;
 use crate::ground::Instant;
-use crate::media::core::{Event, Failure};
+use crate::media::core::Event;
 
 /// Events that may wait for one owner. Past this they are dropped and counted, and its stream ends: it has to look at
 /// what it knows anew.
 pub const EVENTS_MAX: usize = 16_384;
 
-/// Owners that a node may know. One more is refused.
-pub const OWNERS_MAX: usize = 256;
+/// How long nothing may be heard on an open stream until another process of the owner's name may take its place.
+pub const STREAM_SILENT_MAX: Duration = Duration::from_secs(3);
 
 /// Something that an owner is told.
 #[derive(Debug)]
@@ -37,6 +38,17 @@ pub enum Item {
         /// What happened.
         event: Event,
     },
+    /// How the node stands, for the stream that is open.
+    Node(NodePhase),
+}
+
+/// How a node stands, once that it does not simply serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodePhase {
+    /// It makes no new endpoints.
+    Draining,
+    /// It ends; all endpoints with it.
+    Ending,
 }
 
 /// How a stream fares.
@@ -54,7 +66,8 @@ pub enum StreamState {
 
 #[derive(Debug)]
 struct State {
-    incarnation: u64,
+    /// Of the process that had the last stream; `None` before the first.
+    incarnation: Option<u64>,
     /// The open stream's number; `None` while there is none.
     stream: Option<u64>,
     streams_opened: u64,
@@ -75,6 +88,8 @@ pub struct Owner {
     /// Where its endpoints and bridges are.
     pub directory: Mutex<Directory>,
     state: Mutex<State>,
+    /// When something was last heard on the open stream, nanoseconds.
+    heard_at: AtomicU64,
 }
 
 /// A stream was opened.
@@ -87,13 +102,13 @@ pub struct Opened {
 }
 
 impl Owner {
-    fn new(number: u32, name: &str, incarnation: u64, now: Instant) -> Self {
+    pub(super) fn new(number: u32, name: &str, now: Instant) -> Self {
         Self {
             number,
             name: name.into(),
             directory: Mutex::default(),
             state: Mutex::new(State {
-                incarnation,
+                incarnation: None,
                 stream: None,
                 streams_opened: 0,
                 gone_since: now,
@@ -102,6 +117,7 @@ impl Owner {
                 node_ends: false,
                 waker: None,
             }),
+            heard_at: AtomicU64::new(now.as_nanos()),
         }
     }
 
@@ -114,19 +130,41 @@ impl Owner {
         self.directory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a stream; one that is open ends.
-    pub fn open_stream(&self) -> Opened {
+    /// Opens a stream for the process of this incarnation; one that is open ends. `None`: another process has one, and
+    /// something was heard on it lately.
+    #[must_use]
+    pub fn open_stream(&self, incarnation: u64, now: Instant) -> Option<Opened> {
         let mut state = self.state();
+        if state.incarnation != Some(incarnation) {
+            if state.stream.is_some() && !self.is_silent(now) {
+                return None;
+            }
+            // What the former process was to be told would mean nothing to this one.
+            state.incarnation = Some(incarnation);
+            state.items.clear();
+            state.events_lost = 0;
+        }
         state.streams_opened += 1;
         let stream = state.streams_opened;
         state.stream = Some(stream);
         // Replies of an older stream would find nobody.
         state.items.retain(|item| matches!(item, Item::Event { .. }));
         let opened = Opened { stream, events_lost: std::mem::take(&mut state.events_lost) };
+        self.heard(now);
         let waker = state.waker.take();
         drop(state);
         waker.into_iter().for_each(Waker::wake);
-        opened
+        Some(opened)
+    }
+
+    /// Something was heard on the open stream.
+    pub fn heard(&self, now: Instant) {
+        self.heard_at.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    fn is_silent(&self, now: Instant) -> bool {
+        let heard_at = Instant::from_nanos(self.heard_at.load(Ordering::Relaxed));
+        now.since(heard_at) >= STREAM_SILENT_MAX
     }
 
     /// A stream has ended. What waits stays for the next one.
@@ -153,6 +191,8 @@ impl Owner {
             match item {
                 Item::Reply { stream, .. } if state.stream != Some(stream) => {}
                 Item::Event { .. } if state.items.len() >= EVENTS_MAX => state.events_lost += 1,
+                // The next stream is told with its welcome.
+                Item::Node(_) if state.stream.is_none() => {}
                 item => state.items.push_back(item),
             }
         }
@@ -200,59 +240,6 @@ impl Owner {
     }
 }
 
-/// All owners of a node.
-#[derive(Debug, Default)]
-pub struct Owners {
-    known: Mutex<Known>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    by_name: HashMap<Box<str>, Arc<Owner>>,
-    numbers: u32,
-}
-
-impl Owners {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The owner of this name, in this incarnation or an earlier one.
-    ///
-    /// # Errors
-    /// [`Failure::OldIncarnation`] when a later one was seen, [`Failure::Limit`] past [`OWNERS_MAX`].
-    pub fn meet(&self, name: &str, incarnation: u64, now: Instant) -> Result<Arc<Owner>, Failure> {
-        let mut known = self.known();
-        if let Some(owner) = known.by_name.get(name) {
-            let mut state = owner.state();
-            if state.incarnation > incarnation {
-                return Err(Failure::OldIncarnation { asked: incarnation, seen: state.incarnation });
-            }
-            state.incarnation = incarnation;
-            drop(state);
-            return Ok(Arc::clone(owner));
-        }
-        if known.by_name.len() >= OWNERS_MAX {
-            return Err(Failure::Limit { what: "owners", limit: OWNERS_MAX });
-        }
-        known.numbers += 1;
-        let owner = Arc::new(Owner::new(known.numbers, name, incarnation, now));
-        known.by_name.insert(name.into(), Arc::clone(&owner));
-        Ok(owner)
-    }
-
-    /// Forgets an owner that has had no stream for this long, unless somebody still holds it.
-    pub fn forget(&self, time: Duration, now: Instant) {
-        self.known().by_name.retain(|_, owner| Arc::strong_count(owner) > 1 || !owner.is_gone_for(time, now));
-    }
-
-    /// All of them.
-    #[must_use]
-    pub fn all(&self) -> Vec<Arc<Owner>> {
-        self.known().by_name.values().cloned().collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,12 +247,20 @@ mod tests {
 
     const NOW: Instant = Instant::from_millis(1000);
 
+    fn owner() -> Owner {
+        Owner::new(1, "a", NOW)
+    }
+
     fn event() -> Item {
         Item::Event { endpoint: "e".into(), event: Event::DtmfSent { key: 1 } }
     }
 
     fn reply(stream: u64, id: u64) -> Item {
         Item::Reply { stream, id, reply: Ok(Outcome::Done) }
+    }
+
+    fn open(owner: &Owner, incarnation: u64, now: Instant) -> u64 {
+        owner.open_stream(incarnation, now).expect("it is let in").stream
     }
 
     fn poll(owner: &Owner, stream: u64) -> (Poll<StreamState>, usize) {
@@ -276,11 +271,10 @@ mod tests {
 
     #[test]
     fn a_new_stream_takes_the_place_of_the_old_one_and_gets_the_events_but_not_its_replies() {
-        let owners = Owners::default();
-        let owner = owners.meet("a", 1, NOW).unwrap();
-        let first = owner.open_stream().stream;
-        owner.tell([reply(first, 1), event(), event()]);
-        let second = owner.open_stream().stream;
+        let owner = owner();
+        let first = open(&owner, 1, NOW);
+        owner.tell([reply(first, 1), event(), event(), Item::Node(NodePhase::Draining)]);
+        let second = open(&owner, 1, NOW);
         assert_eq!(poll(&owner, first), (Poll::Ready(StreamState::Replaced), 0));
         owner.tell([reply(first, 2), reply(second, 3)]);
         assert_eq!(poll(&owner, second), (Poll::Ready(StreamState::Items), 3));
@@ -291,12 +285,11 @@ mod tests {
 
     #[test]
     fn events_wait_for_the_next_stream_up_to_their_bound_and_then_the_loss_is_told() {
-        let owners = Owners::default();
-        let owner = owners.meet("a", 1, NOW).unwrap();
-        let stream = owner.open_stream().stream;
+        let owner = owner();
+        let stream = open(&owner, 1, NOW);
         owner.close_stream(stream, NOW);
         owner.tell((0..EVENTS_MAX + 3).map(|_| event()));
-        let opened = owner.open_stream();
+        let opened = owner.open_stream(1, NOW).expect("it is let in");
         assert_eq!(opened.events_lost, 3);
         assert_eq!(poll(&owner, opened.stream), (Poll::Ready(StreamState::Items), EVENTS_MAX));
         owner.tell((0..=EVENTS_MAX).map(|_| event()));
@@ -305,16 +298,39 @@ mod tests {
     }
 
     #[test]
-    fn a_lower_incarnation_is_refused_and_a_gone_owner_forgotten() {
-        let owners = Owners::default();
-        let owner = owners.meet("a", 5, NOW).unwrap();
-        assert!(matches!(owners.meet("a", 4, NOW), Err(Failure::OldIncarnation { asked: 4, seen: 5 })));
-        assert_eq!(owners.meet("a", 6, NOW).unwrap().number, owner.number);
-        let later = NOW + Duration::from_secs(10);
-        owners.forget(Duration::from_secs(5), later);
-        assert_eq!(owners.all().len(), 1, "somebody holds it");
-        drop(owner);
-        owners.forget(Duration::from_secs(5), later);
-        assert!(owners.all().is_empty());
+    fn another_process_is_let_in_when_the_stream_has_ended_whatever_its_incarnation() {
+        let owner = owner();
+        let first = open(&owner, u64::MAX, NOW);
+        owner.tell([event()]);
+        owner.close_stream(first, NOW);
+        let second = open(&owner, 5, NOW);
+        assert_eq!(poll(&owner, second), (Poll::Pending, 0), "the events were the other one's");
+    }
+
+    #[test]
+    fn another_process_is_kept_out_while_the_stream_is_open_and_heard_and_harms_nobody() {
+        let owner = owner();
+        let stream = open(&owner, 5, NOW);
+        for seconds in 1..10 {
+            let now = NOW + Duration::from_secs(seconds);
+            assert_eq!(owner.open_stream(u64::MAX, now), None);
+            owner.heard(now);
+        }
+        owner.tell([event()]);
+        assert_eq!(poll(&owner, stream), (Poll::Ready(StreamState::Items), 1));
+        let heard = NOW + Duration::from_secs(9);
+        assert_eq!(owner.open_stream(6, heard + (STREAM_SILENT_MAX - Duration::from_millis(1))), None);
+        open(&owner, 6, heard + STREAM_SILENT_MAX);
+        assert_eq!(poll(&owner, stream), (Poll::Ready(StreamState::Replaced), 0));
+    }
+
+    #[test]
+    fn how_the_node_stands_is_told_on_the_open_stream_alone() {
+        let owner = owner();
+        owner.tell([Item::Node(NodePhase::Draining)]);
+        let stream = open(&owner, 1, NOW);
+        assert_eq!(poll(&owner, stream), (Poll::Pending, 0));
+        owner.tell([Item::Node(NodePhase::Ending)]);
+        assert_eq!(poll(&owner, stream), (Poll::Ready(StreamState::Items), 1));
     }
 }

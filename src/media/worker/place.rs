@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::barrier::Part;
 use super::directory::{BridgePlace, Directory};
 use super::node::{Node, Sent, answer, claim, release};
-use super::operation::{Kept, Operation, Outcome, ReplyTo};
+use super::operation::{Operation, Outcome, ReplyTo};
 use super::owner::Owner;
 use super::thread::{Command, Departure, Serve};
 use crate::media::core::{BridgeMode, Failure};
@@ -43,10 +43,14 @@ impl Node {
                 return self.place_bridge(serve, &mut places);
             }
             Operation::Reconcile(kept) => {
-                let dropped = places.drop_unplaced(|bridge| kept.bridges.contains(bridge));
+                let dropped = places.drop_unplaced(|bridge| kept.bridges.contains_key(bridge));
                 (0..dropped).for_each(|_| release(&self.bridges));
                 let kept = Arc::clone(kept);
-                self.reconcile_all(*serve, &kept);
+                self.send_to_all(*serve, || Operation::Reconcile(Arc::clone(&kept)));
+                return Ok(());
+            }
+            Operation::Heartbeat => {
+                self.send_to_all(*serve, || Operation::Heartbeat);
                 return Ok(());
             }
             other => other.endpoint().and_then(|id| places.endpoint(id)).ok_or(Failure::NoEndpoint),
@@ -132,11 +136,12 @@ impl Node {
         self.workers[from].inbox.push_always(Command::Depart(Box::new(departure)));
     }
 
-    fn reconcile_all(&self, serve: Serve, kept: &Arc<Kept>) {
+    /// Has all workers serve this; the last that has answers.
+    fn send_to_all(&self, serve: Serve, each: impl Fn() -> Operation) {
         let parts = Part::divide(self.workers.len(), &serve.owner, serve.reply_to);
         for (worker, part) in self.workers.iter().zip(parts) {
-            let (owner, reply_to) = (Arc::clone(&serve.owner), ReplyTo::Last(part));
-            let serve = Serve { owner, reply_to, operation: Operation::Reconcile(Arc::clone(kept)) };
+            let serve =
+                Serve { owner: Arc::clone(&serve.owner), reply_to: ReplyTo::Last(part), operation: each() };
             worker.inbox.push_always(Command::Serve(Box::new(serve)));
         }
     }

@@ -15,6 +15,7 @@ mod moving;
 mod opening;
 mod playing;
 mod readdressing;
+mod reconciling;
 mod serving;
 
 use std::collections::{HashMap, VecDeque};

@@ -1,5 +1,6 @@
 //! How the media service is reached: as another process, or as the service itself in this one.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,11 +39,21 @@ const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(5), Duration::from
 /// HTTP/2 windows of stream and connection, bytes.
 const WINDOW_BYTES: u32 = 1 << 20;
 
+/// What stands for the address of the service in this process.
+const IN_PROCESS: &str = "in this process";
+
 /// How the media service is reached.
 #[derive(Clone)]
 pub struct MediaConnection {
     kind: Kind,
+    /// Where it is, for the log.
+    address: String,
 }
+
+/// An address that cannot be one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no host:port, without a scheme, as in \"media.example.com:7080\"")]
+pub struct BadMediaAddress(String);
 
 /// The requests of a `Control` stream.
 pub type ControlRequests = BoxStream<'static, ControlRequest>;
@@ -60,7 +71,7 @@ enum Kind {
 impl MediaConnection {
     /// The service itself, in this process, by what opens its `Control` stream: the messages are handed over as they are.
     pub fn direct(open: impl Fn(ControlRequests) -> ControlResponses + Send + Sync + 'static) -> Self {
-        Self { kind: Kind::Direct(Arc::new(open)) }
+        Self { kind: Kind::Direct(Arc::new(open)), address: IN_PROCESS.into() }
     }
 
     /// A generated server in this process. What it spawns runs beside signaling's front.
@@ -70,15 +81,22 @@ impl MediaConnection {
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         S::Future: Send + 'static,
     {
-        Self { kind: Kind::InProcess(BoxCloneSyncService::new(service.map_err(CarrierError::new))) }
+        let kind = Kind::InProcess(BoxCloneSyncService::new(service.map_err(CarrierError::new)));
+        Self { kind, address: IN_PROCESS.into() }
     }
 
     /// A media service at `address`, `host:port`.
     ///
     /// # Errors
     /// When that is no address.
-    pub fn remote(address: &str) -> Result<Self, tonic::transport::Error> {
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))?
+    pub fn remote(address: &str) -> Result<Self, BadMediaAddress> {
+        let bad = || BadMediaAddress(address.to_owned());
+        let authority: http::uri::Authority = address.parse().map_err(|_| bad())?;
+        if authority.port_u16().is_none() || authority.host().is_empty() || address.contains('@') {
+            return Err(bad());
+        }
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+            .map_err(|_| bad())?
             .connect_timeout(CONNECT_TIME_MAX)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEP_ALIVE.0)
@@ -86,7 +104,13 @@ impl MediaConnection {
             .keep_alive_while_idle(true)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES);
-        Ok(Self { kind: Kind::Remote(Box::new(endpoint)) })
+        Ok(Self { kind: Kind::Remote(Box::new(endpoint)), address: address.to_owned() })
+    }
+
+    /// Where it is: `host:port`, or that it is in this process.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Opens the `Control` stream.
@@ -106,8 +130,39 @@ impl MediaConnection {
 /// The stream could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OpenError {
-    #[error("cannot connect: {0}")]
+    #[error("cannot connect: {}", innermost(.0))]
     Connect(#[from] tonic::transport::Error),
-    #[error("{0}")]
+    #[error("it refused the stream: {}", .0.message())]
     Refused(#[from] Status),
+}
+
+/// What an error comes from: the errors around it only say that something went wrong.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .last()
+        .map_or_else(String::new, ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("media.example.com:7080", true)]
+    #[case("192.0.2.1:7080", true)]
+    #[case("[2001:db8::1]:7080", true)]
+    #[case("http://media.example.com:7080", false)]
+    #[case("media.example.com", false)]
+    #[case("somebody@media.example.com:7080", false)]
+    #[case(":7080", false)]
+    #[case("", false)]
+    fn an_address_is_a_host_and_a_port(#[case] address: &str, #[case] good: bool) {
+        let connection = MediaConnection::remote(address);
+        assert_eq!(connection.is_ok(), good);
+        if let Err(error) = connection {
+            assert!(error.to_string().contains("host:port"), "{error}");
+        }
+    }
 }

@@ -14,6 +14,9 @@ use crate::session::media::MediaError;
 /// Most requests without a reply. One more is answered with `Limit`, unless it is a [release](super::release): that is kept.
 pub const MEDIA_REQUESTS_MAX: usize = 16_384;
 
+/// The bridges that are wanted, each with its members.
+pub(super) type WantedBridges = Vec<(BridgeId, Vec<SessionId>)>;
+
 /// Who waits for a reply.
 #[derive(Debug)]
 pub(super) enum Waiting {
@@ -23,13 +26,21 @@ pub(super) enum Waiting {
     Release(Release),
     /// The stream's own request about what is still wanted.
     Reconcile(u64),
+    /// The stream's own question whether media works.
+    Heartbeat,
 }
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Pending {
-    /// The stream that is open; `None` while the service is away.
-    open: Option<u64>,
+    /// The stream; `None` while the service is away.
+    stream: Option<u64>,
+    /// Media has said that it has done away with what is not wanted: from then on it may be asked.
+    open: bool,
+    /// A heartbeat is to be sent.
+    heartbeat: bool,
+    /// One is sent and not answered.
+    beating: bool,
     outgoing: Vec<proto::Request>,
     waiting: HashMap<u64, Waiting>,
     next_id: u64,
@@ -39,13 +50,14 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    /// Whether requests are taken.
     pub const fn is_open(&self) -> bool {
-        self.open.is_some()
+        self.open
     }
 
-    /// How many wait for their reply.
+    /// How many wait for their reply, heartbeats apart.
     pub fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() - usize::from(self.beating)
     }
 
     /// How many endpoints and bridges media has not said to have let go of.
@@ -62,7 +74,7 @@ impl Pending {
         operation: Operation,
         waiting: impl FnOnce() -> Waiting,
     ) -> Result<(), MediaError> {
-        if self.open.is_none() {
+        if !self.open {
             return Err(MediaError::Unavailable);
         }
         if self.waiting.len() >= MEDIA_REQUESTS_MAX {
@@ -105,7 +117,7 @@ impl Pending {
     /// Has an endpoint or a bridge let go of. That is kept until media has done it, whatever comes between. Whether there
     /// is a stream to send it on; without one there will be no answer.
     pub fn let_go(&mut self, release: Release, asker: Option<Asker>) -> bool {
-        let behind = self.open.map(|_| self.next_id);
+        let behind = self.stream.map(|_| self.next_id);
         self.releases.let_go(release, asker.filter(|_| behind.is_some()), behind);
         behind.is_some()
     }
@@ -113,13 +125,17 @@ impl Pending {
     /// What is to be sent next on this stream, at most `max` requests: in the order in which they were made, but that
     /// releases wait while media has enough of them to do.
     pub fn take_outgoing(&mut self, stream: u64, max: usize) -> Option<Vec<proto::Request>> {
-        if self.open != Some(stream) {
+        if self.stream != Some(stream) {
             return None;
         }
-        if !self.releases.has_next() && self.outgoing.len() <= max {
+        if !self.heartbeat && !self.releases.has_next() && self.outgoing.len() <= max {
             return Some(std::mem::take(&mut self.outgoing)).filter(|requests| !requests.is_empty());
         }
-        let mut requests = Vec::with_capacity(max);
+        let mut requests = Vec::with_capacity(max.min(self.outgoing.len() + self.releases.len() + 1));
+        if std::mem::take(&mut self.heartbeat) {
+            self.beating = true;
+            requests.push(self.numbered(Operation::Heartbeat(proto::Heartbeat {}), Waiting::Heartbeat));
+        }
         let mut outgoing = std::mem::take(&mut self.outgoing).into_iter().peekable();
         while requests.len() < max {
             let request = match self.releases.next(outgoing.peek().map(|request| request.id)) {
@@ -137,7 +153,16 @@ impl Pending {
 
     /// Who waited for this reply.
     pub fn answered(&mut self, id: u64) -> Option<Waiting> {
-        self.waiting.remove(&id)
+        let waiting = self.waiting.remove(&id)?;
+        if matches!(waiting, Waiting::Heartbeat) {
+            self.beating = false;
+        }
+        Some(waiting)
+    }
+
+    /// Has media asked whether it works, before anything else that waits. Not twice at a time.
+    pub const fn ask_heartbeat(&mut self) {
+        self.heartbeat = self.stream.is_some() && !self.beating;
     }
 
     /// Media has let go of it, or never had it. Who waits for that.
@@ -162,26 +187,35 @@ impl Pending {
 
     /// Whether there is something to be sent.
     pub fn has_outgoing(&self) -> bool {
-        self.open.is_some() && (!self.outgoing.is_empty() || self.releases.has_next())
+        self.stream.is_some() && (!self.outgoing.is_empty() || self.releases.has_next())
     }
 
-    /// Media has done a `Reconcile`.
+    /// Media has done a `Reconcile`: from now on requests are taken.
     pub fn reconciled(&mut self, reconcile: u64) {
+        self.open = self.stream.is_some();
         self.releases.reconciled(reconcile);
     }
 
-    /// A stream is open. First it is told what is still wanted: of the sessions that live those whose endpoints were not
-    /// to be closed, and these bridges.
-    pub fn open(&mut self, stream: u64, sessions: impl FnOnce() -> Vec<SessionId>, bridges: Vec<BridgeId>) {
-        self.open = Some(stream);
+    /// There is a stream. First media is told what is still wanted: of the sessions that live those whose endpoints were not
+    /// to be closed, and these bridges with their members. Until it has [done](Self::reconciled) that nothing else is asked.
+    pub fn open(&mut self, stream: u64, sessions: impl FnOnce() -> Vec<SessionId>, bridges: WantedBridges) {
+        self.stream = Some(stream);
         let sessions = if std::mem::take(&mut self.lost) { Vec::new() } else { sessions() };
         let wanted = |release: Release| !self.releases.has(&release);
         let endpoint_ids = sessions.into_iter().filter(|id| wanted(Release::Endpoint(id.clone())));
-        let bridge_ids = bridges.into_iter().filter(|id| wanted(Release::Bridge(id.clone())));
-        let reconcile = proto::Reconcile {
+        let mut reconcile = proto::Reconcile {
             endpoint_ids: endpoint_ids.map(|id| id.to_string()).collect(),
-            bridge_ids: bridge_ids.map(|id| id.to_string()).collect(),
+            ..proto::Reconcile::default()
         };
+        for (bridge, members) in bridges.into_iter().filter(|(id, _)| wanted(Release::Bridge(id.clone()))) {
+            let bridge_id = bridge.to_string();
+            let membership = |member: SessionId| proto::Membership {
+                bridge_id: bridge_id.clone(),
+                endpoint_id: member.to_string(),
+            };
+            reconcile.memberships.extend(members.into_iter().map(membership));
+            reconcile.bridge_ids.push(bridge_id);
+        }
         self.reconcile(reconcile);
     }
 
@@ -193,14 +227,15 @@ impl Pending {
 
     /// The end: whatever media may still have to let go of goes with one request.
     pub fn let_all_go(&mut self) {
-        if self.open.is_some() && !self.releases.is_empty() {
+        if self.stream.is_some() && !self.releases.is_empty() {
             self.reconcile(proto::Reconcile::default());
         }
     }
 
     /// The stream is closed. Who waited, in vain.
     pub fn shut(&mut self) -> Vec<Waiting> {
-        self.open = None;
+        (self.stream, self.open) = (None, false);
+        (self.heartbeat, self.beating) = (false, false);
         self.outgoing.clear();
         let mut waiting: Vec<Waiting> = std::mem::take(&mut self.waiting).into_values().collect();
         waiting.retain(|one| matches!(one, Waiting::Shard(_) | Waiting::Bridge(_)));

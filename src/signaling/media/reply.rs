@@ -86,7 +86,7 @@ fn error(failure: proto::Failure) -> MediaError {
         | Code::StaleGeneration
         | Code::BadRequest
         | Code::NotServed
-        | Code::OldIncarnation
+        | Code::OwnerConnected
         | Code::Internal => MediaError::Other(format!("{}: {message}", code.as_str_name())),
     }
 }

@@ -19,7 +19,11 @@ struct State {
     failure: Option<proto::failure::Code>,
     /// How many closes are still refused for want of room.
     closes_refused: usize,
+    /// Another process is said to have the owner's name.
+    owner_connected: bool,
     stream: Option<Outgoing>,
+    /// Requests that were not answered while it was silent.
+    unanswered: Vec<proto::Request>,
 }
 
 /// The stub. Copies are one.
@@ -61,15 +65,31 @@ impl StubMedia {
         self.lock().closes_refused = count;
     }
 
-    /// What was asked so far.
+    /// Says that another process is connected under the owner's name, or no longer.
+    pub fn be_taken(&self, taken: bool) {
+        self.lock().owner_connected = taken;
+    }
+
+    /// What was asked so far, heartbeats apart.
     pub fn operations(&self) -> Vec<Operation> {
-        self.lock().heard.iter().filter_map(|request| request.operation.clone()).collect()
+        let state = self.lock();
+        let asked = state.heard.iter().filter_map(|request| request.operation.clone());
+        asked.filter(|operation| !matches!(operation, Operation::Heartbeat(_))).collect()
     }
 
     /// Tells an event.
     pub fn tell(&self, endpoint: &str, event: proto::endpoint_event::Event) {
         let event = proto::EndpointEvent { endpoint_id: endpoint.into(), event: Some(event) };
-        let item = proto::ControlItem { item: Some(proto::control_item::Item::Event(event)) };
+        self.say(proto::control_item::Item::Event(event));
+    }
+
+    /// Says how the node stands.
+    pub fn stand(&self, phase: proto::node_state::Phase) {
+        self.say(proto::control_item::Item::NodeState(proto::NodeState { phase: phase.into() }));
+    }
+
+    fn say(&self, item: proto::control_item::Item) {
+        let item = proto::ControlItem { item: Some(item) };
         let response = proto::ControlResponse { items: vec![item] };
         let _ = self.lock().stream.as_ref().expect("a stream").send(Ok(response));
     }
@@ -83,6 +103,11 @@ impl StubMedia {
         use proto::reply::Result as Told;
         let mut state = self.lock();
         let told = match &request.operation {
+            Some(Operation::Hello(_)) if state.owner_connected => Told::Failure(proto::Failure {
+                code: proto::failure::Code::OwnerConnected.into(),
+                message: "another process is connected".into(),
+                ..Default::default()
+            }),
             Some(Operation::Hello(_)) => Told::Welcome(proto::Welcome {
                 node: "stub".into(),
                 incarnation: self.incarnation,
@@ -110,10 +135,26 @@ impl StubMedia {
         Some(told)
     }
 
+    /// Answers what it did not answer while it was silent.
+    pub fn answer_all(&self) {
+        let (unanswered, stream) = {
+            let mut state = self.lock();
+            (std::mem::take(&mut state.unanswered), state.stream.clone().expect("a stream"))
+        };
+        unanswered.iter().for_each(|request| self.reply(request, &stream));
+    }
+
     fn serve(&self, request: proto::Request, stream: &Outgoing) {
-        let answer = self.answer(&request);
+        self.lock().heard.push(request.clone());
+        self.reply(&request, stream);
+    }
+
+    fn reply(&self, request: &proto::Request, stream: &Outgoing) {
         let id = request.id;
-        self.lock().heard.push(request);
+        let answer = self.answer(request);
+        if answer.is_none() {
+            self.lock().unanswered.push(request.clone());
+        }
         if let Some(result) = answer {
             let reply = proto::Reply { id, result: Some(result) };
             let item = proto::ControlItem { item: Some(proto::control_item::Item::Reply(reply)) };

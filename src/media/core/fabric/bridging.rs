@@ -94,6 +94,25 @@ impl Fabric {
         Ok(())
     }
 
+    /// The id of the bridge that an endpoint is in.
+    #[must_use]
+    pub fn bridge_of(&self, endpoint: EndpointKey) -> Option<&Arc<str>> {
+        let bridge = self.endpoints.get(endpoint)?.tie.bridge()?;
+        self.bridges.get(bridge).map(|bridge| &bridge.id)
+    }
+
+    /// Takes an endpoint out of its bridge, if it is in one, and tells its owner.
+    ///
+    /// # Errors
+    /// [`Failure::NoEndpoint`].
+    pub fn expel(&mut self, endpoint: EndpointKey) -> Result<(), Failure> {
+        if let Some(bridge) = self.leave_bridge(endpoint) {
+            let output = self.endpoint_mut(endpoint)?.output(Event::LeftBridge { bridge });
+            self.outputs.push_back(output);
+        }
+        Ok(())
+    }
+
     /// Takes an endpoint out of whichever bridge it is in, and returns that bridge's id.
     pub(super) fn leave_bridge(&mut self, key: EndpointKey) -> Option<Arc<str>> {
         let endpoint = self.endpoints.get_mut(key)?;

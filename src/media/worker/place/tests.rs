@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 use crate::ground::{Instant, Random};
 use crate::media::MediaSettings;
-use crate::media::core::Step;
+use crate::media::core::{Signaled, Step};
 use crate::media::worker::net::PortPool;
 use crate::media::worker::operation::{Create, Negotiate};
 use crate::media::worker::owner::{Item, StreamState};
@@ -18,7 +18,13 @@ fn node() -> Node {
     let settings = MediaSettings::default().node_settings().unwrap();
     let handle =
         || WorkerHandle { inbox: Arc::new(Inbox::new().unwrap()), gauges: Arc::new(Gauges::default()) };
-    let ports = PortPool::new(10_000, 10_010, std::time::Duration::ZERO, &mut Random::from_key([1, 2]));
+    let ports = PortPool::new(
+        10_000,
+        10_010,
+        std::time::Duration::ZERO,
+        Instant::ZERO,
+        &mut Random::from_key([1, 2]),
+    );
     let (clips, lookups) = (Clips::new(&[], 1 << 20).unwrap(), Lookups::new().unwrap());
     Node::new(settings, vec![handle(), handle()], clips, lookups, ports)
 }
@@ -52,6 +58,8 @@ fn negotiate(endpoint: &str) -> Operation {
         direction: Direction::SendRecv,
         codecs: Vec::new(),
         codecs_from: String::new(),
+        sources: None,
+        peer: Signaled::default(),
         step: Step::MakeOffer,
         commit: false,
     }))
@@ -60,8 +68,8 @@ fn negotiate(endpoint: &str) -> Operation {
 #[test]
 fn a_close_that_a_full_worker_refuses_reaches_it_when_it_is_asked_for_again() {
     let node = node();
-    let owner = node.owners.meet("owner", 1, Instant::ZERO).unwrap();
-    let stream = owner.open_stream().stream;
+    let (owner, opened) = node.owners.open("owner", 1, Instant::ZERO).unwrap();
+    let stream = opened.stream;
     let ask = |operation| node.queue(&owner, ReplyTo::Stream { stream, id: 1 }, operation);
     let bridge = || "b".to_owned();
     ask(negotiate("a"));

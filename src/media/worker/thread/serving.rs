@@ -9,7 +9,7 @@ use crate::media::core::{Ask, BridgeKey, BridgeMode, EndpointKey, Failure, Inten
 use crate::media::worker::clock;
 use crate::media::worker::net::Backend;
 use crate::media::worker::node;
-use crate::media::worker::operation::{Kept, Negotiate, Operation, Outcome, Reply, ReplyTo};
+use crate::media::worker::operation::{Negotiate, Operation, Outcome, Reply, ReplyTo};
 use crate::media::worker::owner::Owner;
 
 impl<B: Backend> Worker<B> {
@@ -32,6 +32,7 @@ impl<B: Backend> Worker<B> {
             Operation::CreateBridge { bridge, mode, .. } => self.create_bridge(&owner, &bridge, mode),
             Operation::DestroyBridge { bridge } => self.destroy_bridge(&owner, &bridge),
             Operation::Reconcile(kept) => self.reconcile(&owner, &kept),
+            Operation::Heartbeat => Ok(Outcome::Done),
             other => self.change(&owner, other).map(|()| Outcome::Done),
         };
         self.answer(&owner, reply_to, reply);
@@ -88,7 +89,8 @@ impl<B: Backend> Worker<B> {
             | Operation::Close { .. }
             | Operation::CreateBridge { .. }
             | Operation::DestroyBridge { .. }
-            | Operation::Reconcile(_) => Err(Failure::Internal("the operation went astray".into())),
+            | Operation::Reconcile(_)
+            | Operation::Heartbeat => Err(Failure::Internal("the operation went astray".into())),
         }
     }
 
@@ -202,32 +204,5 @@ impl<B: Backend> Worker<B> {
             owner.places().bridge_ended(bridge, self.index);
         }
         Ok(Outcome::Done)
-    }
-
-    /// Closes what is not named.
-    fn reconcile(&mut self, owner: &Arc<Owner>, kept: &Kept) -> Reply {
-        let (endpoints, bridges) = self.ids_of(owner);
-        for bridge in bridges.iter().filter(|id| !kept.bridges.contains(&***id)) {
-            self.destroy_bridge(owner, bridge)?;
-        }
-        for endpoint in endpoints.iter().filter(|id| !kept.endpoints.contains(&***id)) {
-            self.close(owner, endpoint)?;
-        }
-        // What is still to come is closed when it does.
-        for ((number, endpoint), waiting) in &mut self.expected {
-            if *number == owner.number && !kept.endpoints.contains(endpoint) {
-                let operation = Operation::Close { endpoint: endpoint.clone() };
-                let serve = Serve { owner: Arc::clone(owner), reply_to: ReplyTo::Nobody, operation };
-                waiting.push(Command::Serve(Box::new(serve)));
-            }
-        }
-        Ok(Outcome::Done)
-    }
-
-    /// The ids of an owner's endpoints and bridges here.
-    pub(super) fn ids_of(&self, owner: &Owner) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
-        self.names.owner(owner.number).map_or_else(Default::default, |names| {
-            (names.endpoints.keys().cloned().collect(), names.bridges.keys().cloned().collect())
-        })
     }
 }

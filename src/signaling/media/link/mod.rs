@@ -1,6 +1,10 @@
-//! The link to the media service: what waits to be sent, and when it goes. The life of its stream is in `life`.
+//! The link to the media service: what waits to be sent, and when it goes. The life of its stream is in `life`, what comes
+//! by it in `hearing`.
 
+mod hearing;
+mod heart;
 mod life;
+mod outage;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +25,7 @@ use crate::signaling::directory::Directory;
 use crate::signaling::driver::Inbox;
 use crate::signaling::linger::{Go, Linger, Urgency};
 
+pub use heart::{HEARTBEAT_EVERY, HEARTBEAT_TIME_MAX};
 pub use life::AWAY_TIME_MAX;
 
 /// The link. See the [module](super).
@@ -36,13 +41,15 @@ pub struct MediaLink {
     linger: Mutex<Linger>,
     stream_waker: AtomicWaker,
     streams: AtomicU64,
+    /// Media makes no new endpoints.
+    draining: AtomicBool,
     closing: CancellationToken,
     events_lost: AtomicU64,
 }
 
 impl MediaLink {
     /// A link that is down until [`run`](Self::run). `node` names this signaling node, stable over restarts;
-    /// `incarnation` grows with each of its starts.
+    /// `incarnation` is drawn with each of its starts.
     #[must_use]
     pub fn new(node: String, incarnation: u64, shards: Arc<[Arc<Inbox>]>, directory: Arc<Directory>) -> Self {
         Self {
@@ -55,6 +62,7 @@ impl MediaLink {
             linger: Mutex::default(),
             stream_waker: AtomicWaker::new(),
             streams: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
             closing: CancellationToken::new(),
             events_lost: AtomicU64::new(0),
         }
@@ -160,10 +168,10 @@ impl MediaLink {
         self.linger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the service is there.
+    /// Whether the service is there and takes new calls.
     #[must_use]
-    pub fn is_up(&self) -> bool {
-        self.pending().is_open()
+    pub fn takes_calls(&self) -> bool {
+        self.pending().is_open() && !self.draining.load(Ordering::Relaxed)
     }
 
     /// How many requests are without a reply.
@@ -208,24 +216,4 @@ impl MediaLink {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Asks for something that nobody waits for, and says until when it waits for company at most.
-    fn ask(link: &MediaLink, millis: u64) -> Option<ground::Instant> {
-        link.unflushed.store(true, Ordering::Release);
-        link.flush(ground::Instant::from_millis(millis))
-    }
-
-    #[test]
-    fn what_waits_for_company_has_its_time_also_behind_a_hurry() {
-        let link = MediaLink::new("node".into(), 1, Arc::new([]), Arc::default());
-        while ask(&link, 0).is_none() {}
-        link.hurry();
-        let due = ground::Instant::from_millis(5);
-        assert_eq!(ask(&link, 1), Some(due));
-        assert_eq!(ask(&link, 2), Some(due), "it goes along");
-        assert_eq!(link.flush(due), None);
-        assert_eq!(ask(&link, 6), Some(ground::Instant::from_millis(10)));
-    }
-}
+mod tests;
