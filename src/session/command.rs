@@ -135,15 +135,26 @@ pub enum Verb {
         /// A body of the BYE or the final response.
         body: Option<Body>,
     },
-    /// Join a bridge.
+    /// Join a bridge; from now on, if the session is kept for it.
     JoinBridge {
         /// Which.
         bridge: BridgeId,
         /// How it carries audio.
         mode: super::media::BridgeMode,
     },
-    /// Would `JoinBridge` be taken? Nothing is changed.
-    MayJoinBridge,
+    /// Be kept for a bridge that is being made, if `JoinBridge` would be taken: until then, or until released, the session
+    /// joins and leaves no other. No event tells of it.
+    ReserveJoin {
+        /// Which.
+        bridge: BridgeId,
+        /// How it carries audio.
+        mode: super::media::BridgeMode,
+    },
+    /// Be kept for that bridge no longer. Taken in every state.
+    ReleaseJoin {
+        /// Which.
+        bridge: BridgeId,
+    },
     /// Leave a bridge.
     LeaveBridge {
         /// Which.
@@ -256,9 +267,6 @@ pub enum CommandError {
     /// A bound is reached.
     #[error("a bound is reached: {0}")]
     LimitReached(&'static str),
-    /// No such bridge.
-    #[error("no bridge {0}")]
-    BridgeNotFound(BridgeId),
     /// The session is in no such bridge.
     #[error("the session is not in bridge {0}")]
     MemberNotFound(BridgeId),

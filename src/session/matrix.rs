@@ -111,7 +111,7 @@ pub const fn column(verb: &Verb) -> Option<usize> {
         Verb::Terminate { .. } => 10,
         Verb::Mute { .. } => 11,
         Verb::SendDtmf { .. } => 12,
-        Verb::JoinBridge { .. } | Verb::MayJoinBridge => 13,
+        Verb::JoinBridge { .. } | Verb::ReserveJoin { .. } | Verb::ReleaseJoin { .. } => 13,
         Verb::LeaveBridge { .. } => 14,
         Verb::Play { .. } => 15,
         Verb::StopPlay { .. } => 16,

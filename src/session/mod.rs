@@ -35,6 +35,7 @@
 //! Which verb is legal where: [`matrix`]. What becomes of failures: the tables in `failure`.
 
 mod action;
+mod bridging;
 pub mod command;
 mod ending;
 pub mod event;
@@ -137,7 +138,9 @@ impl Session {
     /// # Errors
     /// When it is refused: nothing was done, nothing is in the outbox.
     pub fn command(&mut self, command: Command, cx: &mut Context<'_>) -> Result<CommandDone, CommandError> {
-        self.check(&command)?;
+        if !matches!(command.verb, Verb::ReleaseJoin { .. }) {
+            self.check(&command)?;
+        }
         let by = command.command_id;
         match command.verb {
             Verb::Create(_) => return Err(CommandError::SessionExists(self.id.clone())),
@@ -161,7 +164,8 @@ impl Session {
             Verb::Mute { muted } => self.mute(muted, by, cx)?,
             Verb::SendDtmf { digits, tone, gap } => self.send_dtmf(digits, tone, gap, by, cx)?,
             Verb::JoinBridge { bridge, mode } => self.join_bridge(bridge, mode, by, cx)?,
-            Verb::MayJoinBridge => self.may_bridge()?,
+            Verb::ReserveJoin { bridge, mode } => self.reserve_join(bridge, mode)?,
+            Verb::ReleaseJoin { bridge } => self.release_join(&bridge),
             Verb::LeaveBridge { bridge } => self.leave_bridge(bridge, by, cx)?,
             Verb::Play { playback, source } => self.play(playback, source, by, cx)?,
             Verb::StopPlay { playback } => self.stop_play(playback, cx)?,

@@ -167,6 +167,8 @@ pub(super) struct Running {
     /// Commands that mute or unmute, in order.
     pub mutes: Vec<Mute>,
     pub bridging: Option<Bridging>,
+    /// The bridge in the making that the session is kept for. Nothing runs for that yet.
+    pub reserved: Option<(BridgeId, BridgeMode)>,
     pub requests: Vec<Request>,
     /// A re-INVITE of the peer's that came while media applies an answer: it is answered next. One at most: the leg
     /// refuses a second by itself.
@@ -179,6 +181,7 @@ impl Running {
             && self.dtmf.is_none()
             && self.mutes.is_empty()
             && self.bridging.is_none()
+            && self.reserved.is_none()
             && self.requests.is_empty()
             && self.reinvited.is_none()
     }

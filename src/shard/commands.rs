@@ -191,7 +191,8 @@ fn fields_of(verb: &Verb) -> &[HeaderField] {
         | Verb::UpdateMedia { .. }
         | Verb::SendDtmf { .. }
         | Verb::JoinBridge { .. }
-        | Verb::MayJoinBridge
+        | Verb::ReserveJoin { .. }
+        | Verb::ReleaseJoin { .. }
         | Verb::LeaveBridge { .. }
         | Verb::Play { .. }
         | Verb::StopPlay { .. } => &[],

@@ -89,6 +89,12 @@ pub enum Bound {
     Bridges,
     /// Members of a bridge that relays between two.
     RelayMembers,
+    /// Members of a bridge in which each hears each other as a stream of its own.
+    MeshMembers,
+    /// Members of a bridge that mixes or echoes.
+    BridgeMembers,
+    /// Commands to a bridge that wait until it is made.
+    BridgeCommands,
     /// Requests to media without an answer.
     MediaRequests,
 }
@@ -102,6 +108,9 @@ impl Bound {
             Self::Engines => "engines_max",
             Self::Bridges => "bridges_max",
             Self::RelayMembers => "relay_members_max",
+            Self::MeshMembers => "mesh_members_max",
+            Self::BridgeMembers => "bridge_members_max",
+            Self::BridgeCommands => "bridge_commands_max",
             Self::MediaRequests => "media_requests_max",
         }
     }

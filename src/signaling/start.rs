@@ -22,7 +22,7 @@ use super::grpc::{self, Api, ReflectionError};
 use super::media::{MediaConnection, MediaLink};
 use super::node::SignalingNode;
 use super::settings::{BadSetting, SignalingSettings};
-use super::switchboard::Switchboard;
+use super::switchboard::{Making, Switchboard};
 use super::tasks::Tasks;
 use super::threads::{AsyncMain, Runtimes};
 use crate::ground::{Placement, Random};
@@ -94,7 +94,8 @@ pub fn start_with<C: Core>(
     let listener = listen(settings.grpc_listen, &front).map_err(grpc_failed)?;
     let grpc_address = listener.local_addr().map_err(grpc_failed)?;
 
-    let middle = Middle::new(settings, front.clone());
+    let [incarnation, _] = key()?;
+    let middle = Middle::new(settings, front.clone(), incarnation);
     let board = &middle.board;
     let stop = CancellationToken::new();
     let closing = stop.clone().cancelled_owned();
@@ -207,12 +208,11 @@ struct Middle {
 }
 
 impl Middle {
-    fn new(settings: &SignalingSettings, front: Handle) -> Self {
+    fn new(settings: &SignalingSettings, front: Handle, incarnation: u64) -> Self {
         let clock = Clock::start();
         let shards: Arc<[Arc<Inbox>]> = (0..settings.shards).map(|_| Arc::default()).collect();
         let directory = Arc::<Directory>::default();
         let node = if settings.node.is_empty() { host_name() } else { settings.node.clone() };
-        let incarnation = clock.now().wall.unix_millis();
         let media = Arc::new(MediaLink::new(node, incarnation, Arc::clone(&shards), Arc::clone(&directory)));
         let bridges = Arc::new(Bridges::new(Arc::clone(&media)));
         let limits = settings.engines.limits();
@@ -223,6 +223,7 @@ impl Middle {
             shards,
             engines,
             bridges,
+            making: Making::default(),
             tasks: Tasks::default(),
             front,
             draining: AtomicBool::new(false),
@@ -252,7 +253,7 @@ impl Middle {
             Ok(())
         });
         let (lost, wanted) = (Arc::clone(&board.bridges), Arc::clone(&board.bridges));
-        let link = Arc::clone(&self.media).run(connection, move || lost.lost(), move || wanted.ids());
+        let link = Arc::clone(&self.media).run(connection, move || lost.lost(), move || wanted.wanted());
         self.run_vital("the link to media", async move {
             link.await;
             Ok(())

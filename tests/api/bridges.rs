@@ -11,7 +11,7 @@ use callplane::shard::io::Output;
 use callplane::signaling::SignalingSettings;
 use tonic::Code;
 
-use crate::support::core::{done, engine, id};
+use crate::support::core::{done, engine, id, small};
 use crate::support::engine::Engine;
 use crate::support::{Scripted, context, engine_context, reason, refusal, settings, until};
 
@@ -71,12 +71,12 @@ async fn a_bridge_is_made_by_media_and_its_members_are_sent_there() {
     assert_eq!((bridge.bridge_id.as_str(), bridge.group.as_str()), ("b", "default"));
     assert_eq!(bridge.mode(), proto::BridgeMode::Relay);
     let verbs = scripted.script.verbs();
-    let joins: Vec<&str> = verbs.iter().map(|(_, session, _)| session.as_str()).collect();
-    assert_eq!(joins, ["x", "y"]);
-    for (.., command) in &verbs {
-        let bridge = BridgeId::parse("b").expect("an id");
-        assert_eq!(command.verb, Verb::JoinBridge { bridge, mode: BridgeMode::Relay });
-    }
+    let (bridge, mode) = (BridgeId::parse("b").expect("an id"), BridgeMode::Relay);
+    let reserve = Verb::ReserveJoin { bridge: bridge.clone(), mode };
+    let join = Verb::JoinBridge { bridge, mode };
+    let told: Vec<(&str, &Verb)> =
+        verbs.iter().map(|(_, session, command)| (session.as_str(), &command.verb)).collect();
+    assert_eq!(told, [("x", &reserve), ("y", &reserve), ("x", &join), ("y", &join)]);
     assert!(matches!(scripted.media.operations().last(), Some(Operation::CreateBridge(_))));
     scripted.script.tell([changed("b", "x", true), changed("b", "y", true)]);
     let get = || proto::GetBridgeRequest { bridge_id: "b".into() };
@@ -92,25 +92,48 @@ async fn a_bridge_is_made_by_media_and_its_members_are_sent_there() {
     assert_eq!(refusal(&status).2.quota_failure().expect("which").violations[0].subject, "relay_members_max");
 }
 
+fn add(command_id: &str, bridge: &str, session: &str) -> Told {
+    Told::AddBridgeMember(proto::AddBridgeMemberRequest {
+        context: context(command_id),
+        bridge_id: bridge.into(),
+        session_id: session.into(),
+    })
+}
+
 #[tokio::test]
-async fn a_stream_makes_a_bridge_and_goes_on_at_once() {
+async fn while_a_bridge_is_being_made_the_stream_goes_on_and_what_is_asked_of_the_bridge_waits() {
     let (scripted, mut owner) = with_calls().await;
+    scripted.bridges().create_bridge(create("other", &[])).await.expect("made");
     scripted.media.be_silent(true);
     let request = proto::CreateBridgeRequest { context: context("make"), ..create("b", &[]) };
     owner.command(Told::CreateBridge(request)).await;
-    let add = proto::AddBridgeMemberRequest {
-        context: context("add"),
+    owner.command(add("add", "b", "x")).await;
+    let remove = proto::RemoveBridgeMemberRequest {
+        context: context("remove"),
         bridge_id: "b".into(),
         session_id: "x".into(),
     };
-    owner.command(Told::AddBridgeMember(add)).await;
+    owner.command(Told::RemoveBridgeMember(remove)).await;
+    let destroy = proto::DestroyBridgeRequest { context: context("destroy"), bridge_id: "b".into() };
+    owner.command(Told::DestroyBridge(destroy)).await;
+    owner.command(add("beside", "other", "x")).await;
     let first = owner.result().await;
-    assert_eq!((first.command_id.as_str(), first.session.is_some()), ("add", true));
+    assert_eq!((first.command_id.as_str(), first.session.is_some()), ("beside", true));
+    let get = proto::GetBridgeRequest { bridge_id: "b".into() };
+    assert_eq!(reason(scripted.bridges().get_bridge(get).await), "BRIDGE_NOT_FOUND");
+    let again = scripted.bridges().create_bridge(create("b", &[])).await;
+    assert_eq!(reason(again), "BRIDGE_EXISTS");
     scripted.media.hang_up();
-    let second = owner.result().await;
-    assert_eq!(second.command_id, "make");
-    assert_eq!(second.status.expect("a status").code, Code::Unavailable as i32);
-    assert_eq!(scripted.node.counters().held.bridges, 0);
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        let result = owner.result().await;
+        told.push((result.command_id, result.status.expect("a status").code));
+    }
+    let (away, unknown) = (Code::Unavailable as i32, Code::NotFound as i32);
+    let expected = [("make", away), ("add", unknown), ("remove", unknown), ("destroy", unknown)]
+        .map(|(id, code)| (id.into(), code));
+    assert_eq!(told, expected);
+    assert_eq!(scripted.node.counters().held.bridges, 1);
 }
 
 #[tokio::test]
@@ -261,32 +284,67 @@ async fn a_bridge_is_for_its_group_and_ended_by_the_engine_that_made_it() {
 }
 
 #[tokio::test]
-async fn members_leave_their_bridge_for_a_new_one_only_when_all_of_them_can() {
+async fn a_bridge_is_made_only_when_all_its_members_can_come_and_else_nothing_has_happened() {
     let (scripted, _owner) = with_calls().await;
     put_in_bridge(&scripted, "old", "x").await;
-    scripted.bridges().create_bridge(create("new", &["x", "y"])).await.expect("all can");
-    let verbs = scripted.script.verbs();
-    let joins = verbs.iter().filter(|(.., command)| matches!(command.verb, Verb::JoinBridge { .. })).count();
-    assert_eq!(joins, 3);
-    scripted.script.refuse(CommandError::NoMedia);
-    assert_eq!(reason(scripted.bridges().create_bridge(create("newer", &["x", "y"])).await), "NO_MEDIA");
-    let asked = scripted.script.verbs().split_off(verbs.len());
-    assert!(
-        asked.iter().all(|(.., command)| command.verb == Verb::MayJoinBridge),
-        "nobody was moved: {asked:?}"
-    );
-    assert_eq!(scripted.node.counters().held.bridges, 2);
+    scripted.script.answer(|session, command| match command.verb {
+        Verb::ReserveJoin { .. } if session.as_str() == "y" => Err(CommandError::NoMedia),
+        _ => Ok(done(session)),
+    });
+    let before = scripted.script.verbs().len();
+    assert_eq!(reason(scripted.bridges().create_bridge(create("new", &["x", "y"])).await), "NO_MEDIA");
+    until("both are free", || scripted.script.verbs().len() == before + 4).await;
+    let asked = scripted.script.verbs().split_off(before);
+    let kinds = asked.iter().map(|(_, session, command)| (session.as_str(), &command.verb));
+    let bridge = || BridgeId::parse("new").expect("an id");
+    let reserve = Verb::ReserveJoin { bridge: bridge(), mode: BridgeMode::Relay };
+    let release = Verb::ReleaseJoin { bridge: bridge() };
+    let expected = [("x", &reserve), ("y", &reserve), ("x", &release), ("y", &release)];
+    assert_eq!(kinds.collect::<Vec<_>>(), expected, "nobody was moved");
+    until("media has let go of it", || destroyed(&scripted) == 1).await;
+    assert_eq!(scripted.node.counters().held.bridges, 1);
     let twice = scripted.bridges().create_bridge(create("twice", &["x", "x"])).await;
     assert_eq!(reason(twice), "BAD_FIELD");
 }
 
 #[tokio::test]
-async fn a_bridge_whose_members_cannot_come_does_not_wait_for_them() {
+async fn a_member_whose_call_ends_while_its_bridge_is_being_made_has_the_command_refused() {
+    let (scripted, mut owner) = with_calls().await;
+    scripted.media.be_silent(true);
+    let request = proto::CreateBridgeRequest { context: context("make"), ..create("b", &["x", "y"]) };
+    owner.command(Told::CreateBridge(request)).await;
+    until("both are kept", || scripted.script.verbs().len() == 2).await;
+    let not_joined = Output::BridgeChanged {
+        bridge: BridgeId::parse("b").expect("an id"),
+        mode: BridgeMode::Relay,
+        session: id("x"),
+        membership: Membership::NotJoined,
+    };
+    scripted.script.tell([not_joined, small(&engine("default", "e"), 2)]);
+    owner.event().await;
+    scripted.media.be_silent(false);
+    scripted.media.answer_all();
+    let result = owner.result().await;
+    assert_eq!(result.status.expect("a status").code, Code::NotFound as i32);
+    until("y is free", || {
+        let verbs = scripted.script.verbs();
+        verbs.iter().any(|(_, session, command)| {
+            session.as_str() == "y" && matches!(command.verb, Verb::ReleaseJoin { .. })
+        })
+    })
+    .await;
+    assert!(
+        !scripted.script.verbs().iter().any(|(.., command)| matches!(command.verb, Verb::JoinBridge { .. }))
+    );
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_bridge_that_cannot_be_made_is_refused_after_it() {
     // The front has a thread of its own beside two shards and goes on while they are held up.
     let (scripted, mut owner) = with_calls_and(SignalingSettings { shards: 2, ..settings() }).await;
     put_in_bridge(&scripted, "old", "x").await;
     scripted.script.answer(|session, command| match command.verb {
-        Verb::MayJoinBridge => Err(CommandError::NoMedia),
+        Verb::ReserveJoin { .. } => Err(CommandError::NoMedia),
         _ => Ok(done(session)),
     });
     scripted.script.block(true);
@@ -298,19 +356,29 @@ async fn a_bridge_whose_members_cannot_come_does_not_wait_for_them() {
         })
     };
     owner.command(making("b", &["x", "y"])).await;
-    let add = proto::AddBridgeMemberRequest {
-        context: context("add"),
-        bridge_id: "b".into(),
-        session_id: "z".into(),
-    };
-    owner.command(Told::AddBridgeMember(add)).await;
+    owner.command(add("add", "b", "z")).await;
     owner.command(making("behind", &[])).await;
     assert_eq!(owner.result().await.command_id, "behind", "what was asked before it is on its way");
     scripted.script.block(false);
-    let mut results = [owner.result().await, owner.result().await];
-    results.sort_by(|a, b| a.command_id.cmp(&b.command_id));
+    let results = [owner.result().await, owner.result().await];
     let told = results.map(|result| (result.command_id, result.status.expect("a status").code));
-    assert_eq!(told, [("add".into(), 0), ("b".into(), Code::FailedPrecondition as i32)]);
-    scripted.script.tell([changed("b", "z", true), changed("b", "z", false)]);
-    until("its end with who came", || scripted.node.counters().held.bridges == 2).await;
+    assert_eq!(told, [("b".into(), Code::FailedPrecondition as i32), ("add".into(), Code::NotFound as i32)]);
+    assert_eq!(scripted.node.counters().held.bridges, 2);
+}
+
+#[tokio::test]
+async fn a_bridge_takes_as_many_members_as_media_would() {
+    let (scripted, _owner) = with_calls().await;
+    let many: Vec<String> = (0..33).map(|n| format!("s{n}")).collect();
+    let request = proto::CreateBridgeRequest {
+        mode: proto::BridgeMode::Mesh.into(),
+        session_ids: many,
+        ..create("b", &[])
+    };
+    let status = scripted.bridges().create_bridge(request).await.expect_err("too many");
+    assert_eq!(refusal(&status).2.quota_failure().expect("which").violations[0].subject, "mesh_members_max");
+    use callplane::media::core::BridgeMode as Mode;
+    let of_media = [Mode::Relay, Mode::Mesh, Mode::Mix].map(Mode::members_max);
+    let (relay, mesh, others) = callplane::signaling::bridges::MEMBERS_MAX;
+    assert_eq!(of_media, [relay, mesh, others]);
 }

@@ -51,7 +51,6 @@ async fn each_refusal_of_a_shard_has_its_code_reason_and_details() {
         (CommandError::BadTarget(text()), Code::InvalidArgument, "BAD_TARGET", FIELD),
         (CommandError::BadArgument("no"), Code::InvalidArgument, "BAD_FIELD", FIELD),
         (CommandError::LimitReached("sessions"), Code::ResourceExhausted, "LIMIT_REACHED", QUOTA),
-        (CommandError::BridgeNotFound(bridge()), Code::NotFound, "BRIDGE_NOT_FOUND", RESOURCE),
         (CommandError::MemberNotFound(bridge()), Code::NotFound, "MEMBER_NOT_FOUND", RESOURCE),
         (CommandError::PlaybackNotFound, Code::NotFound, "PLAYBACK_NOT_FOUND", RESOURCE),
         (CommandError::PlaybackExists, Code::AlreadyExists, "PLAYBACK_EXISTS", RESOURCE),

@@ -3,6 +3,7 @@
 //! Most of it stands before a scripted shard, so that every answer of a shard can be had when it is wanted; [`calls`] runs
 //! the real one, with SIP over UDP on loopback. Media is a stub of the contract, in this process or over TCP.
 
+mod atomic_bridges;
 mod attach;
 mod bridges;
 mod calls;

@@ -105,7 +105,8 @@ fn a_session_is_in_one_bridge_at_a_time() {
     bench.media_does_all();
     assert_eq!(bench.said(), "join b1, +b1, BridgeJoined, BridgeJoin Succeeded");
     bench.command(verb("JoinBridge")).expect("legal");
-    assert_eq!(bench.said(), "+b1, BridgeJoin Succeeded", "it is there already");
+    bench.media_does_all();
+    assert_eq!(bench.said(), "join b1, +b1, BridgeJoin Succeeded", "it is there already");
     bench.command(Verb::JoinBridge { bridge: bridge("b2"), mode: BridgeMode::Mix }).expect("legal");
     bench.media_does_all();
     assert_eq!(bench.said(), "join b2, -b1, BridgeLeft, +b2, BridgeJoined, BridgeJoin Succeeded");
@@ -152,6 +153,48 @@ fn a_bridged_call_that_ends_leaves_its_bridge_first() {
     bench.leg(LegEvent::Ended);
     bench.media_does_all();
     assert_eq!(bench.said(), "close, -b1, BridgeLeft, Ended RemoteHangup");
+}
+
+fn reserve(name: &str) -> Verb {
+    Verb::ReserveJoin { bridge: bridge(name), mode: BridgeMode::Mix }
+}
+
+#[test]
+fn a_session_that_is_kept_for_a_bridge_joins_and_leaves_no_other_and_nobody_is_told() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(verb("JoinBridge")).expect("legal");
+    bench.media_does_all();
+    bench.said.clear();
+    bench.command(reserve("b2")).expect("legal");
+    let others = [
+        reserve("b3"),
+        Verb::JoinBridge { bridge: bridge("b3"), mode: BridgeMode::Mix },
+        Verb::LeaveBridge { bridge: bridge("b1") },
+    ];
+    for other in others {
+        let refused = bench.command(other);
+        assert!(matches!(refused, Err(CommandError::OperationRunning { running: Operation::BridgeJoin })));
+    }
+    assert_eq!(bench.session.view().running, None);
+    bench.command(Verb::ReleaseJoin { bridge: bridge("b3") }).expect("of no use");
+    assert!(bench.command(reserve("b3")).is_err());
+    bench.command(Verb::ReleaseJoin { bridge: bridge("b2") }).expect("it is not made");
+    assert_eq!(bench.said(), "", "nothing has happened");
+    bench.command(reserve("b2")).expect("legal");
+    bench.command(Verb::JoinBridge { bridge: bridge("b2"), mode: BridgeMode::Mix }).expect("it is made");
+    bench.media_does_all();
+    assert_eq!(bench.said(), "join b2, -b1, BridgeLeft, +b2, BridgeJoined, BridgeJoin Succeeded");
+}
+
+#[test]
+fn a_session_that_ends_while_it_is_kept_for_a_bridge_says_so_to_the_bridge_alone() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(reserve("b1")).expect("legal");
+    bench.leg(LegEvent::HungUp(farewell(0)));
+    bench.command(Verb::ReleaseJoin { bridge: bridge("b1") }).expect("in every state");
+    bench.leg(LegEvent::Ended);
+    bench.media_does_all();
+    assert_eq!(bench.said(), "close, !b1, Ended RemoteHangup");
 }
 
 /// A command that was given up as unanswered may have its digits sent all the same.

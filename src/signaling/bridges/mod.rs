@@ -9,7 +9,7 @@
 
 mod table;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -20,7 +20,7 @@ use crate::session::media::{BridgeMode, MediaError};
 use crate::signaling::media::MediaLink;
 use crate::signaling::refusal::{Bound, Refusal};
 
-pub use table::{BRIDGES_MAX, BridgeView, RELAY_MEMBERS_MAX};
+pub use table::{BRIDGES_MAX, BridgeView, MEMBERS_MAX, members_max};
 use table::{Left, Record, Table};
 
 /// What makes a bridge.
@@ -42,23 +42,22 @@ pub struct NewBridge {
 pub struct Bridges {
     media: Arc<MediaLink>,
     table: Mutex<Table>,
-    /// Sessions that are in a bridge. Each that came in tells that it is out, whatever ended the bridge.
-    bridged: Mutex<HashSet<SessionId>>,
 }
 
 impl Bridges {
     /// No bridges yet.
     #[must_use]
     pub fn new(media: Arc<MediaLink>) -> Self {
-        Self { media, table: Mutex::new(Table(BTreeMap::new())), bridged: Mutex::default() }
+        Self { media, table: Mutex::new(Table(BTreeMap::new())) }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Claims the id and asks media. The members are to be sent to join at once: media hears of the bridge before, and
-    /// the bridge waits for each until it is told [`Self::joined`] or [`Self::not_joined`].
+    /// Claims the id and asks media. The bridge is being made until it is [made](Self::make) or [given up](Self::give_up):
+    /// it is seen by nobody, waits for each of its members until it is told [`Self::joined`] or [`Self::not_joined`], and
+    /// cannot be made any more if one of them says the latter.
     ///
     /// # Errors
     /// When the id is taken, there are too many bridges, or media is away.
@@ -75,9 +74,7 @@ impl Bridges {
             return Err(Refusal::Full(Bound::Bridges));
         }
         let reply = self.media.create_bridge(&new.id, new.mode)?;
-        if members.is_empty() {
-            self.media.hurry();
-        }
+        self.media.hurry();
         let id = new.id.clone();
         let mut record = Record::new(new);
         members.iter().for_each(|member| record.name(member));
@@ -85,13 +82,33 @@ impl Bridges {
         Ok(reply)
     }
 
-    /// Ends a bridge. `by`: the engine that asks; `None` for an operator's tool, or for ourselves.
+    /// The members can come and media has made the bridge: it is there, as it stands.
+    ///
+    /// # Errors
+    /// What came between: a member's call ended, the engine is gone, media was lost. It is to be given up.
+    pub fn make(&self, bridge: &BridgeId) -> Result<BridgeView, Refusal> {
+        let mut table = self.table();
+        let record = table.0.get_mut(bridge).ok_or(Refusal::Internal("a bridge in the making is gone"))?;
+        record.make()?;
+        Ok(record.view(bridge))
+    }
+
+    /// A bridge cannot be made. Nobody has seen it.
+    pub fn give_up(&self, bridge: &BridgeId) {
+        let mut table = self.table();
+        table.0.remove(bridge);
+        self.media.destroy_bridge(bridge);
+        drop(table);
+        self.media.hurry();
+    }
+
+    /// Ends a bridge. `by`: the engine that asks; `None` for an operator's tool.
     ///
     /// # Errors
     /// When there is none of that id, or the engine may not.
     pub fn destroy(&self, bridge: &BridgeId, by: Option<&EngineRef>) -> Result<(), Refusal> {
         let mut table = self.table();
-        let record = table.0.get(bridge).ok_or_else(|| Refusal::BridgeNotFound(bridge.clone()))?;
+        let record = table.made(bridge)?;
         if by.is_some_and(|engine| !record.is_ended_by(engine)) {
             return Err(Refusal::BridgeNotOwned(bridge.clone()));
         }
@@ -101,35 +118,11 @@ impl Bridges {
         Ok(())
     }
 
-    /// Whether any of these is in a bridge.
-    #[must_use]
-    pub fn has_any(&self, sessions: &[SessionId]) -> bool {
-        let bridged = self.bridged();
-        sessions.iter().any(|session| bridged.contains(session))
-    }
-
-    fn bridged(&self) -> MutexGuard<'_, HashSet<SessionId>> {
-        self.bridged.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends a bridge that could not be made whole, unless others than these have come to it.
-    /// Gives whether it has ended.
-    pub fn undo(&self, bridge: &BridgeId, made_for: &[SessionId]) -> bool {
-        let mut table = self.table();
-        let over = table.0.get(bridge).is_none_or(|record| record.is_only_of(made_for));
-        // It may be over already: media was lost, or its members left.
-        if over && table.0.remove(bridge).is_some() {
-            self.media.destroy_bridge(bridge);
-            self.media.hurry();
-        }
-        over
-    }
-
     /// Keeps a place for one more session, which is to be sent to join at once; the bridge waits for it until it is told
     /// [`Self::joined`] or [`Self::not_joined`]. Gives how the bridge carries audio. `by`: as for [`Self::destroy`].
     ///
     /// # Errors
-    /// When there is none of that id, the engine may not, or it relays between two and has them.
+    /// When there is none of that id, the engine may not, or it has as many members as it takes.
     pub fn expect(
         &self,
         bridge: &BridgeId,
@@ -137,12 +130,12 @@ impl Bridges {
         by: Option<&EngineRef>,
     ) -> Result<BridgeMode, Refusal> {
         let mut table = self.table();
-        let record = table.0.get_mut(bridge).ok_or_else(|| Refusal::BridgeNotFound(bridge.clone()))?;
+        let record = table.made(bridge)?;
         if by.is_some_and(|engine| !record.is_open_to(engine)) {
             return Err(Refusal::BridgeNotOwned(bridge.clone()));
         }
-        if record.is_full_for(session) {
-            return Err(Refusal::Full(Bound::RelayMembers));
+        if let Some(bound) = record.full_for(session) {
+            return Err(Refusal::Full(bound));
         }
         record.expect(session);
         Ok(record.mode())
@@ -153,13 +146,12 @@ impl Bridges {
     /// # Errors
     /// When there is none of that id, or the engine may not.
     pub fn may_leave(&self, bridge: &BridgeId, by: Option<&EngineRef>) -> Result<(), Refusal> {
-        match self.table().0.get(bridge) {
-            None => Err(Refusal::BridgeNotFound(bridge.clone())),
-            Some(record) if by.is_some_and(|engine| !record.is_open_to(engine)) => {
-                Err(Refusal::BridgeNotOwned(bridge.clone()))
-            }
-            Some(_) => Ok(()),
+        let mut table = self.table();
+        let record = table.made(bridge)?;
+        if by.is_some_and(|engine| !record.is_open_to(engine)) {
+            return Err(Refusal::BridgeNotOwned(bridge.clone()));
         }
+        Ok(())
     }
 
     /// One bridge as it stands.
@@ -167,9 +159,7 @@ impl Bridges {
     /// # Errors
     /// When there is none of that id.
     pub fn get(&self, bridge: &BridgeId) -> Result<BridgeView, Refusal> {
-        let table = self.table();
-        let record = table.0.get(bridge).ok_or_else(|| Refusal::BridgeNotFound(bridge.clone()))?;
-        Ok(record.view(bridge))
+        Ok(self.table().made(bridge)?.view(bridge))
     }
 
     /// The bridges of a group (empty: any) with ids behind `after` (empty: from the first), by id, at most `limit`.
@@ -180,7 +170,6 @@ impl Bridges {
 
     /// A session came in.
     pub fn joined(&self, bridge: &BridgeId, session: &SessionId) {
-        self.bridged().insert(session.clone());
         if let Some(record) = self.table().0.get_mut(bridge) {
             record.join(session);
         }
@@ -188,7 +177,6 @@ impl Bridges {
 
     /// A session went out. Saying so twice does no harm. Its shard [sends](MediaLink::flush) what media is told.
     pub fn left(&self, bridge: &BridgeId, session: &SessionId) {
-        self.bridged().remove(session);
         let mut table = self.table();
         if table.leave(bridge, session) == Left::BridgeOver {
             self.media.destroy_bridge(bridge);
@@ -215,16 +203,18 @@ impl Bridges {
 
     /// Media lost all bridges.
     pub fn lost(&self) {
-        self.table().0.clear();
+        self.table().lost();
     }
 
-    /// All bridges.
+    /// All bridges that are there, with their members.
     #[must_use]
-    pub fn ids(&self) -> Vec<BridgeId> {
-        self.table().0.keys().cloned().collect()
+    pub fn wanted(&self) -> Vec<(BridgeId, Vec<SessionId>)> {
+        let table = self.table();
+        let made = table.0.iter().filter(|(_, record)| record.is_made());
+        made.map(|(id, record)| (id.clone(), record.view(id).members)).collect()
     }
 
-    /// How many bridges there are.
+    /// How many bridges there are, those in the making included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.table().0.len()

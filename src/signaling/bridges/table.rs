@@ -6,14 +6,26 @@ use std::sync::Arc;
 
 use super::NewBridge;
 use crate::ground::{BridgeId, SessionId};
-use crate::session::command::EngineRef;
-use crate::session::media::BridgeMode;
+use crate::session::command::{CommandError, EngineRef};
+use crate::session::media::{BridgeMode, MediaError};
+use crate::signaling::refusal::{Bound, Refusal};
 
 /// Most bridges at a time. One more is refused with `LIMIT_REACHED`.
 pub const BRIDGES_MAX: usize = 65_536;
 
-/// Members of a bridge that relays. One more is refused with `LIMIT_REACHED`.
-pub const RELAY_MEMBERS_MAX: usize = 2;
+/// Members of a bridge that relays, that is a mesh, that mixes or echoes. One more is refused with `LIMIT_REACHED`, as media
+/// would refuse it.
+pub const MEMBERS_MAX: (usize, usize, usize) = (2, 32, 256);
+
+/// How many members such a bridge takes.
+#[must_use]
+pub const fn members_max(mode: BridgeMode) -> (usize, Bound) {
+    match mode {
+        BridgeMode::Relay => (MEMBERS_MAX.0, Bound::RelayMembers),
+        BridgeMode::Mesh => (MEMBERS_MAX.1, Bound::MeshMembers),
+        BridgeMode::Mix | BridgeMode::Echo => (MEMBERS_MAX.2, Bound::BridgeMembers),
+    }
+}
 
 /// A bridge as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +52,17 @@ pub(super) struct Record {
     expected: BTreeMap<SessionId, u32>,
     /// Whether somebody was ever in it or was named when it was made: only then it can run empty.
     opened: bool,
+    making: Making,
+}
+
+/// Whether a bridge is there, or still being made: then nobody sees it, and nothing but the one who makes it ends it.
+#[derive(Debug)]
+enum Making {
+    Made,
+    /// Its members were asked whether they can come, and media was asked to make it.
+    UnderWay,
+    /// It cannot be made any more.
+    Failed(Refusal),
 }
 
 /// What a session's leaving, or not coming, did.
@@ -58,7 +81,30 @@ impl Record {
     pub fn new(new: NewBridge) -> Self {
         let NewBridge { mode, group, owner, keep_when_empty, .. } = new;
         let (members, expected) = (BTreeSet::new(), BTreeMap::new());
-        Self { mode, group, owner, keep_when_empty, members, expected, opened: false }
+        let making = Making::UnderWay;
+        Self { mode, group, owner, keep_when_empty, members, expected, opened: false, making }
+    }
+
+    /// The members can come and media has made it: it is there.
+    ///
+    /// # Errors
+    /// What came between.
+    pub fn make(&mut self) -> Result<(), Refusal> {
+        match std::mem::replace(&mut self.making, Making::Made) {
+            Making::Made | Making::UnderWay => Ok(()),
+            Making::Failed(refusal) => Err(refusal),
+        }
+    }
+
+    /// Whether it is there.
+    pub const fn is_made(&self) -> bool {
+        matches!(self.making, Making::Made)
+    }
+
+    fn fail(&mut self, refusal: Refusal) {
+        if matches!(self.making, Making::UnderWay) {
+            self.making = Making::Failed(refusal);
+        }
     }
 
     pub const fn mode(&self) -> BridgeMode {
@@ -76,14 +122,16 @@ impl Record {
         self.owner.as_ref().map_or_else(|| self.group == engine.group, |owner| owner == engine)
     }
 
-    /// Whoever was told to come has its place already.
-    pub fn is_full_for(&self, session: &SessionId) -> bool {
-        let others_expected = || {
-            self.expected.keys().filter(|&other| other != session && !self.members.contains(other)).count()
-        };
-        self.mode == BridgeMode::Relay
-            && !self.members.contains(session)
-            && self.members.len() + others_expected() >= RELAY_MEMBERS_MAX
+    /// The bound at which one more member is refused, if it is reached. Whoever was told to come has its place already.
+    pub fn full_for(&self, session: &SessionId) -> Option<Bound> {
+        let (max, bound) = members_max(self.mode);
+        let known = self.members.len() + self.expected.len();
+        let has_place = self.members.contains(session) || self.expected.contains_key(session);
+        if has_place || known < max {
+            return None;
+        }
+        let others = self.expected.keys().filter(|&other| !self.members.contains(other)).count();
+        (self.members.len() + others >= max).then_some(bound)
     }
 
     /// The bridge is made for this session.
@@ -116,11 +164,6 @@ impl Record {
         self.members.is_empty() && self.expected.is_empty()
     }
 
-    /// Whether nobody but these is in it or told to come.
-    pub fn is_only_of(&self, sessions: &[SessionId]) -> bool {
-        self.members.iter().chain(self.expected.keys()).all(|session| sessions.contains(session))
-    }
-
     pub fn view(&self, id: &BridgeId) -> BridgeView {
         BridgeView {
             id: id.clone(),
@@ -132,21 +175,33 @@ impl Record {
 }
 
 impl Table {
+    /// The bridge of this id, if it is there.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn made(&mut self, bridge: &BridgeId) -> Result<&mut Record, Refusal> {
+        let record = self.0.get_mut(bridge).filter(|record| record.is_made());
+        record.ok_or_else(|| Refusal::BridgeNotFound(bridge.clone()))
+    }
+
     pub fn leave(&mut self, bridge: &BridgeId, session: &SessionId) -> Left {
         self.without(bridge, |record| {
             record.members.remove(session);
         })
     }
 
-    /// A session that was told to come does not.
+    /// A session that was told to come does not. A bridge that is being made for it cannot be.
     pub fn not_joined(&mut self, bridge: &BridgeId, session: &SessionId) -> Left {
+        if let Some(record) = self.0.get_mut(bridge) {
+            record.fail(CommandError::SessionNotFound(session.clone()).into());
+        }
         self.without(bridge, |record| record.answered(session))
     }
 
     fn without(&mut self, bridge: &BridgeId, take_out: impl FnOnce(&mut Record)) -> Left {
         let Some(record) = self.0.get_mut(bridge) else { return Left::BridgeStays };
         take_out(record);
-        if record.opened && record.is_deserted() && !record.keep_when_empty {
+        if record.is_made() && record.opened && record.is_deserted() && !record.keep_when_empty {
             self.0.remove(bridge);
             return Left::BridgeOver;
         }
@@ -162,7 +217,8 @@ impl Table {
                 record.keep_when_empty = false;
                 // Whoever is still to come, and does not, ends it.
                 record.opened = true;
-                if record.is_deserted() {
+                record.fail(Refusal::EngineNotAttached(engine.clone()));
+                if record.is_made() && record.is_deserted() {
                     over.push(id.clone());
                 }
             }
@@ -173,6 +229,14 @@ impl Table {
         over
     }
 
+    /// Media has lost all bridges. Those that are being made fail.
+    pub fn lost(&mut self) {
+        self.0.retain(|_, record| {
+            record.fail(Refusal::Media(MediaError::Unavailable));
+            !record.is_made()
+        });
+    }
+
     pub fn page(&self, group: &str, after: &str, limit: usize) -> Vec<BridgeView> {
         let from = match BridgeId::parse(after) {
             Ok(after) => Excluded(after),
@@ -180,6 +244,7 @@ impl Table {
         };
         self.0
             .range((from, Unbounded))
+            .filter(|(_, record)| record.is_made())
             .filter(|(_, record)| group.is_empty() || &*record.group == group)
             .take(limit)
             .map(|(id, record)| record.view(id))
@@ -188,123 +253,4 @@ impl Table {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn bridge(text: &str) -> BridgeId {
-        BridgeId::parse(text).unwrap()
-    }
-
-    fn session(text: &str) -> SessionId {
-        SessionId::parse(text).unwrap()
-    }
-
-    fn engine() -> EngineRef {
-        EngineRef { group: "g".into(), id: "e".into() }
-    }
-
-    fn table(ids: &[&str], mode: BridgeMode, keep_when_empty: bool) -> Table {
-        let record = |id: &str| {
-            let new =
-                NewBridge { id: bridge(id), mode, group: "g".into(), owner: Some(engine()), keep_when_empty };
-            (new.id.clone(), Record::new(new))
-        };
-        Table(ids.iter().map(|id| record(id)).collect())
-    }
-
-    #[test]
-    fn a_bridge_ends_when_its_last_member_leaves_unless_it_is_kept() {
-        for (keep, last) in [(false, Left::BridgeOver), (true, Left::BridgeStays)] {
-            let mut table = table(&["b"], BridgeMode::Mix, keep);
-            table.0.get_mut(&bridge("b")).unwrap().join(&session("x"));
-            table.0.get_mut(&bridge("b")).unwrap().join(&session("y"));
-            assert_eq!(table.leave(&bridge("b"), &session("x")), Left::BridgeStays);
-            assert_eq!(table.leave(&bridge("b"), &session("x")), Left::BridgeStays, "it has left before");
-            assert_eq!(table.leave(&bridge("b"), &session("y")), last);
-            assert_eq!(table.0.is_empty(), !keep);
-        }
-    }
-
-    #[test]
-    fn a_bridge_that_its_first_member_does_not_come_to_ends() {
-        let mut table = table(&["b"], BridgeMode::Mix, false);
-        table.0.get_mut(&bridge("b")).unwrap().name(&session("x"));
-        assert_eq!(table.not_joined(&bridge("b"), &session("x")), Left::BridgeOver);
-    }
-
-    #[test]
-    fn a_bridge_stays_for_whoever_is_still_to_come() {
-        let mut table = table(&["b"], BridgeMode::Mix, false);
-        let record = table.0.get_mut(&bridge("b")).unwrap();
-        record.name(&session("x"));
-        record.expect(&session("y"));
-        record.expect(&session("y"));
-        assert_eq!(table.not_joined(&bridge("b"), &session("x")), Left::BridgeStays);
-        assert_eq!(table.not_joined(&bridge("b"), &session("y")), Left::BridgeStays, "told twice");
-        table.0.get_mut(&bridge("b")).unwrap().join(&session("y"));
-        assert_eq!(table.leave(&bridge("b"), &session("y")), Left::BridgeOver);
-    }
-
-    #[test]
-    fn a_bridge_is_open_to_its_maker_and_its_group_and_ended_by_its_maker() {
-        let of = |group: &str, id: &str| EngineRef { group: group.into(), id: id.into() };
-        let mut table = table(&["b"], BridgeMode::Mix, true);
-        let record = table.0.get_mut(&bridge("b")).unwrap();
-        record.owner = Some(of("other", "maker"));
-        record.join(&session("x"));
-        let rights = |table: &Table, engine| {
-            let record = &table.0[&bridge("b")];
-            (record.is_open_to(&engine), record.is_ended_by(&engine))
-        };
-        assert_eq!(rights(&table, of("other", "maker")), (true, true));
-        assert_eq!(rights(&table, of("g", "e")), (true, false), "of the bridge's group");
-        assert_eq!(rights(&table, of("other", "e")), (false, false));
-        assert_eq!(table.owner_gone(&of("other", "maker")), []);
-        assert_eq!(rights(&table, of("g", "e")), (true, true), "its maker is gone");
-    }
-
-    #[test]
-    fn a_bridge_made_empty_waits_for_its_first_member() {
-        let mut table = table(&["b"], BridgeMode::Mix, false);
-        table.0.get_mut(&bridge("b")).unwrap().expect(&session("x"));
-        assert_eq!(table.not_joined(&bridge("b"), &session("x")), Left::BridgeStays);
-    }
-
-    #[test]
-    fn whoever_was_told_to_come_has_its_place_in_a_relay() {
-        let mut table = table(&["b"], BridgeMode::Relay, false);
-        let record = table.0.get_mut(&bridge("b")).unwrap();
-        record.join(&session("x"));
-        record.expect(&session("y"));
-        assert!(record.is_full_for(&session("z")));
-        assert!(!record.is_full_for(&session("y")));
-    }
-
-    #[test]
-    fn a_relay_takes_two_and_either_of_them_again() {
-        let mut table = table(&["b"], BridgeMode::Relay, false);
-        let record = table.0.get_mut(&bridge("b")).unwrap();
-        record.join(&session("x"));
-        assert!(!record.is_full_for(&session("y")));
-        record.join(&session("y"));
-        assert!(record.is_full_for(&session("z")));
-        assert!(!record.is_full_for(&session("x")));
-    }
-
-    #[test]
-    fn bridges_of_a_gone_engine_end_when_nobody_is_in_them() {
-        let mut table = table(&["full", "empty"], BridgeMode::Mix, true);
-        table.0.get_mut(&bridge("full")).unwrap().join(&session("x"));
-        assert_eq!(table.owner_gone(&engine()), [bridge("empty")]);
-        assert_eq!(table.leave(&bridge("full"), &session("x")), Left::BridgeOver);
-    }
-
-    #[test]
-    fn pages_follow_one_another_by_id() {
-        let table = table(&["a", "b", "c"], BridgeMode::Mix, true);
-        let ids = |page: Vec<BridgeView>| page.into_iter().map(|view| view.id).collect::<Vec<_>>();
-        assert_eq!(ids(table.page("g", "", 2)), [bridge("a"), bridge("b")]);
-        assert_eq!(ids(table.page("", "b", 2)), [bridge("c")]);
-        assert_eq!(ids(table.page("h", "", 2)), []);
-    }
-}
+mod tests;

@@ -102,6 +102,22 @@ impl Inbox {
         Ok(())
     }
 
+    /// Puts in a request that follows from one that was taken: there is one for each of these at most, and it is not to be
+    /// lost.
+    ///
+    /// # Errors
+    /// Gives it back when the shard has stopped.
+    pub fn follow_up(&self, request: Request) -> Result<(), Request> {
+        let mut lanes = self.lanes();
+        if lanes.stopped {
+            return Err(request);
+        }
+        lanes.requests.push_back(request);
+        drop(lanes);
+        self.wake();
+        Ok(())
+    }
+
     /// Puts in the answer to something that the shard asked.
     pub fn answer(&self, input: Input) {
         self.lanes().inputs.push_back(input);

@@ -25,6 +25,11 @@ impl Reply {
         self.send_within(result, Urgency::Now, Instant::ZERO);
     }
 
+    /// Sends a refusal.
+    pub fn send_refusal(self, refusal: Refusal) {
+        self.send(Err(refusal));
+    }
+
     /// Sends the result, within `urgency`. Whose stream is to be woken when, if it was not.
     pub(super) fn send_within(
         self,

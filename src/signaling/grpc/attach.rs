@@ -25,7 +25,7 @@ use crate::proto::session::v1::attach_item::Item;
 use crate::proto::session::v1::attach_request::Message;
 use crate::proto::session::v1::event_service_server::EventService;
 use crate::session::command::EngineRef;
-use crate::signaling::bridges::NewBridge;
+use crate::signaling::bridges::{BridgeView, NewBridge};
 use crate::signaling::driver::Reply;
 use crate::signaling::engines::{EngineHandle, Makes, Outcome, StreamEnd, StreamReply};
 use crate::signaling::linger::Urgency;
@@ -263,9 +263,10 @@ impl AttachStream {
                 board.leave(caller, bridge, session, reply);
             }
             Order::Destroy { bridge } => {
-                let done = board.bridges.destroy(&bridge, caller.engine.as_ref());
-                self.reply(command_id, named, Makes::Nothing)
-                    .send(done.map(|()| Outcome { session: None, created: None }));
+                let reply = self.reply(command_id, named, Makes::Nothing);
+                board.destroy_bridge(caller, bridge, move |done| {
+                    reply.send(done.map(|()| Outcome { session: None, created: None }));
+                });
             }
             Order::CreateBridge { bridge, mode, members, group, keep_when_empty } => {
                 let group = group.unwrap_or_else(|| Arc::clone(&caller.group));
@@ -292,9 +293,11 @@ impl AttachStream {
         };
         let board = Arc::clone(&self.api.board);
         self.api.board.tasks.spawn_on(&self.api.board.front, async move {
-            let made = board.finish_bridge(operation).await;
-            let made = made.map(|view| Outcome { session: None, created: Some(view.id.to_string()) });
-            if let Some((at, engine)) = reply.send_within(made, Urgency::Soon, board.clock.mono()) {
+            let tell = |made: Result<BridgeView, Refusal>| {
+                let made = made.map(|view| Outcome { session: None, created: Some(view.id.to_string()) });
+                reply.send_within(made, Urgency::Soon, board.clock.mono())
+            };
+            if let Some((at, engine)) = board.finish_bridge(operation, tell).await {
                 tokio::time::sleep_until(board.clock.to_tokio(at)).await;
                 engine.wake_lingering();
             }

@@ -247,9 +247,6 @@ fn of_command(error: &CommandError, named: &Named) -> Told {
             Told::bad_field(ErrorReason::BadField, "verb", (*problem).to_owned())
         }
         CommandError::LimitReached(bound) => Told::limit(ErrorReason::LimitReached, bound, error.to_string()),
-        CommandError::BridgeNotFound(bridge) => {
-            Told::not_found(ErrorReason::BridgeNotFound, kind::BRIDGE, bridge.as_str())
-        }
         CommandError::MemberNotFound(bridge) => Told::new(Code::NotFound, ErrorReason::MemberNotFound)
             .with(ResourceInfo::new(kind::SESSION, session, bridge.as_str(), "is not in the bridge"))
             .with_fact("bridge_id", bridge.as_str()),

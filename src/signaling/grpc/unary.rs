@@ -101,8 +101,11 @@ impl Api {
             Order::Join { bridge, session } => self.board.join(&caller, bridge, session, reply),
             Order::Leave { bridge, session } => self.board.leave(&caller, bridge, session, reply),
             Order::Destroy { bridge } => {
-                self.board.bridges.destroy(&bridge, caller.engine.as_ref())?;
-                return Ok(Answer::Nothing);
+                let (reply, answer) = oneshot::channel();
+                // Whoever asked may have gone.
+                self.board.destroy_bridge(&caller, bridge, move |done| drop(reply.send(done)));
+                let done = answer.await.unwrap_or(Err(Refusal::Internal("the bridge's task was dropped")));
+                return done.map(|()| Answer::Nothing);
             }
             Order::CreateBridge { bridge, mode, members, group, keep_when_empty } => {
                 let group = group.unwrap_or_else(|| Arc::clone(&caller.group));
@@ -126,7 +129,7 @@ impl Api {
         let board = Arc::clone(&self.board);
         // Goes on when the client gives up.
         self.board.tasks.spawn_on(&self.board.front, async move {
-            let _ = reply.send(board.finish_bridge(operation).await);
+            board.finish_bridge(operation, move |made| drop(reply.send(made))).await;
         });
         answer.await.unwrap_or(Err(Refusal::Internal("the bridge's task was dropped")))
     }

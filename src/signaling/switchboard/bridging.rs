@@ -1,28 +1,35 @@
 //! Bridges are made, joined and left: what media, the table of bridges and the members' shards have to be told of it.
+//!
+//! A bridge with its first members is made in two steps, so that one that is refused changes nothing for anybody:
+//!
+//! ```text
+//!   begin ─┬─▶ each member's shard: reserve ─┐ all of them  ┌─▶ the result ─▶ each member: join ─▶ what waited
+//!          └─▶ media: make the bridge ───────┴──────────────┤
+//!                                              one does not └─▶ each member: release, media: end it ─▶ the refusal
+//! ```
+//!
+//! Meanwhile nobody sees the bridge, and a command to it waits ([`Making`](super::making::Making)).
 
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::making::Turn;
 use super::{Caller, Deadline, Switchboard, submit};
-use crate::ground::{BridgeId, SessionId};
-use crate::session::command::{CommandDone, Verb};
+use crate::ground::{BridgeId, Instant, SessionId};
+use crate::session::command::{Command, CommandDone, Verb};
 use crate::session::media::{BridgeMode, MediaError};
-use crate::signaling::bridges::{BridgeView, NewBridge, RELAY_MEMBERS_MAX};
-use crate::signaling::driver::Reply;
+use crate::signaling::bridges::{BridgeView, NewBridge, members_max};
+use crate::signaling::driver::{Reply, Request};
 use crate::signaling::refusal::{Bound, Refusal};
 
 /// How long media may take to make a bridge.
 pub const BRIDGE_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// What is waited for from a new bridge's members.
-enum Answers {
-    /// They were asked whether they can come, and are sent when all of them can: one leaves another bridge for this, and
-    /// would be in none if this one is not made.
-    MayCome(Vec<oneshot::Receiver<Result<CommandDone, Refusal>>>),
-    /// They were sent.
-    Coming(Vec<oneshot::Receiver<Result<CommandDone, Refusal>>>),
-}
+/// Tells what came of a command without a session.
+type Tell = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
+
+type Answer = oneshot::Receiver<Result<CommandDone, Refusal>>;
 
 /// A bridge that was asked for.
 pub struct BridgeOperation {
@@ -30,12 +37,13 @@ pub struct BridgeOperation {
     media: oneshot::Receiver<Result<(), MediaError>>,
     mode: BridgeMode,
     members: Vec<SessionId>,
-    answers: Answers,
+    reserved: Vec<Answer>,
     caller: Caller,
 }
 
 impl Switchboard {
-    /// Makes a bridge and has its first members join: asked for when this returns, done when the operation is.
+    /// Has a bridge made and its first members kept for it: asked for when this returns, done or refused when the operation
+    /// is finished.
     ///
     /// # Errors
     /// When a member does not exist or they are too many, the id is taken, or media is away. Nothing was done.
@@ -45,58 +53,63 @@ impl Switchboard {
         new: NewBridge,
         members: &[SessionId],
     ) -> Result<BridgeOperation, Refusal> {
-        let mode = new.mode;
-        if mode == BridgeMode::Relay && members.len() > RELAY_MEMBERS_MAX {
-            return Err(Refusal::Full(Bound::RelayMembers));
+        let (id, mode) = (new.id.clone(), new.mode);
+        let (max, bound) = members_max(mode);
+        if members.len() > max {
+            return Err(Refusal::Full(bound));
         }
         for member in members {
             self.shard_of(member)?;
         }
-        let id = new.id.clone();
         let media = self.bridges.create(new, members)?;
-        let members = members.to_vec();
-        let answers = if members.len() > 1 && self.bridges.has_any(&members) {
-            Answers::MayCome(self.ask_all(caller, &members))
-        } else {
-            Answers::Coming(self.send_all(caller, &id, mode, &members))
-        };
-        Ok(BridgeOperation { id, media, mode, members, answers, caller: caller.clone() })
-    }
-
-    fn ask_all(
-        &self,
-        caller: &Caller,
-        members: &[SessionId],
-    ) -> Vec<oneshot::Receiver<Result<CommandDone, Refusal>>> {
-        let ask = |member: &SessionId| {
+        self.making.begin(&id);
+        let reserve = |member: &SessionId| {
             let (reply, answer) = oneshot::channel();
-            self.command(caller, member.clone(), Verb::MayJoinBridge, Reply::Waiting(reply));
+            let verb = Verb::ReserveJoin { bridge: id.clone(), mode };
+            self.command(caller, member.clone(), verb, Reply::Waiting(reply));
             answer
         };
-        members.iter().map(ask).collect()
+        let reserved = members.iter().map(reserve).collect();
+        Ok(BridgeOperation { id, media, mode, members: members.to_vec(), reserved, caller: caller.clone() })
     }
 
-    fn send_all(
+    /// Waits for a bridge that was asked for, whoever else waits or not, and tells what came of it: a refusal when nothing
+    /// of it is left, the bridge before its members are sent there.
+    pub async fn finish_bridge<T>(
         &self,
-        caller: &Caller,
-        bridge: &BridgeId,
-        mode: BridgeMode,
-        members: &[SessionId],
-    ) -> Vec<oneshot::Receiver<Result<CommandDone, Refusal>>> {
-        let send = |member: &SessionId| {
-            let (reply, join) = oneshot::channel();
-            self.send_to(caller, bridge.clone(), mode, member.clone(), Reply::Waiting(reply));
-            join
+        operation: BridgeOperation,
+        tell: impl FnOnce(Result<BridgeView, Refusal>) -> T,
+    ) -> T {
+        let BridgeOperation { id, media, mode, members, reserved, caller } = operation;
+        let reserved = self.all(caller.deadline, reserved).await;
+        let made = match tokio::time::timeout(BRIDGE_TIME_MAX, media).await {
+            Ok(Ok(result)) => result.map_err(Refusal::Media),
+            Ok(Err(_)) | Err(_) => Err(Refusal::Media(MediaError::Unavailable)),
         };
-        members.iter().map(send).collect()
+        let told = match reserved.and(made).and_then(|()| self.bridges.make(&id)) {
+            Ok(view) => {
+                let told = tell(Ok(view));
+                for member in members {
+                    self.send_for(&caller, &id, mode, member);
+                }
+                told
+            }
+            Err(refusal) => {
+                for member in members {
+                    self.release(&caller, &id, member);
+                }
+                self.bridges.give_up(&id);
+                tell(Err(refusal))
+            }
+        };
+        for waiting in self.making.end(&id) {
+            waiting(self);
+        }
+        told
     }
 
     /// The first refusal, if there is one, when all have answered.
-    async fn all(
-        &self,
-        deadline: Deadline,
-        answers: Vec<oneshot::Receiver<Result<CommandDone, Refusal>>>,
-    ) -> Result<(), Refusal> {
+    async fn all(&self, deadline: Deadline, answers: Vec<Answer>) -> Result<(), Refusal> {
         let mut outcome = Ok(());
         for answer in answers {
             outcome = outcome.and(self.result(deadline, answer).await.map(|_| ()));
@@ -104,70 +117,81 @@ impl Switchboard {
         outcome
     }
 
-    /// Waits for a bridge that was asked for, whoever else waits or not. What fails is undone.
-    ///
-    /// # Errors
-    /// When media could not make it, or a member could not begin to join.
-    pub async fn finish_bridge(&self, operation: BridgeOperation) -> Result<BridgeView, Refusal> {
-        let BridgeOperation { id, media, mode, members, answers, caller } = operation;
-        let joins = match answers {
-            Answers::Coming(joins) => Ok(joins),
-            Answers::MayCome(answers) => match self.all(caller.deadline, answers).await {
-                Ok(()) => Ok(self.send_all(&caller, &id, mode, &members)),
-                Err(refusal) => {
-                    // Nobody sends them any more: the bridge does not wait for them either.
-                    members.iter().for_each(|member| self.bridges.not_joined(&id, member));
-                    Err(refusal)
-                }
-            },
-        };
-        let made = match tokio::time::timeout(BRIDGE_TIME_MAX, media).await {
-            Ok(Ok(result)) => result.map_err(Refusal::Media),
-            Ok(Err(_)) | Err(_) => Err(Refusal::Media(MediaError::Unavailable)),
-        };
-        let joined = match joins {
-            Ok(joins) => self.all(caller.deadline, joins).await,
-            Err(refusal) => Err(refusal),
-        };
-        if let Err(refusal) = made {
-            // It may be over already: media was lost.
-            let _ = self.bridges.destroy(&id, None);
-            return Err(refusal);
+    /// Sends a member to the bridge that it is kept for.
+    fn send_for(&self, caller: &Caller, bridge: &BridgeId, mode: BridgeMode, member: SessionId) {
+        let verb = Verb::JoinBridge { bridge: bridge.clone(), mode };
+        if !self.follow_up(caller, member.clone(), verb) {
+            self.bridges.not_joined(bridge, &member);
         }
-        if let Err(refusal) = joined {
-            if !self.bridges.undo(&id, &members) {
-                self.call_back(&caller, &id, members);
-            }
-            return Err(refusal);
-        }
-        self.bridges.get(&id)
     }
 
-    /// Has the members leave a bridge that others have come to meanwhile.
-    fn call_back(&self, caller: &Caller, bridge: &BridgeId, members: Vec<SessionId>) {
-        let deadline = Deadline::after(self.clock.mono(), BRIDGE_TIME_MAX);
-        let caller = Caller { deadline, ..caller.clone() };
-        for member in members {
-            // Nobody waits for this: those that are not in it refuse.
-            let (reply, _) = oneshot::channel();
-            let verb = Verb::LeaveBridge { bridge: bridge.clone() };
-            self.command(&caller, member, verb, Reply::Waiting(reply));
-        }
+    /// A member is kept no longer for a bridge that is not made. It does no harm to one that was not.
+    fn release(&self, caller: &Caller, bridge: &BridgeId, member: SessionId) {
+        self.follow_up(caller, member, Verb::ReleaseJoin { bridge: bridge.clone() });
+    }
+
+    /// Gives a session a command that follows from one that it took. Whether its shard hears it; nobody waits for the answer.
+    fn follow_up(&self, caller: &Caller, session: SessionId, verb: Verb) -> bool {
+        let Ok(shard) = self.shard_of(&session) else { return false };
+        let (reply, _) = oneshot::channel();
+        let (command_id, engine) = (std::sync::Arc::clone(&caller.command_id), caller.engine.clone());
+        let command = Box::new(Command { command_id, engine, verb });
+        let expires = Instant::from_nanos(u64::MAX);
+        shard.follow_up(Request::Command { session, command, reply: Reply::Waiting(reply), expires }).is_ok()
     }
 
     /// Has a session join a bridge. `reply` hears what comes of it, in any case.
     pub fn join(&self, caller: &Caller, bridge: BridgeId, session: SessionId, reply: Reply) {
-        match self.bridges.expect(&bridge, &session, caller.engine.as_ref()) {
-            Ok(mode) => self.send_to(caller, bridge, mode, session, reply),
-            Err(refusal) => reply.send(Err(refusal)),
-        }
+        let caller = caller.clone();
+        let to = bridge.clone();
+        self.when_made(&to, reply, Reply::send_refusal, move |board, reply| {
+            match board.bridges.expect(&bridge, &session, caller.engine.as_ref()) {
+                Ok(mode) => board.send_to(&caller, bridge, mode, session, reply),
+                Err(refusal) => reply.send(Err(refusal)),
+            }
+        });
     }
 
     /// Has a session leave a bridge. `reply` hears what comes of it, in any case.
     pub fn leave(&self, caller: &Caller, bridge: BridgeId, session: SessionId, reply: Reply) {
-        match self.bridges.may_leave(&bridge, caller.engine.as_ref()) {
-            Ok(()) => self.command(caller, session, Verb::LeaveBridge { bridge }, reply),
-            Err(refusal) => reply.send(Err(refusal)),
+        let caller = caller.clone();
+        let of = bridge.clone();
+        self.when_made(&of, reply, Reply::send_refusal, move |board, reply| {
+            match board.bridges.may_leave(&bridge, caller.engine.as_ref()) {
+                Ok(()) => board.command(&caller, session, Verb::LeaveBridge { bridge }, reply),
+                Err(refusal) => reply.send(Err(refusal)),
+            }
+        });
+    }
+
+    /// Ends a bridge. `tell` hears what comes of it, in any case, and before its members do.
+    pub fn destroy_bridge(
+        &self,
+        caller: &Caller,
+        bridge: BridgeId,
+        tell: impl FnOnce(Result<(), Refusal>) + Send + 'static,
+    ) {
+        let engine = caller.engine.clone();
+        let of = bridge.clone();
+        let tell: Tell = Box::new(tell);
+        let refuse = |tell: Tell, refusal| tell(Err(refusal));
+        self.when_made(&of, tell, refuse, move |board, tell| {
+            tell(board.bridges.destroy(&bridge, engine.as_ref()));
+        });
+    }
+
+    /// Does something to a bridge: now, or when it is known whether the bridge could be made.
+    fn when_made<R: Send + 'static>(
+        &self,
+        bridge: &BridgeId,
+        reply: R,
+        refuse: impl FnOnce(R, Refusal),
+        work: impl FnOnce(&Self, R) + Send + 'static,
+    ) {
+        match self.making.wait(bridge, (reply, work)) {
+            Turn::Now((reply, work)) => work(self, reply),
+            Turn::Waits => {}
+            Turn::Full((reply, _)) => refuse(reply, Refusal::Full(Bound::BridgeCommands)),
         }
     }
 

@@ -2,6 +2,7 @@
 //! engine's stream. Everything that gRPC offers ends here, whichever way it came.
 
 mod bridging;
+mod making;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,6 +25,7 @@ use crate::session::event::SessionView;
 use crate::shard::io::Query;
 
 pub use bridging::{BRIDGE_TIME_MAX, BridgeOperation};
+pub use making::{COMMANDS_WAITING_MAX, Making};
 
 /// How long before a client's deadline a command is not carried out any more, at most.
 const EXPIRY_MARGIN: Duration = Duration::from_millis(20);
@@ -80,6 +82,8 @@ pub struct Switchboard {
     pub engines: Arc<Engines>,
     /// The bridges.
     pub bridges: Arc<Bridges>,
+    /// Those that are being made.
+    pub making: Making,
     /// What runs beside the calls of clients.
     pub tasks: Tasks,
     /// Where it runs.
