@@ -94,9 +94,12 @@ class World:
             await asyncio.sleep(self.draw.uniform(1.5, 4))
             if self.draw.random() < 0.5 and loop.time() < until - 2:
                 engine = self.draw.choice(self.engines)
-                await engine.leave()
-                await asyncio.sleep(self.draw.uniform(0.05, 0.8))
-                await engine.attach()
+                if self.draw.random() < 0.3:
+                    await engine.replace()
+                else:
+                    await engine.leave()
+                    await asyncio.sleep(self.draw.uniform(0.05, 0.8))
+                    await engine.attach()
                 self.model.count("streams broken")
 
     async def quiet(self, seconds):

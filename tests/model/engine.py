@@ -31,7 +31,9 @@ class Engine:
     # The stream.
 
     async def attach(self):
-        self.outbox, self.attached = asyncio.Queue(), asyncio.Event()
+        self.outbox = asyncio.Queue()
+        self.attached.clear()
+        self.call = self.reader = None
         self.outbox.put_nowait(api.stream.AttachRequest(open=api.stream.Open(engine_id=self.name, heartbeat={"seconds": 10})))
         self.call = self.stubs_of_stream().Attach(self.requests(self.outbox))
         self.reader = asyncio.ensure_future(self.read(self.call))
@@ -49,6 +51,8 @@ class Engine:
         first = True
         try:
             async for response in call:
+                if call is not self.call:
+                    continue  # a newer stream has taken its place, and what is not acknowledged comes there again
                 for item in response.items:
                     which = item.WhichOneof("item")
                     if first != (which == "opened"):
@@ -58,20 +62,37 @@ class Engine:
         except asyncio.CancelledError:
             pass
         except api.grpc.RpcError as error:
-            if not self.quiet:
+            if not self.quiet and call is self.call:
                 self.model.fault(f"{self.name}: its stream ended: {error.code()} {error.details()}")
 
     async def leave(self):
         """Breaks the stream, as a process that dies does."""
         self.quiet = True
-        for command in self.model.commands.values():
-            if command.engine == self.name and command.by_stream and not command.answered:
-                command.lost = True
+        self.attached.clear()
+        self.lose()
         self.call.cancel()
         self.reader.cancel()
         await asyncio.gather(self.reader, return_exceptions=True)
         self.outbox.put_nowait(None)
         self.quiet = False
+
+    def lose(self):
+        """What is under way on the stream has no result that anybody hears."""
+        for command in self.model.commands.values():
+            if command.engine == self.name and command.by_stream and not command.answered:
+                command.lost = True
+
+    async def replace(self):
+        """Attaches again while the stream is open: the newest one wins, and the other one ends."""
+        before, outbox = self.reader, self.outbox
+        self.lose()
+        await self.attach()
+        self.lose()
+        _, pending = await asyncio.wait([before], timeout=5)
+        if pending:
+            self.model.fault(f"{self.name}: a stream stays open, though a newer one was opened")
+            before.cancel()
+        outbox.put_nowait(None)
 
     def take(self, which, item):
         if which == "opened":
@@ -90,7 +111,10 @@ class Engine:
             self.model.fault(f"{self.name}: attached again at {opened.at.sequence}, seen {self.seen}")
         if self.epoch is not None and opened.at.epoch != self.epoch:
             self.model.fault(f"{self.name}: attached again within its grace, and its log is another one")
-        self.epoch, self.position = opened.at.epoch, opened.at.sequence
+        if self.epoch is not None and opened.at.sequence > self.acknowledged:
+            self.model.fault(f"{self.name}: attached again at {opened.at.sequence}, acknowledged {self.acknowledged}")
+        # An acknowledgement that was under way when the stream broke may not have come.
+        self.epoch, self.position, self.acknowledged = opened.at.epoch, opened.at.sequence, opened.at.sequence
         self.attached.set()
 
     def event(self, event):
@@ -116,8 +140,6 @@ class Engine:
 
     def acknowledge(self, cursor):
         self.outbox.put_nowait(api.stream.AttachRequest(ack=api.stream.Ack(through=cursor)))
-        for number in range(self.acknowledged, cursor.sequence + 1):
-            self.repeats.pop(number, None)
         self.acknowledged = cursor.sequence
 
     # Commands.
@@ -144,6 +166,7 @@ class Engine:
 
     async def give(self, command_id, verb, request, bad):
         """One command, by the stream or unary."""
+        await self.attached.wait()
         by_stream = self.draw.random() < 0.65
         command = Command(self.name, verb, request, by_stream, bad)
         self.model.sent(command_id, command)
@@ -152,7 +175,11 @@ class Engine:
             self.inflight[session_id] = self.inflight.get(session_id, 0) + 1
         try:
             if by_stream:
-                self.outbox.put_nowait(api.stream.AttachRequest(command=api.stream.Command(**{verb: request})))
+                whole = api.stream.Command(**{verb: request})
+                if self.draw.random() < 0.2:
+                    whole.command_id = command_id
+                    getattr(whole, verb).context.command_id = ""
+                self.outbox.put_nowait(api.stream.AttachRequest(command=whole))
                 while not command.answered and not command.lost:
                     await asyncio.sleep(0.05)
             else:

@@ -7,7 +7,7 @@ COMPLETES = {
     "start_early_media": S.OPERATION_EARLY_MEDIA, "hold_session": S.OPERATION_HOLD, "resume_session": S.OPERATION_RESUME,
     "update_media": S.OPERATION_UPDATE_MEDIA, "send_dtmf": S.OPERATION_SEND_DTMF, "send_info": S.OPERATION_SEND_INFO,
     "send_message": S.OPERATION_SEND_MESSAGE, "add_bridge_member": S.OPERATION_BRIDGE_JOIN,
-    "remove_bridge_member": S.OPERATION_BRIDGE_LEAVE, "create_bridge": S.OPERATION_BRIDGE_JOIN,
+    "remove_bridge_member": S.OPERATION_BRIDGE_LEAVE, "create_bridge": S.OPERATION_BRIDGE_JOIN, "mute_session": S.OPERATION_MUTE,
 }
 DECIDING = {"ring_session", "start_early_media", "answer_session", "reject_session", "redirect_session"}
 UP = {S.SESSION_STATE_CONNECTED, S.SESSION_STATE_ON_HOLD}
@@ -44,6 +44,8 @@ class Known:
         self.id, self.engine, self.inbound = session_id, engine, inbound
         self.revision, self.state, self.ended, self.connected, self.bridge = 0, 0, None, False, ""
         self.operations, self.playing, self.rings, self.call_id = {}, {}, {}, ""
+        # Engines that it was passed on from, and those that were told so.
+        self.passed, self.revoked = [], []
 
 
 class Model:
@@ -120,8 +122,14 @@ class Model:
         kind = event.WhichOneof("payload")
         self.count(f"event {kind}")
         known = self.sessions.get(event.session_id)
+        if kind == "session_revoked":
+            return self.revoked(engine, event, known)
         if known is None:
             known = self.begun(engine, event, kind)
+        elif kind == "incoming_call" and known.engine != engine and known.revision == event.session_revision == 1:
+            # Passed on, as the one before had not decided: as if it had just come in.
+            known.passed.append(known.engine)
+            known.engine, known.revision = engine, 0
         where = f"{kind} of {event.session_id}, revision {event.session_revision}"
         if known.engine != engine:
             self.fault(f"{where} is told to {engine}, the owner is {known.engine}")
@@ -132,6 +140,14 @@ class Model:
         known.revision, known.state = event.session_revision, event.state
         self.caused(engine, event, kind, where)
         getattr(self, "on_" + kind, lambda *_: None)(known, event, getattr(event, kind), where)
+
+    def revoked(self, engine, event, known):
+        """A call that was passed on is another engine's."""
+        if known is None or event.session_revision != 0:
+            return self.fault(f"session_revoked of {event.session_id}, revision {event.session_revision}, which is out of place")
+        if known.connected or event.session_revoked.to_engine_id == engine:
+            self.fault(f"session_revoked of {event.session_id}, {known.engine}'s, to {event.session_revoked.to_engine_id}")
+        known.revoked.append(engine)
 
     def begun(self, engine, event, kind):
         if kind not in ("incoming_call", "session_created"):
@@ -238,6 +254,8 @@ class Model:
         for known in self.sessions.values():
             if known.ended is None:
                 self.fault(f"{known.id} has no SessionEnded")
+            if sorted(known.passed) != sorted(known.revoked):
+                self.fault(f"{known.id} was passed on from {known.passed}, session_revoked was told to {known.revoked}")
 
     def ended_once(self, command_id, command):
         operation = COMPLETES.get(command.verb)
