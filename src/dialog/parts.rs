@@ -1,7 +1,11 @@
 //! What of a body is understood, its parts included: RFC 3261 §8.2.3 and §20.11, RFC 5621 §4 and §6, RFC 2046 §5.1.
 //!
 //! A session description is understood where it is meant for the session, and a type that engines take whatever it is
-//! for. A part is to be understood unless it says `handling=optional`; of alternatives one is enough.
+//! for. A part must be understood where it says `handling=required`; of alternatives one is enough.
+//!
+//! RFC 3261 §20.11 has a part that says nothing of its handling required. Real calls bring locations, ISUP and plain text
+//! beside their description without a word about it, and are refused by nobody else; so the rule is kept for a body that
+//! is nothing but the part, and for a multipart body without a description: a call that says nothing we understand.
 
 use bytes::Bytes;
 
@@ -116,9 +120,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Parts that are all there to be read: every multipart type that is not known is taken as mixed (RFC 2046 §5.1.3).
-    /// With a root, the others only help to read it, so they need not be understood unless they say so (RFC 2387).
     fn together(&self, parts: &[Part], root: Option<usize>, depth: usize) -> Result<Reading, MultipartError> {
-        let (mut found, mut more) = (None, parts.is_empty());
+        let (mut found, mut more, mut passed_over) = (None, parts.is_empty(), false);
         for (place, part) in parts.iter().enumerate() {
             match self.part(part, depth)? {
                 Reading::Understood { description, more: also } => {
@@ -126,18 +129,20 @@ impl<'a> Reader<'a> {
                     found = found.or(description);
                 }
                 Reading::Not => {
-                    let helps = root.is_some_and(|root| root != place);
-                    let needed = match part.content_disposition() {
-                        Some(disposition) if helps => disposition.is_required(),
-                        Some(disposition) => !disposition.is_optional(),
-                        None => !helps,
-                    };
-                    if needed && self.strict {
+                    let disposition = part.content_disposition();
+                    let optional = disposition.is_some_and(|disposition| disposition.is_optional());
+                    let required = disposition.is_some_and(|disposition| disposition.is_required());
+                    if self.strict && (required || root == Some(place) && !optional) {
                         return Ok(Reading::Not);
                     }
+                    // With a root, the others only help to read it (RFC 2387).
+                    passed_over |= root.is_none() && !optional;
                     more = true;
                 }
             }
+        }
+        if self.strict && passed_over && found.is_none() {
+            return Ok(Reading::Not);
         }
         Ok(Reading::Understood { description: found, more })
     }

@@ -10,7 +10,7 @@ use super::body;
 use super::fields;
 use super::leg::{Context, Owner, Proceeding, State};
 use super::legs::Legs;
-use super::refusal::{self, ALLOW, Refusal, SUPPORTED, accepted_types};
+use super::refusal::{self, Refusal};
 use super::state::{Dialog, DialogError};
 
 /// Retry-After of a 503 for want of room, in seconds.
@@ -96,14 +96,9 @@ impl Legs {
 
     /// OPTIONS outside of dialogs (RFC 3261 §11.2).
     fn answer_options(&mut self, id: TransactionId, transactions: &mut Transactions) {
-        let fields = [
-            (HeaderName::Allow, ALLOW.to_owned()),
-            (HeaderName::Accept, accepted_types(&self.shared.settings)),
-            (HeaderName::AcceptEncoding, "identity".to_owned()),
-            (HeaderName::Supported, SUPPORTED.join(", ")),
-        ];
+        let fields = refusal::capabilities(&self.shared.settings).into_iter();
         let fields = fields.map(|(name, value)| HeaderField { name: name.as_str().to_owned(), value });
-        self.answer(id, StatusCode::OK, fields.into(), transactions);
+        self.answer(id, StatusCode::OK, fields.collect(), transactions);
     }
 
     /// Requests outside of dialogs are answered without keeping anything: a repeated one gets the same answer again.

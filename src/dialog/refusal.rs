@@ -195,10 +195,25 @@ pub(super) fn options(
     to_tag: &str,
     settings: &DialogSettings,
 ) -> Result<Response, BuildError> {
-    signed(head(request, StatusCode::OK, to_tag), settings, &[])
-        .header(HeaderName::Allow, ALLOW)
-        .header(HeaderName::Accept, accepted_types(settings))
-        .header(HeaderName::AcceptEncoding, "identity")
-        .header(HeaderName::Supported, SUPPORTED.join(", "))
+    let builder = signed(head(request, StatusCode::OK, to_tag), settings, &[]);
+    capabilities(settings)
+        .into_iter()
+        .fold(builder, |builder, (name, value)| builder.header(name, value))
         .build()
+}
+
+/// The header fields that say what an INVITE could use here. Supported stands there only where it says something.
+pub(super) fn capabilities(settings: &DialogSettings) -> Vec<(HeaderName, String)> {
+    let mut fields = vec![
+        (HeaderName::Allow, ALLOW.to_owned()),
+        (HeaderName::Accept, accepted_types(settings)),
+        (HeaderName::AcceptEncoding, "identity".to_owned()),
+    ];
+    fields.extend(supported().map(|supported| (HeaderName::Supported, supported)));
+    fields
+}
+
+/// The value of Supported, where there is any.
+pub(super) fn supported() -> Option<String> {
+    (!SUPPORTED.is_empty()).then(|| SUPPORTED.join(", "))
 }

@@ -7,7 +7,7 @@ use crate::ground::{Body, Description, Flow, HeaderField, Transport};
 use crate::sip::{BuildError, HeaderName, InDialog, Method, NameAddrSpec, Request, RequestBuilder, ViaSpec};
 use crate::transaction::TransactionId;
 
-use super::refusal::{ALLOW, SUPPORTED};
+use super::refusal::{ALLOW, supported};
 use super::settings::{DialogSettings, Listener};
 use super::state::Dialog;
 
@@ -121,8 +121,8 @@ impl Draft {
                     ContactOf { listener, token: dialog.local_tag(), secure: dialog.secure },
                 )
                 .header(HeaderName::Allow, ALLOW);
-            if !SUPPORTED.is_empty() {
-                builder = builder.header(HeaderName::Supported, SUPPORTED.join(", "));
+            if let Some(supported) = supported() {
+                builder = builder.header(HeaderName::Supported, supported);
             }
         }
         self.content(self.more(builder, settings)).build()

@@ -26,7 +26,8 @@ pub enum Frame {
 pub struct FrameError {
     /// What is wrong.
     pub kind: FrameErrorKind,
-    /// The bytes from the start of the message on, as far as they came.
+    /// The bytes from the start of the message up to where it shows that the stream cannot be cut: the same however they
+    /// came.
     pub bytes: Bytes,
 }
 
@@ -54,14 +55,6 @@ impl FrameError {
         }
     }
 
-    /// Whether what was found is SIP at all. If not, it does not belong to whoever sent it as a message: right behind
-    /// one, the length of that one was too short.
-    #[must_use]
-    pub fn begins_as_sip(&self) -> bool {
-        let line = self.bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next();
-        line.is_some_and(names_sip)
-    }
-
     /// What can be made out for a stateless answer; see [`super::ParseError::salvage`].
     #[must_use]
     pub fn salvage(&self) -> Option<Salvage> {
@@ -69,13 +62,24 @@ impl FrameError {
     }
 }
 
+/// What Content-Length said so far. What is wrong with it is told at the head's end, when all that an answer needs is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    Unsaid,
+    Bytes(usize),
+    Bad,
+}
+
+/// What is wrong, and how many bytes of the message show it.
+type Fault = (FrameErrorKind, usize);
+
 /// Where in a message the framer is.
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// Before a message. `after_crlf`: one CRLF was just reported.
     Between { after_crlf: bool },
     /// In the head. The field that is being read begins at `line`, and no line end stands before `scanned`.
-    Head { line: usize, scanned: usize, length: Option<usize> },
+    Head { line: usize, scanned: usize, length: Length },
     /// The message has this many bytes.
     Body { total: usize },
     /// An error was reported; nothing comes any more.
@@ -85,7 +89,8 @@ enum State {
 /// Cuts one stream. Bytes are pushed as they come, then frames are pulled until there is none.
 ///
 /// It holds at most one incomplete message, bounded by [`Limits::message_bytes`], and what was pushed since the last
-/// pull. Work is linear in the bytes however they are cut.
+/// pull. Work is linear in the bytes however they are cut, and so are the frames and the error: what follows a message
+/// never changes what becomes of it. NUL between messages is passed over: some peers keep a connection open with it.
 #[derive(Debug)]
 pub struct StreamFramer {
     limits: Limits,
@@ -136,9 +141,11 @@ impl StreamFramer {
                 return Ok(Some(if ping { Frame::Ping } else { Frame::Pong }));
             }
         };
-        next.map_err(|kind| {
+        next.map_err(|(kind, seen)| {
             self.state = State::Broken;
-            FrameError { kind, bytes: self.buffer.split().freeze() }
+            let bytes = self.buffer.split_to(seen.min(self.buffer.len())).freeze();
+            self.buffer.clear();
+            FrameError { kind, bytes }
         })
     }
 
@@ -154,7 +161,7 @@ impl StreamFramer {
     }
 
     /// One step on: the next state, or `None` when nothing more can be done with what is there.
-    fn step(&mut self) -> Result<Option<State>, FrameErrorKind> {
+    fn step(&mut self) -> Result<Option<State>, Fault> {
         match self.state {
             State::Between { after_crlf } => self.between(after_crlf),
             State::Head { line, scanned, length } => self.head(line, scanned, length),
@@ -162,43 +169,51 @@ impl StreamFramer {
         }
     }
 
-    fn between(&mut self, after_crlf: bool) -> Result<Option<State>, FrameErrorKind> {
+    fn between(&mut self, mut after_crlf: bool) -> Result<Option<State>, Fault> {
+        let nuls = self.buffer.iter().take_while(|&&byte| byte == 0).count();
+        if nuls > 0 {
+            self.buffer.advance(nuls);
+            after_crlf = false;
+            self.state = State::Between { after_crlf };
+        }
         match *self.buffer {
             [] | [b'\r'] => Ok(None),
             [b'\r', b'\n', ..] => {
                 self.buffer.advance(2);
                 Ok(Some(State::Between { after_crlf: !after_crlf }))
             }
-            [b'\r' | b'\n', ..] => Err(ParseErrorKind::LineEnd.into()),
-            _ => Ok(Some(State::Head { line: 0, scanned: 0, length: None })),
+            [b'\r', ..] => Err((ParseErrorKind::LineEnd.into(), 2)),
+            [b'\n', ..] => Err((ParseErrorKind::LineEnd.into(), 1)),
+            _ => Ok(Some(State::Head { line: 0, scanned: 0, length: Length::Unsaid })),
         }
     }
 
-    fn head(
-        &mut self,
-        line: usize,
-        scanned: usize,
-        length: Option<usize>,
-    ) -> Result<Option<State>, FrameErrorKind> {
-        let bytes = &self.buffer[..];
+    fn head(&mut self, line: usize, scanned: usize, length: Length) -> Result<Option<State>, Fault> {
+        // The first byte past a limit is the last that is looked at, so that it does not matter whether more is there.
+        let over_at = self.head_bytes_max(line) + 1;
+        let bytes = &self.buffer[..self.buffer.len().min(over_at)];
         let end = match lines::line_end(bytes, scanned) {
-            Ok(end) => end,
-            Err((ParseErrorKind::NoEmptyLine, _)) => {
-                self.check_head(bytes.len(), bytes.len() - line)?;
+            Ok(end) if end + 2 < over_at => end,
+            Ok(_) | Err((ParseErrorKind::NoEmptyLine, _)) if bytes.len() == over_at => {
+                return Err((self.over_head(line).into(), over_at));
+            }
+            Ok(_) | Err((ParseErrorKind::NoEmptyLine, _)) => {
                 // A CR at the very end may be the first half of a line end.
-                self.state =
-                    State::Head { line, scanned: bytes.len().saturating_sub(1).max(scanned), length };
+                let scanned = bytes.len().saturating_sub(1).max(scanned);
+                self.state = State::Head { line, scanned, length };
                 return Ok(None);
             }
-            Err((kind, _)) => return Err(kind.into()),
+            Err((kind, at)) => {
+                let seen = at + if bytes.get(at) == Some(&b'\r') { 2 } else { 1 };
+                return Err((kind.into(), seen));
+            }
         };
         let next = end + 2;
-        self.check_head(next, next - line)?;
         if line == 0 {
-            start_line(&bytes[..end])?;
+            start_line(&bytes[..end]).map_err(|kind| (kind, next))?;
         }
         if line == end && line > 0 {
-            return self.body(next, length).map(Some);
+            return self.body(next, length).map(Some).map_err(|kind| (kind, next));
         }
         match bytes.get(next) {
             // A continuation line, perhaps: the next byte says.
@@ -208,26 +223,33 @@ impl StreamFramer {
             }
             Some(b' ' | b'\t') if line > 0 => Ok(Some(State::Head { line, scanned: next, length })),
             Some(_) => {
-                let length = if line == 0 { None } else { content_length(bytes, line, length)? };
+                let length = if line == 0 { length } else { content_length(bytes, line, length) };
                 Ok(Some(State::Head { line: next, scanned: next, length }))
             }
         }
     }
 
-    fn check_head(&self, head: usize, line: usize) -> Result<(), ParseErrorKind> {
-        let limits = &self.limits;
-        let over = |what, limit| Err(ParseErrorKind::TooLarge { what, limit });
-        if head > limits.headers_bytes {
-            return over(Bound::HeadersBytes, limits.headers_bytes);
-        }
-        if line > limits.header_line_bytes {
-            return over(Bound::HeaderLineBytes, limits.header_line_bytes);
-        }
-        Ok(())
+    /// How far the head may reach while the field is read that begins at `line`.
+    fn head_bytes_max(&self, line: usize) -> usize {
+        self.limits.headers_bytes.min(line + self.limits.header_line_bytes)
     }
 
-    fn body(&self, head: usize, length: Option<usize>) -> Result<State, FrameErrorKind> {
-        let length = length.ok_or(FrameErrorKind::NoContentLength)?;
+    /// Which of the two limits that is.
+    fn over_head(&self, line: usize) -> ParseErrorKind {
+        let Limits { headers_bytes, header_line_bytes, .. } = self.limits;
+        if self.head_bytes_max(line) == headers_bytes {
+            ParseErrorKind::TooLarge { what: Bound::HeadersBytes, limit: headers_bytes }
+        } else {
+            ParseErrorKind::TooLarge { what: Bound::HeaderLineBytes, limit: header_line_bytes }
+        }
+    }
+
+    fn body(&self, head: usize, length: Length) -> Result<State, FrameErrorKind> {
+        let length = match length {
+            Length::Unsaid => return Err(FrameErrorKind::NoContentLength),
+            Length::Bad => return Err(FrameErrorKind::ContentLength),
+            Length::Bytes(length) => length,
+        };
         let over = |what, limit| Err(ParseErrorKind::TooLarge { what, limit }.into());
         if length > self.limits.body_bytes {
             return over(Bound::BodyBytes, self.limits.body_bytes);
@@ -242,20 +264,21 @@ impl StreamFramer {
 /// A first line that does not even name SIP is another protocol. Any other flaw is left to the parser, which can have
 /// it answered without giving up the stream.
 fn start_line(line: &[u8]) -> Result<(), FrameErrorKind> {
-    if names_sip(line) { Ok(()) } else { Err(ParseErrorKind::StartLine.into()) }
-}
-
-fn names_sip(line: &[u8]) -> bool {
-    line.windows(4).any(|window| window.eq_ignore_ascii_case(b"SIP/"))
-}
-
-fn content_length(bytes: &[u8], line: usize, before: Option<usize>) -> Result<Option<usize>, FrameErrorKind> {
-    let Ok(Step::Field(field, _)) = lines::field(bytes, line) else { return Ok(before) };
-    if field.name != HeaderName::ContentLength {
-        return Ok(before);
+    if line.windows(4).any(|window| window.eq_ignore_ascii_case(b"SIP/")) {
+        Ok(())
+    } else {
+        Err(ParseErrorKind::StartLine.into())
     }
-    match super::parse::digits(&bytes[field.value_start..field.value_end]) {
-        Some(length) if before.is_none_or(|before| before == length) => Ok(Some(length)),
-        _ => Err(FrameErrorKind::ContentLength),
+}
+
+fn content_length(bytes: &[u8], line: usize, before: Length) -> Length {
+    let Ok(Step::Field(field, _)) = lines::field(bytes, line) else { return before };
+    if field.name != HeaderName::ContentLength {
+        return before;
+    }
+    match (super::parse::digits(&bytes[field.value_start..field.value_end]), before) {
+        (Some(length), Length::Unsaid) => Length::Bytes(length),
+        (Some(length), Length::Bytes(same)) if length == same => before,
+        _ => Length::Bad,
     }
 }

@@ -35,7 +35,7 @@ impl<'a> Field<'a> {
         self.core.text(self.span.name_span).unwrap_or_default()
     }
 
-    /// The value: trimmed, continuation lines joined by spaces. `None` when it is not UTF-8.
+    /// The value: trimmed, continuation lines joined by one space each. `None` when it is not UTF-8.
     #[must_use]
     pub fn value(&self) -> Option<&'a str> {
         self.core.text(self.span.value)
@@ -44,7 +44,7 @@ impl<'a> Field<'a> {
     /// The value's bytes as they came, from the first to the last that is not white space.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {
-        self.core.original(self.span.value)
+        self.core.original(self.span)
     }
 
     /// The whole line with its CRLF, and where the value begins in it, when it is written as this implementation writes

@@ -164,13 +164,55 @@ pub(crate) fn field(bytes: &[u8], from: usize) -> Result<Step, LineFault> {
     Ok(Step::Field(field, end + 2))
 }
 
+/// Joins continuation lines within a value: each line break with the white space around it becomes one SP (RFC 3261
+/// §7.3.1). What is left over at the end is filled with SP. Returns the new length.
+pub(crate) fn unfold(value: &mut [u8]) -> usize {
+    let (mut read, mut written) = (0, 0);
+    while read < value.len() {
+        let blanks = value[read..].iter().take_while(|&&byte| is_blank(byte)).count();
+        let step = blanks.max(1);
+        if value[read..read + step].iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
+            value[written] = b' ';
+            written += 1;
+        } else {
+            value.copy_within(read..read + step, written);
+            written += step;
+        }
+        read += step;
+    }
+    value[written..].fill(b' ');
+    written
+}
+
+/// The same for several header lines at once, as a body's part has them.
+pub(crate) fn unfold_lines(head: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(head.len());
+    let mut at = 0;
+    while at < head.len() {
+        if head[at..].starts_with(b"\r\n") && head.get(at + 2).is_some_and(|&byte| is(byte, class::SPACE)) {
+            at += 2 + run(&head[at + 2..], class::SPACE);
+            while joined.last().is_some_and(|&byte| is(byte, class::SPACE)) {
+                joined.pop();
+            }
+            joined.push(b' ');
+        } else {
+            joined.push(head[at]);
+            at += 1;
+        }
+    }
+    joined
+}
+
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
 /// Moves both ends inwards over white space and the line ends of continuation lines.
 fn trim(bytes: &[u8], mut start: usize, mut end: usize) -> (usize, usize) {
-    let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    while start < end && blank(bytes[start]) {
+    while start < end && is_blank(bytes[start]) {
         start += 1;
     }
-    while end > start && blank(bytes[end - 1]) {
+    while end > start && is_blank(bytes[end - 1]) {
         end -= 1;
     }
     (start, end)
@@ -221,6 +263,23 @@ mod tests {
         ] {
             assert!(request(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_line_break_and_the_white_space_around_it_are_one_space() {
+        for (folded, joined) in [
+            ("one\r\n two", "one two"),
+            ("one \t\r\n\t  two", "one two"),
+            ("a\r\n \r\n\tb \r\n c", "a b c"),
+            ("a  b\tc", "a  b\tc"),
+            ("\"q \r\n q\"", "\"q q\""),
+        ] {
+            let mut value = folded.as_bytes().to_vec();
+            let length = unfold(&mut value);
+            assert_eq!(std::str::from_utf8(&value[..length]), Ok(joined), "{folded:?}");
+            assert!(value[length..].iter().all(|&byte| byte == b' '));
+        }
+        assert_eq!(unfold_lines(b"A: b;\r\n\tc \r\n  d\r\nE: f"), b"A: b; c d\r\nE: f");
     }
 
     #[test]

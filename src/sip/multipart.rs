@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::grammar::{self, class, run};
 use super::limits::{Bound, Limits};
+use super::lines;
 use super::{Disposition, FieldValue, HeaderName, Headers, MediaType, StatusCode};
 
 /// One part of a multipart body.
@@ -48,7 +49,7 @@ impl MultipartError {
 const BOUNDARY_MAX: usize = 70;
 
 impl Part {
-    /// The value of one of the part's own header fields, as written.
+    /// The value of one of the part's own header fields, as written but for continuation lines, which are joined.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let head = std::str::from_utf8(&self.head).ok()?;
@@ -175,10 +176,12 @@ fn part(bytes: Bytes) -> Part {
     if bytes.starts_with(b"\r\n") {
         return Part { head: Bytes::new(), content: bytes.slice(2..) };
     }
-    match memchr::memmem::find(&bytes, b"\r\n\r\n") {
-        Some(end) => Part { head: bytes.slice(..end), content: bytes.slice(end + 4..) },
-        None => Part { head: bytes, content: Bytes::new() },
-    }
+    let (head, content) = match memchr::memmem::find(&bytes, b"\r\n\r\n") {
+        Some(end) => (bytes.slice(..end), bytes.slice(end + 4..)),
+        None => (bytes, Bytes::new()),
+    };
+    let folded = [b"\r\n ", b"\r\n\t"].iter().any(|fold| memchr::memmem::find(&head, *fold).is_some());
+    Part { head: if folded { lines::unfold_lines(&head).into() } else { head }, content }
 }
 
 /// The body, or the part of it, that has this type: a body that is not multipart is its own only part.

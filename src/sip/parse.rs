@@ -49,6 +49,13 @@ impl Fields {
         let mut fields = Self::new();
         let mut at = from;
         loop {
+            // A datagram that ends with its last header line lacks the empty one: nothing else could come, and some phones
+            // send such. Streams are cut at the empty line.
+            if at == bytes.len() && !fields.spans.is_empty() {
+                over(at, headers_max(limits), Bound::HeadersBytes, at)?;
+                fields.body = at;
+                return Ok(fields);
+            }
             match lines::field(bytes, at)? {
                 Step::Field(field, next) => {
                     fields.push(&field, next, limits)?;
@@ -101,8 +108,8 @@ fn assemble(bytes: Bytes, start: StartLine, fields: Fields, limits: &Limits) -> 
 }
 
 /// Puts the parts together. `bytes` ends with the body.
-pub(crate) fn build(bytes: Bytes, start: StartLine, fields: Fields, declared: Declared) -> Message {
-    let unfolded = fields.folded.then(|| unfold(&bytes, &fields.spans));
+pub(crate) fn build(bytes: Bytes, start: StartLine, mut fields: Fields, declared: Declared) -> Message {
+    let unfolded = fields.folded.then(|| unfold(&bytes, &mut fields.spans));
     let body = u32::try_from(fields.body).unwrap_or(u32::MAX);
     let core =
         |version| Core { bytes: bytes.clone(), unfolded, fields: fields.spans, body, declared, version };
@@ -126,16 +133,14 @@ pub(crate) fn build(bytes: Bytes, start: StartLine, fields: Fields, declared: De
     }
 }
 
-/// A copy whose continuation lines are joined: CR and LF inside a value become spaces.
-fn unfold(bytes: &[u8], fields: &[FieldSpan]) -> Bytes {
+/// A copy whose continuation lines are joined. What a value loses by it is filled up behind it, so that all places hold
+/// for both; the values' ends are moved.
+fn unfold(bytes: &[u8], fields: &mut [FieldSpan]) -> Bytes {
     let head = fields.last().map_or(0, |field| usize::from(field.value.end));
     let mut copy = BytesMut::from(&bytes[..head]);
-    for field in fields {
-        for byte in &mut copy[usize::from(field.value.start)..usize::from(field.value.end)] {
-            if matches!(byte, b'\r' | b'\n') {
-                *byte = b' ';
-            }
-        }
+    for Span { start, end } in fields.iter_mut().map(|field| &mut field.value) {
+        let length = lines::unfold(&mut copy[usize::from(*start)..usize::from(*end)]);
+        *end = span(0, usize::from(*start) + length).end;
     }
     copy.freeze()
 }

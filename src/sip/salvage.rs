@@ -17,7 +17,7 @@ pub struct Salvage(Request);
 
 impl Salvage {
     /// Reads leniently: header lines that cannot be read are left out, a Request-URI may be anything. `None` when it is
-    /// no request, an ACK, or has no readable top Via: then nobody is to be answered.
+    /// no request, an ACK, or has no Via of SIP: then nobody is to be answered.
     pub(crate) fn from_bytes(bytes: &Bytes, limits: &Limits) -> Option<Self> {
         let head = bytes.len().min(limits.headers_bytes).min(usize::from(u16::MAX));
         let bytes = bytes.slice(lines::skip_line_ends(&bytes[..head])..head);
@@ -38,15 +38,8 @@ impl Salvage {
         let Message::Request(request) = parse::build(bytes, start, fields, Declared::Nothing) else {
             return None;
         };
-        let answerable = *request.method() != Method::Ack && request.headers().top_via().is_ok();
+        let answerable = *request.method() != Method::Ack && request.headers().has_via_of_sip();
         answerable.then_some(Self(request))
-    }
-
-    /// What can be made out of a message that a stream was cut into wrongly: [`super::FrameError::begins_as_sip`] says
-    /// so of what follows it.
-    #[must_use]
-    pub fn of_message(bytes: &Bytes) -> Option<Self> {
-        Self::from_bytes(bytes, &Limits::default())
     }
 
     /// The same with `received`, and where it is asked for `rport`, in the top Via; see [`Request::with_received`].

@@ -30,6 +30,13 @@ impl RouteKey<'_> {
             || self.has_to_tag
             || matches!(self.method, Some(Method::Ack | Method::Cancel | Method::Bye))
     }
+
+    /// Whether the message may be about an INVITE that nobody has looked at yet: it serves a call that exists, but not by
+    /// a tag of ours, which its sender could not know before.
+    #[must_use]
+    pub const fn may_follow_invite(&self) -> bool {
+        self.is_request && !self.has_to_tag && self.is_for_existing()
+    }
 }
 
 /// Finds Call-ID, method and To tag without reading the rest. `None` when the bytes have no readable start line, no

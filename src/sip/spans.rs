@@ -4,6 +4,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::HeaderName;
+use super::lines::{self, Step};
 
 /// A stretch of the header section, in bytes. The section is at most 65,535 bytes long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,8 +42,9 @@ pub(crate) enum Declared {
 pub(crate) struct Core {
     /// The message exactly.
     pub bytes: Bytes,
-    /// When the message has continuation lines: the same bytes with the CRLF of each turned into two spaces, so that
-    /// all spans hold for both (RFC 3261 §7.3.1: a fold means the same as a space).
+    /// When the message has continuation lines: the header section with each line break and the white space around it
+    /// turned into one space (RFC 3261 §7.3.1), filled up behind the value. Spans are those of this copy, and begin at the
+    /// same places in `bytes`.
     pub unfolded: Option<Bytes>,
     pub fields: FieldSpans,
     /// Where the body begins.
@@ -66,9 +68,15 @@ impl Core {
         std::str::from_utf8(self.raw(span)).ok()
     }
 
-    /// The bytes of a span as they came, folds and all.
-    pub fn original(&self, span: Span) -> &[u8] {
-        self.bytes.get(usize::from(span.start)..usize::from(span.end)).unwrap_or_default()
+    /// The bytes of a field's value as they came, folds and all.
+    pub fn original(&self, field: &FieldSpan) -> &[u8] {
+        let Span { start, mut end } = field.value;
+        if self.unfolded.is_some()
+            && let Ok(Step::Field(raw, _)) = lines::field(&self.bytes, usize::from(field.name_span.start))
+        {
+            end = u16::try_from(raw.value_end).unwrap_or(end);
+        }
+        self.bytes.get(usize::from(start)..usize::from(end)).unwrap_or_default()
     }
 
     pub fn body(&self) -> &[u8] {

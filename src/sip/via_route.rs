@@ -4,7 +4,7 @@
 //! truth is [`Request::with_received`](super::Request::with_received). Sending is left to transport, which knows whether
 //! a connection is still there.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use crate::ground::{Flow, Transport};
 
@@ -24,8 +24,8 @@ impl ResponseRoute {
     ///
     /// - A stream's response goes back on its connection, or to the source's address and sent-by's port. A WebSocket
     ///   client cannot be connected to (RFC 7118 §5).
-    /// - `maddr`, if it is a literal address of the same family, takes the response with sent-by's port. A name is passed
-    ///   over: the answer to a datagram does not wait for a look-up.
+    /// - `maddr` is not followed: with it anybody could have an answer sent to whom he likes, also inside our own network,
+    ///   without forging an address. It is meant for requests that were sent to a multicast group, which none is joined to.
     /// - With `rport`, the response goes to the very source (RFC 3581 §4).
     /// - Else to the source's address and sent-by's port.
     #[must_use]
@@ -37,21 +37,14 @@ impl ResponseRoute {
             Transport::Ws | Transport::Wss => Self { flow: *flow, otherwise: None },
             Transport::Tcp | Transport::Tls => Self { flow: *flow, otherwise: Some(by_sent_by) },
             Transport::Udp => {
-                let maddr = top.maddr.and_then(literal).filter(|ip| ip.is_ipv4() == flow.remote.is_ipv4());
-                let remote = match (maddr, top.rport) {
-                    (Some(ip), _) => SocketAddr::new(ip, port),
-                    (None, Rport::Absent) => by_sent_by,
-                    (None, Rport::Asked | Rport::Port(_)) => flow.remote,
+                let remote = match top.rport {
+                    Rport::Absent => by_sent_by,
+                    Rport::Asked | Rport::Port(_) => flow.remote,
                 };
                 Self { flow: Flow { remote, ..*flow }, otherwise: None }
             }
         }
     }
-}
-
-/// An address as `maddr` has it, IPv6 with or without brackets.
-fn literal(text: &str) -> Option<IpAddr> {
-    text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text).parse().ok()
 }
 
 #[cfg(test)]
@@ -78,9 +71,11 @@ mod tests {
     #[case::the_name_is_not_looked_up("a.example.com:5080", "192.0.2.1:5080")]
     #[case::a_claimed_received_is_not_believed("10.0.0.1:5080;received=198.51.100.1", "192.0.2.1:5080")]
     #[case::rport("10.0.0.1:5080;rport", "192.0.2.1:4711")]
-    #[case::maddr("10.0.0.1:5080;maddr=239.255.255.1;rport", "239.255.255.1:5080")]
-    #[case::a_maddr_of_the_other_family("10.0.0.1:5080;maddr=[2001:db8::1]", "192.0.2.1:5080")]
-    #[case::a_maddr_by_name("10.0.0.1:5080;maddr=a.example.com", "192.0.2.1:5080")]
+    #[case::a_maddr_is_not_followed("10.0.0.1:5080;maddr=198.51.100.9", "192.0.2.1:5080")]
+    #[case::nor_into_our_own_network("10.0.0.1:5080;maddr=127.0.0.1;rport", "192.0.2.1:4711")]
+    #[case::nor_to_a_group("10.0.0.1:5080;maddr=239.255.255.1;ttl=1", "192.0.2.1:5080")]
+    #[case::nor_to_the_other_family("10.0.0.1:5080;maddr=[2001:db8::1]", "192.0.2.1:5080")]
+    #[case::nor_by_name("10.0.0.1:5080;maddr=a.example.com", "192.0.2.1:5080")]
     fn a_datagram_is_answered_where_its_via_says(#[case] sent_by: &str, #[case] remote: &str) {
         let text = format!("SIP/2.0/UDP {sent_by}");
         let came = flow(Transport::Udp, "192.0.2.1:4711");

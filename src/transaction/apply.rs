@@ -44,6 +44,9 @@ impl Transactions {
         {
             transaction.failure = Some((error, request));
         }
+        if transaction.merged != 0 && !transaction.machine.is_ongoing() {
+            self.slots.settle(index);
+        }
         let tell = effects.tell;
         self.count(index, input, tell, effects.send.is_some());
         self.apply_told(index, input, effects, now);

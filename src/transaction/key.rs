@@ -22,6 +22,7 @@ enum Kind {
     OldServer = 3,
     Merged = 4,
     Tag = 5,
+    DialogTag = 6,
 }
 
 /// The keys of one layer.
@@ -85,6 +86,10 @@ impl Keys {
 
     /// What a request is matched by (RFC 3261 §17.2.3), as if its method were `method`: INVITE for an ACK, and for the
     /// INVITE that a CANCEL means (§9.2).
+    ///
+    /// Call-ID, From tag and CSeq number count beside the branch. A repeat, an ACK and a CANCEL have them in common with
+    /// their request (§9.1, §17.1.1.3), so that nothing is lost by it; a client that uses one branch for two requests
+    /// gets two transactions, and whoever knows no more of a call than its branch cannot cancel it.
     pub fn server(&self, request: &Request, essentials: &Essentials<'_>, method: &Method) -> Key {
         let via = &essentials.via;
         match via.magic_branch() {
@@ -93,6 +98,9 @@ impl Keys {
                 .text(branch)
                 .host(via.host_text)
                 .number(u32::from(via.port_or_default()))
+                .text(essentials.call_id)
+                .text(essentials.from.tag().unwrap_or_default())
+                .number(essentials.cseq.sequence)
                 .method(method)
                 .finish(),
             None => self.old_server(request, essentials, method),
@@ -128,21 +136,47 @@ impl Keys {
 
     /// The To tag of stateless replies. INVITE, its ACK and its CANCEL have it in common.
     pub fn tag(&self, essentials: &Essentials<'_>) -> ToTag {
-        let Essentials { via, from, call_id, cseq, .. } = essentials;
-        self.tag_of(call_id, from.tag(), cseq.sequence, via.branch)
+        self.tag_of_essentials(Kind::Tag, essentials)
     }
 
-    /// The same from what can be read of a message that need not be whole.
+    /// The To tag of the dialog that an INVITE makes, known from its CANCEL too. It is never a stateless reply's: the ACK
+    /// of a client whose branches identify nothing has all that is hashed in common with its INVITE.
+    pub fn dialog_tag(&self, essentials: &Essentials<'_>) -> ToTag {
+        self.tag_of_essentials(Kind::DialogTag, essentials)
+    }
+
+    fn tag_of_essentials(&self, kind: Kind, essentials: &Essentials<'_>) -> ToTag {
+        let Essentials { via, from, call_id, cseq, .. } = essentials;
+        self.tag_of(kind, call_id, from.tag(), cseq.sequence, via.branch)
+    }
+
+    /// [`Keys::tag`] from what can be read of a message that need not be whole.
     pub fn tag_of_fragments(&self, headers: Headers<'_>) -> ToTag {
+        self.tag_of_headers(Kind::Tag, headers)
+    }
+
+    /// [`Keys::dialog_tag`] from a request that was examined before.
+    pub fn dialog_tag_of(&self, headers: Headers<'_>) -> ToTag {
+        self.tag_of_headers(Kind::DialogTag, headers)
+    }
+
+    fn tag_of_headers(&self, kind: Kind, headers: Headers<'_>) -> ToTag {
         let branch = headers.top_via().ok().and_then(|via| via.branch);
         let from_tag = headers.from().ok().and_then(|from| from.tag());
         let sequence = headers.cseq().map_or(0, |cseq| cseq.sequence);
-        self.tag_of(headers.call_id().unwrap_or_default(), from_tag, sequence, branch)
+        self.tag_of(kind, headers.call_id().unwrap_or_default(), from_tag, sequence, branch)
     }
 
-    fn tag_of(&self, call_id: &str, from_tag: Option<&str>, sequence: u32, branch: Option<&str>) -> ToTag {
+    fn tag_of(
+        &self,
+        kind: Kind,
+        call_id: &str,
+        from_tag: Option<&str>,
+        sequence: u32,
+        branch: Option<&str>,
+    ) -> ToTag {
         let hash = self
-            .of(Kind::Tag)
+            .of(kind)
             .text(call_id)
             .text(from_tag.unwrap_or_default())
             .number(sequence)

@@ -117,6 +117,17 @@ impl Machine {
         )
     }
 
+    /// Whether another way of the same request is one too many (RFC 3261 §8.2.2.2): it waits for its answer, or has become
+    /// a call. One that is refused is settled, also while the refusal waits for its ACK: a proxy that hunts through a group
+    /// asks again with the next branch.
+    pub const fn is_ongoing(&self) -> bool {
+        matches!(
+            self,
+            Self::ServerInvite(ServerInvite::Proceeding { .. } | ServerInvite::Accepted)
+                | Self::ServerNonInvite(ServerNonInvite::Trying { .. } | ServerNonInvite::Proceeding { .. })
+        )
+    }
+
     pub const fn is_over(&self) -> bool {
         matches!(
             self,

@@ -9,7 +9,7 @@ use super::slots::Transaction;
 use crate::ground::{Flow, Now};
 use crate::sip::via_route::ResponseRoute;
 use crate::sip::{
-    Essentials, HeaderName, Limits, Message, Method, Request, Response, ResponseBuilder, StatusCode,
+    Discard, Essentials, HeaderName, Limits, Message, Method, Request, Response, ResponseBuilder, StatusCode,
     validate, validate_response,
 };
 
@@ -26,19 +26,18 @@ impl Transactions {
     }
 
     fn receive_response(&mut self, response: &Response, flow: &Flow, now: Now) {
-        let Ok(essentials) = validate_response(response) else { return self.counters.unreadable += 1 };
+        let Some((branch, method)) = matched_by(response) else { return self.counters.unreadable += 1 };
         // A response with a second Via was meant for someone behind us, and there is nobody (RFC 3261 §8.1.3.3).
         if has_second_via(response) {
             return self.counters.unreadable += 1;
         }
-        let method = &essentials.cseq.method;
-        let key = essentials.via.branch.map(|branch| self.keys.client(branch, method));
+        let key = branch.map(|branch| self.keys.client(branch, &method));
         match key.and_then(|key| self.slots.find(key)) {
             Some(index) => {
                 self.learn_connection(index, flow);
                 self.step(index, Input::Response(response, flow), now);
             }
-            None if response.status().is_success() && *method == Method::Invite => {
+            None if response.status().is_success() && method == Method::Invite => {
                 self.tell_user(TransactionEvent::StrayAccepted { response: response.clone(), flow: *flow });
             }
             None => self.counters.stray_responses += 1,
@@ -125,7 +124,8 @@ impl Transactions {
                 &[],
             );
         };
-        let tag = response_tag(&invite).unwrap_or_else(|| self.keys.tag(essentials).as_str().to_owned());
+        let tag =
+            response_tag(&invite).unwrap_or_else(|| self.keys.dialog_tag(essentials).as_str().to_owned());
         let Ok(response) = ResponseBuilder::to_request(&stamped, StatusCode::OK).to_tag(&tag).build() else {
             return self.counters.unexpected += 1;
         };
@@ -179,10 +179,22 @@ impl Transactions {
         let mut transaction = Transaction::new(machine, method, route.flow, key);
         transaction.other_port = route.otherwise.map_or(0, |other| other.port());
         transaction.merged = merged;
-        transaction.last_status = effects.send.as_ref().map(|_| StatusCode::TRYING);
         let index = self.begin(transaction, effects, now);
         let id = self.slots.id(index);
         self.tell_user(TransactionEvent::Request { id, request, flow: *flow });
+    }
+}
+
+/// The branch and method that a response is matched by. A refusal that lacks what only a dialog needs has them all the
+/// same: unacknowledged, its sender would repeat it for 32 s.
+fn matched_by(response: &Response) -> Option<(Option<&str>, Method)> {
+    match validate_response(response) {
+        Ok(essentials) => Some((essentials.via.branch, essentials.cseq.method)),
+        Err(Discard::Header(_)) if response.status().is_refusal() => {
+            let headers = response.headers();
+            Some((headers.top_via().ok()?.branch, headers.cseq().ok()?.method))
+        }
+        Err(_) => None,
     }
 }
 

@@ -79,16 +79,11 @@ pub(super) enum Input<'a> {
 }
 
 impl ServerInvite {
-    /// `INVITE: tell user`. With `trying_at_once` the 100 does not wait.
+    /// `INVITE: tell user`. With `trying_at_once` the 100 does not wait; but it never goes before the user has heard of the
+    /// INVITE, who may refuse it without keeping anything as long as nothing was sent.
     pub fn start(request: Request, trying_at_once: bool, timing: &Timing) -> (Self, Effects) {
-        if trying_at_once {
-            trying(request)
-        } else {
-            (
-                Self::Proceeding { request, last: None },
-                Effects::none().set(Timer::Trying, timing.trying_after),
-            )
-        }
+        let after = if trying_at_once { Duration::ZERO } else { timing.trying_after };
+        (Self::Proceeding { request, last: None }, Effects::none().set(Timer::Trying, after))
     }
 
     /// One input.

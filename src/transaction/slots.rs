@@ -161,15 +161,22 @@ impl Slots {
         self.slots.get_mut(index as usize)?.transaction.as_mut()
     }
 
-    /// Takes a terminated transaction out of all indexes. It stays readable by its id until [`Slots::release`].
-    pub fn retire(&mut self, index: u32) {
-        let Some(transaction) = self.get(index) else { return };
-        let (key, merged) = (transaction.key, transaction.merged);
-        self.unlink(index);
-        self.by_key.remove(&key);
+    /// Its request may come another way from now on.
+    pub fn settle(&mut self, index: u32) {
+        let Some(transaction) = self.get_mut(index) else { return };
+        let merged = std::mem::take(&mut transaction.merged);
         if merged != 0 && self.find(merged) == Some(index) {
             self.by_key.remove(&merged);
         }
+    }
+
+    /// Takes a terminated transaction out of all indexes. It stays readable by its id until [`Slots::release`].
+    pub fn retire(&mut self, index: u32) {
+        let Some(transaction) = self.get(index) else { return };
+        let key = transaction.key;
+        self.unlink(index);
+        self.by_key.remove(&key);
+        self.settle(index);
         self.live -= 1;
     }
 

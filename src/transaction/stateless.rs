@@ -30,21 +30,21 @@ impl Transactions {
     /// Answers what is no message but can be made out as a request.
     pub fn reply_to_salvage(&mut self, salvage: &Salvage, flow: Flow, status: StatusCode) {
         let headers = salvage.headers();
-        let Ok(via) = headers.top_via() else { return };
-        let route = ResponseRoute::of(&via, &flow).flow;
+        // A Via that cannot be read in all its parts leads to the source.
+        let route = headers.top_via().map_or(flow, |via| ResponseRoute::of(&via, &flow).flow);
         let tag = self.keys.tag_of_fragments(headers);
         let stamped = salvage.with_received(flow.remote.ip(), flow.remote.port());
         self.send_reply(stamped.respond(status).to_tag(tag.as_str()).build(), route);
     }
 
-    /// The To tag of stateless replies to this request: a keyed hash of Call-ID, From tag, CSeq number and branch. A user
-    /// that takes it for its own tag gives INVITE and CANCEL the same one (RFC 3261 §9.2).
+    /// A To tag for the dialog that this INVITE makes: a keyed hash of Call-ID, From tag, CSeq number and branch, other than
+    /// that of stateless replies. A user that takes it gives INVITE and CANCEL the same one (RFC 3261 §9.2).
     #[must_use]
     pub fn to_tag(&self, request: &Request) -> String {
-        self.keys.tag_of_fragments(request.headers()).as_str().to_owned()
+        self.keys.dialog_tag_of(request.headers()).as_str().to_owned()
     }
 
-    /// Answers a request that failed its first examination. Its top Via may be unreadable: then there is no way back.
+    /// Answers a request that failed its first examination.
     pub(super) fn reject(&mut self, request: &Request, flow: &Flow, reject: &Reject) {
         self.counters.unreadable += 1;
         if *request.method() == Method::Ack {
@@ -101,7 +101,11 @@ impl Transactions {
     }
 }
 
+/// Where the answer goes. A Via that cannot be read in all its parts leads to the source; one that is none leads nowhere.
 fn route(request: &Request, flow: &Flow) -> Option<Flow> {
-    let via = request.headers().top_via().ok()?;
-    Some(ResponseRoute::of(&via, flow).flow)
+    let headers = request.headers();
+    match headers.top_via() {
+        Ok(via) => Some(ResponseRoute::of(&via, flow).flow),
+        Err(_) => headers.has_via_of_sip().then_some(*flow),
+    }
 }

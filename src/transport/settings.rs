@@ -78,13 +78,16 @@ pub struct StreamSettings {
     /// Most connections at once, accepted and opened. Past it an accepted one is closed at once and an opening
     /// fails with [`SendError::ConnectionsFull`](super::SendError::ConnectionsFull).
     pub connections_max: usize,
-    /// Most accepted connections at once from one address (IPv6: one /64). Past it they are closed at once.
+    /// Most accepted connections at once from one address (IPv6: one /64), and never more than are left free of all. Past
+    /// it they are closed at once.
     pub connections_per_source_max: usize,
     /// Most bytes that wait to be written on one connection. Past it a message fails with
     /// [`SendError::QueueFull`](super::SendError::QueueFull).
     pub write_queue_bytes_max: usize,
     /// A connection on which nothing came for this long is closed.
     pub idle_time_max: Duration,
+    /// The same for one that has served no call: on which nothing of ours went but refusals and answers to OPTIONS.
+    pub idle_without_call_time_max: Duration,
     /// An accepted connection that brought no complete message for this long is closed. Keep-alives do not count.
     pub half_open_time_max: Duration,
     /// A message not complete this long after its first byte closes its connection.
@@ -106,6 +109,7 @@ impl Default for StreamSettings {
             connections_per_source_max: 2_000,
             write_queue_bytes_max: 512 << 10,
             idle_time_max: Duration::from_secs(1_800),
+            idle_without_call_time_max: Duration::from_secs(180),
             half_open_time_max: Duration::from_secs(10),
             message_time_max: Duration::from_secs(10),
             write_stall_time_max: Duration::from_secs(20),

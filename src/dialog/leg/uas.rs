@@ -12,7 +12,7 @@ use super::super::error::LegIntentError;
 use super::super::fields;
 use super::super::locate::Origin;
 use super::super::offer_answer::{Breach, Carrier, Exchange, Meaning};
-use super::super::refusal::{self, ALLOW, Refusal, SUPPORTED};
+use super::super::refusal::{self, ALLOW, Refusal};
 use super::super::request::{ContactOf, Content, SDP};
 use super::super::settings::PROVISIONAL_INTERVAL;
 use super::super::state::Dialog;
@@ -66,8 +66,10 @@ pub(super) fn dialog_response(
         builder = builder.header(HeaderName::Contact, contact);
     }
     builder = builder.header(HeaderName::Allow, ALLOW);
-    if status.is_success() {
-        builder = builder.header(HeaderName::Supported, SUPPORTED.join(", "));
+    if status.is_success()
+        && let Some(supported) = refusal::supported()
+    {
+        builder = builder.header(HeaderName::Supported, supported);
     }
     let builder = refusal::signed(builder, &ctx.shared.settings, given);
     match content {

@@ -98,7 +98,7 @@ fn a_description_is_found_in_a_multipart_body_and_the_rest_comes_up() {
     assert_eq!((invited.offer, invited.body), (Some(sdp("part")), None));
 }
 
-/// RFC 3261 §8.2.3 and §20.11, RFC 5621 §4 and §6: who says nothing of `handling` requires that the part be understood.
+/// RFC 3261 §8.2.3, RFC 5621 §4 and §6; of a part beside a description that says nothing of `handling` see `parts.rs`.
 #[test]
 fn a_part_that_must_be_understood_and_is_not_refuses_the_invite() {
     let (required, silent) = (isup("Content-Disposition: signal;handling=required\r\n"), isup(""));
@@ -109,16 +109,32 @@ fn a_part_that_must_be_understood_and_is_not_refuses_the_invite() {
         let inner = parts(inner).replace("--b", "--c");
         format!("Content-Type: multipart/{kind};boundary=c\r\n{disposition}\r\n{inner}")
     };
+    let location = "Content-Type: application/pidf+xml\r\nContent-ID: <l>\r\n\r\n<presence/>";
     let related = format!("Content-ID: <r>\r\n{SDP_PART}");
+    // A folded field means what it means on one line.
+    let folded = isup("Content-Disposition: signal;\r\n handling=required\r\n");
     let table: &[(&str, &[&str], bool)] = &[
         ("mixed", &[SDP_PART, &required], false),
-        ("mixed", &[&silent, SDP_PART], false),
+        ("mixed", &[SDP_PART, &folded], false),
+        ("mixed", &[&silent, SDP_PART], true),
         ("mixed", &[SDP_PART, &optional], true),
-        ("mixed", &[SDP_PART, "\r\nplain text"], false),
+        ("mixed", &[SDP_PART, &location], true),
+        ("mixed", &[&location, &required, SDP_PART], false),
+        ("mixed", &[&silent], false),
+        ("mixed", &[&base64], false),
+        ("mixed", &[&early], false),
+        ("mixed", &[&nested("mixed", "", &[&silent, SDP_PART]), &silent], true),
+        ("mixed", &[SDP_PART, &nested("mixed", "", &[&required])], true),
+        (
+            "mixed",
+            &[SDP_PART, &nested("mixed", "Content-Disposition: render;handling=required\r\n", &[&silent])],
+            false,
+        ),
+        ("mixed", &[SDP_PART, "\r\nplain text"], true),
         ("mixed", &[SDP_PART, "Content-Type: application/vnd.x\r\n\r\ntaken"], true),
-        ("mixed", &[SDP_PART, &early], false),
-        ("mixed", &[SDP_PART, &base64], false),
-        ("mixed", &[SDP_PART, &nested("mixed", "", &[&silent])], false),
+        ("mixed", &[SDP_PART, &early], true),
+        ("mixed", &[SDP_PART, &base64], true),
+        ("mixed", &[SDP_PART, &nested("mixed", "", &[&silent])], true),
         (
             "mixed",
             &[SDP_PART, &nested("mixed", "Content-Disposition: render;handling=optional\r\n", &[&silent])],
@@ -131,7 +147,7 @@ fn a_part_that_must_be_understood_and_is_not_refuses_the_invite() {
         ("related;start=\"<r>\"", &[&silent, &related], true),
         ("related;start=\"<r>\"", &[&required, &related], false),
         ("related", &[&silent, SDP_PART], false),
-        ("signed", &[SDP_PART, &silent], false),
+        ("signed", &[SDP_PART, &silent], true),
     ];
     for (kind, content, taken) in table {
         let settings = DialogSettings { accept: vec!["application/vnd.x".into()], ..settings() };

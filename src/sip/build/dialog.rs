@@ -111,12 +111,15 @@ fn like_invite(
     Ok(writer)
 }
 
-/// The ACK that a client transaction sends for a final response that is no 2xx (RFC 3261 §17.1.1.3).
+/// The ACK that a client transaction sends for a final response that is no 2xx (RFC 3261 §17.1.1.3). For a response
+/// without To it bears the INVITE's: its sender knows the transaction by the branch.
 ///
 /// # Errors
 /// When a header field it is made from is missing or malformed.
 pub fn build_ack(invite: &Request, response: &Response) -> Result<Request, BuildError> {
-    let to = response.headers().fields(HeaderName::To).next().ok_or(HeaderError::missing(HeaderName::To))?;
+    let to = response.headers().fields(HeaderName::To).next();
+    let to = to.or_else(|| invite.headers().fields(HeaderName::To).next());
+    let to = to.ok_or(HeaderError::missing(HeaderName::To))?;
     like_invite(invite, &Method::Ack, to)?.into_request(&[])
 }
 

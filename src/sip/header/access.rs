@@ -202,6 +202,17 @@ impl<'a> Headers<'a> {
         self.vias().next().unwrap_or(Err(HeaderError::missing(Name::Via)))
     }
 
+    /// Whether there is a Via that names SIP and a transport, though the rest of it may be unreadable: enough to be told
+    /// that it is.
+    #[must_use]
+    pub fn has_via_of_sip(&self) -> bool {
+        let Some(via) = self.fields(Name::Via).next() else { return false };
+        let mut parts = via.unfolded().splitn(3, |&byte| byte == b'/').map(<[u8]>::trim_ascii);
+        parts.next().is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"SIP"))
+            && parts.next().is_some_and(|version| !version.is_empty())
+            && parts.next().and_then(|rest| rest.first()).is_some_and(u8::is_ascii_alphabetic)
+    }
+
     /// Call-ID (RFC 3261 §20.8).
     ///
     /// # Errors

@@ -106,15 +106,49 @@ fn another_protocol_is_recognised_at_its_first_line() {
     assert_eq!(refused("|\nBYE", &Limits::default()), line_end);
 }
 
+/// Streams that end in an error, all of them behind a message that is whole.
+const BROKEN: [&str; 9] = [
+    "garbage||",
+    "a=sendrecv|",
+    "\nBYE sip:b SIP/2.0",
+    "|\rBYE",
+    "BYE sip:b SIP/2.0|Via: x||",
+    "BYE sip:b SIP/2.0|Content-Length: 1x|Via: SIP/2.0/TCP h|To: <sip:b>||more",
+    "BYE sip:b SIP/2.0|Content-Length: 999||",
+    "BYE sip:b SIP/2.0|Via: SIP/2.0/TCP h|A: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n|",
+    "BYE sip:b SIP/2.0|Via: SIP/2.0/TCP h|A: xx| yy\n|",
+];
+
 #[test]
-fn what_stands_behind_a_message_that_was_cut_too_short_is_no_sip() {
-    for (rest, sip) in
-        [("a=sendrecv|", false), ("\nBYE sip:b SIP/2.0", false), ("BYE sip:b SIP/2.0|Via: x||", true)]
-    {
-        let text = format!("BYE sip:b SIP/2.0|Content-Length: 1||x{rest}\n");
-        let (frames, error) = frames_of(&[&lines(&text)], &Limits::default());
-        assert_eq!((frames.len(), error.map(|error| error.begins_as_sip())), (1, Some(sip)), "{rest:?}");
+fn what_follows_a_message_changes_nothing_of_it_and_a_broken_stream_breaks_alike_wherever_it_is_cut() {
+    let limits = Limits { header_line_bytes: 60, body_bytes: 50, ..Limits::default() };
+    for broken in BROKEN {
+        let stream = lines(&format!("{REGISTER}{broken}"));
+        let (frames, error) = frames_of(&[&stream], &limits);
+        assert_eq!(frames.first(), Some(&Frame::Message(lines(REGISTER))), "{broken:?}");
+        assert!(error.is_some(), "{broken:?}");
+        for cut in 0..=stream.len() {
+            let cut_once = frames_of(&[&stream[..cut], &stream[cut..]], &limits);
+            assert_eq!(cut_once, (frames.clone(), error.clone()), "{broken:?} cut at {cut}");
+        }
+        let by_byte: Vec<&[u8]> = stream.chunks(1).collect();
+        assert_eq!(frames_of(&by_byte, &limits), (frames, error), "{broken:?} byte by byte");
     }
+}
+
+#[test]
+fn zeros_between_messages_keep_a_stream_open_and_say_nothing() {
+    let stream = lines(&format!("\0\0\0\0{REGISTER}\0{RESPONSE}|\0|\0"));
+    let message = |text| Frame::Message(lines(text));
+    let expected = vec![message(REGISTER), message(RESPONSE), Frame::Pong, Frame::Pong];
+    for cut in 0..=stream.len() {
+        let pieces = [&stream[..cut], &stream[cut..]];
+        assert_eq!(frames_of(&pieces, &Limits::default()), (expected.clone(), None), "cut at {cut}");
+    }
+    let mut framer = StreamFramer::new(Limits::default());
+    framer.push(&[0; 100_000]);
+    assert_eq!((framer.pull(), framer.is_mid_message()), (Ok(None), false));
+    assert!(framer.buffer_mut().is_empty());
 }
 
 #[test]

@@ -15,14 +15,17 @@ const INVITE: &str = "INVITE sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/UDP h.exa
     Contact: <sip:a@h.example.com>\r\nMax-Forwards: 70\r\n\r\n";
 
 #[test]
-fn invite_its_ack_and_its_cancel_have_one_tag() {
+fn invite_its_ack_and_its_cancel_have_one_tag_for_replies_and_one_for_the_dialog() {
     let invite = request(INVITE);
     let tag = keys().tag(&validate(&invite).unwrap());
     for method in ["ACK", "CANCEL"] {
         let other = request(&INVITE.replace("INVITE", method));
         assert_eq!(keys().tag(&validate(&other).unwrap()), tag);
         assert_eq!(keys().tag_of_fragments(other.headers()), tag);
+        let dialog_tag = keys().dialog_tag(&validate(&other).unwrap());
+        assert_eq!(dialog_tag, keys().dialog_tag_of(invite.headers()));
     }
+    assert_ne!(keys().dialog_tag(&validate(&invite).unwrap()), tag);
     for (from, to) in [("c1", "c2"), ("a1", "a2"), ("CSeq: 1", "CSeq: 2"), ("bK1", "bK2")] {
         let other = request(&INVITE.replace(from, to));
         assert_ne!(keys().tag(&validate(&other).unwrap()), tag, "{to}");

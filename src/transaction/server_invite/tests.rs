@@ -205,13 +205,13 @@ fn an_invite_waits_200_ms_for_its_100_or_gets_it_at_once() {
         let waits = ServerInvite::start(invite(), false, &timing);
         assert_eq!(waits, (proceeding(None), none().set(Timer::Trying, ms(200))));
         let at_once = ServerInvite::start(invite(), true, &timing);
-        assert_eq!(at_once, (proceeding(Some(100)), none().send(&bytes(100))));
+        assert_eq!(at_once, (proceeding(None), none().set(Timer::Trying, ms(0))));
     }
 }
 
 #[test]
 fn the_100_has_no_to_tag() {
-    let (_, effects) = ServerInvite::start(invite(), true, &udp());
+    let (_, effects) = put(proceeding(None), On::Trying, &udp());
     let text = String::from_utf8(effects.send.unwrap().to_vec()).unwrap();
     assert!(text.starts_with("SIP/2.0 100 Trying\r\n"), "{text}");
     assert!(text.contains("To: <sip:bob@example.com>\r\n"), "{text}");

@@ -1,6 +1,7 @@
 //! Server transactions through the layer.
 
 use super::*;
+use crate::sip::StatusCode;
 
 #[test]
 fn an_invite_gets_its_100_after_200_ms_unless_answered_before() {
@@ -19,10 +20,22 @@ fn an_invite_gets_its_100_after_200_ms_unless_answered_before() {
 fn an_invite_gets_its_100_at_once_when_the_queue_is_long() {
     let mut rig = Rig::new();
     rig.layer.set_trying_at_once(true);
-    let out = rig.receive(invite());
-    assert_eq!(out.lines(), ["SIP/2.0 100 Trying"]);
-    assert_eq!(rig.layer.info(out.new_request().0).unwrap().last_status.map(|s| s.code()), Some(100));
+    let (id, _) = rig.receive(invite()).new_request();
+    assert_eq!(rig.next_wake(), Some(ms(0)));
+    assert_eq!(rig.advance(ms(0)).lines(), ["SIP/2.0 100 Trying"]);
+    assert_eq!(rig.layer.info(id).unwrap().last_status.map(|s| s.code()), Some(100));
     assert_eq!(rig.next_wake(), None);
+}
+
+#[test]
+fn an_invite_can_be_refused_without_keeping_anything_also_when_the_queue_is_long() {
+    let mut rig = Rig::new();
+    rig.layer.set_trying_at_once(true);
+    let (id, _) = rig.receive(invite()).new_request();
+    rig.layer.respond_statelessly(id, StatusCode::SERVICE_UNAVAILABLE, &[]).unwrap();
+    assert_eq!(rig.drain().lines(), ["SIP/2.0 503 Service Unavailable"]);
+    assert!(rig.advance(ms(64_000)).sent.is_empty());
+    rig.assert_empty();
 }
 
 #[test]

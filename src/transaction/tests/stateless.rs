@@ -27,7 +27,7 @@ fn a_stateless_reply_is_the_same_each_time_and_its_ack_vanishes() {
         tags.push(to_tag(&response));
     }
     assert_eq!(tags[0], tags[1]);
-    assert_eq!(tags[0], rig.layer.to_tag(&invite()));
+    assert_ne!(tags[0], rig.layer.to_tag(&invite()), "a dialog's tag is another");
     assert!(rig.receive(ack("z9hG4bK-i", &tags[0])).events.is_empty());
     assert_eq!(rig.layer.counters().stateless_acks, 1);
     let other = rig.receive(ack("z9hG4bK-other", &tags[0]));
@@ -70,6 +70,25 @@ fn a_request_that_fails_examination_is_answered_and_not_told() {
     assert!(out.events.is_empty());
     assert_eq!(rig.layer.counters().unreadable, 1);
     rig.assert_empty();
+}
+
+#[test]
+fn a_request_whose_via_is_unreadable_in_part_is_answered_at_its_source() {
+    for via in ["192.0.2.15:5080;branch=z9hG4bK-i;;", "h;rport;;a=", "h:99999", "[::1;branch=z9hG4bK-i"] {
+        for flow in [udp_flow(), tcp_flow(1)] {
+            let mut rig = Rig::new();
+            let text = request_text("OPTIONS", "z9hG4bK-i", 1, None);
+            let out = rig.receive_on(flow, parse(&text.replace("192.0.2.1;branch=z9hG4bK-i", via)));
+            assert_eq!(out.lines(), ["SIP/2.0 400 Bad Via"], "{via}");
+            assert_eq!(out.sent[0].0, flow);
+            assert!(out.sent[0].1.len() <= text.len(), "no more goes back than came");
+        }
+    }
+    let mut rig = Rig::new();
+    let text = request_text("ACK", "z9hG4bK-i", 1, None).replace("branch=", ";branch=");
+    assert!(rig.receive_text(&text).sent.is_empty());
+    let text = request_text("OPTIONS", "z9hG4bK-i", 1, None).replace("SIP/2.0/UDP", "nonsense");
+    assert!(rig.receive_text(&text).sent.is_empty(), "no way back");
 }
 
 #[test]

@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use super::outlet::Outlet;
 use crate::ground::{ConnectionId, ListenerId};
-use crate::transport::StreamSettings;
 use crate::transport::counters::{Counters, count};
+use crate::transport::{SendError, SendTag, StreamSettings};
 
 /// One connection as senders see it.
 #[derive(Debug)]
@@ -20,6 +21,35 @@ pub(super) struct Connection {
     pub(super) listener: ListenerId,
     pub(super) remote: SocketAddr,
     pub(super) outlet: Outlet,
+    /// Whether it has served a call.
+    pub(super) serves_calls: AtomicBool,
+}
+
+impl Connection {
+    /// Writes a message, or lets it wait.
+    ///
+    /// # Errors
+    /// As [`Outlet::offer`].
+    pub(super) fn offer(&self, bytes: Bytes, tag: Option<SendTag>) -> Result<(), SendError> {
+        if !self.serves_calls.load(Ordering::Relaxed) && is_of_a_call(&bytes) {
+            self.serves_calls.store(true, Ordering::Relaxed);
+        }
+        self.outlet.offer(bytes, tag)
+    }
+}
+
+/// Whether what we send belongs to a call: any request, and what rings or answers an INVITE. A refusal, or an answer to
+/// OPTIONS, can be had by anybody.
+fn is_of_a_call(message: &[u8]) -> bool {
+    let Some(status) = message.strip_prefix(b"SIP/2.0 ") else { return true };
+    let rings_or_answers = matches!(status, [b'1' | b'2', ..]) && !status.starts_with(b"100");
+    rings_or_answers && is_to_invite(message)
+}
+
+fn is_to_invite(message: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::find(message, b"\r\nCSeq: ") else { return false };
+    let line = message[at + 2..].split(|&byte| byte == b'\r').next();
+    line.is_some_and(|line| line.ends_with(b" INVITE"))
 }
 
 /// The connections that there are.
@@ -94,7 +124,8 @@ impl Connections {
 
     fn make(&self, listener: ListenerId, remote: SocketAddr, outlet: Outlet) -> Arc<Connection> {
         let id = ConnectionId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
-        let connection = Arc::new(Connection { id, listener, remote, outlet });
+        let connection =
+            Arc::new(Connection { id, listener, remote, outlet, serves_calls: AtomicBool::new(false) });
         self.by_id.insert(id, Arc::clone(&connection));
         connection
     }
@@ -106,7 +137,8 @@ impl Connections {
         self.by_peer.remove_if(&peer, |_, found| found.id == connection.id);
     }
 
-    /// Takes a place for one more connection: an accepted one from `source`, or one we open.
+    /// Takes a place for one more connection: an accepted one from `source`, or one we open. One source never has more than
+    /// are left free, so that however many connect, the next one finds a place.
     ///
     /// # Errors
     /// When there are as many as there may be.
@@ -122,9 +154,13 @@ impl Connections {
             count(&counters.connections_refused_total);
             return Err(NoPlace::Total);
         }
+        let free = settings.connections_max - taken.total;
         if let Some(source) = source {
             let from_source = taken.per_source.entry(source).or_insert(0);
-            if *from_source >= settings.connections_per_source_max {
+            if *from_source >= settings.connections_per_source_max.min(free) {
+                if *from_source == 0 {
+                    taken.per_source.remove(&source);
+                }
                 count(&counters.connections_refused_source);
                 return Err(NoPlace::Source);
             }
@@ -213,5 +249,44 @@ mod tests {
         assert_eq!(counters.snapshot().connections_open, 3);
         assert_eq!(counters.snapshot().connections_refused_source, 1);
         assert_eq!(counters.snapshot().connections_refused_total, 1);
+    }
+
+    #[test]
+    fn no_source_takes_more_than_are_left_free_so_that_the_next_one_finds_a_place() {
+        let connections = Connections::default();
+        let counters = Arc::<Counters>::default();
+        let settings = StreamSettings {
+            connections_max: 120,
+            connections_per_source_max: 1_000,
+            ..StreamSettings::default()
+        };
+        let mut places = Vec::new();
+        let mut from = |source: u8| {
+            let source = IpAddr::from([192, 0, 2, source]);
+            let place = connections.take_place(Some(source), &settings, &counters).ok();
+            place.map(|place| places.push(place)).is_some()
+        };
+        assert_eq!((0..200).filter(|_| from(1)).count(), 60, "one alone");
+        let in_turn = (0..200).flat_map(|_| 2..=9).filter(|source| from(*source)).count();
+        assert!((50..60).contains(&in_turn), "{in_turn}");
+        assert!(from(10), "and there is room for another");
+        assert_eq!(counters.snapshot().connections_refused_total, 0);
+    }
+
+    #[test]
+    fn a_connection_serves_calls_from_what_rings_or_answers_or_is_asked_on_it() {
+        let response = |status: &str, method: &str| {
+            format!("SIP/2.0 {status}\r\nVia: SIP/2.0/TCP h\r\nCSeq: 1 {method}\r\nAllow: INVITE\r\n\r\n")
+        };
+        for (message, serves) in [
+            (response("180 Ringing", "INVITE"), true),
+            (response("200 OK", "INVITE"), true),
+            (response("100 Trying", "INVITE"), false),
+            (response("503 Service Unavailable", "INVITE"), false),
+            (response("200 OK", "OPTIONS"), false),
+            ("BYE sip:b SIP/2.0\r\n\r\n".to_owned(), true),
+        ] {
+            assert_eq!(is_of_a_call(message.as_bytes()), serves, "{message}");
+        }
     }
 }

@@ -50,10 +50,15 @@ impl Deadlines {
         self.unwritten = remains.then_some(now);
     }
 
-    /// When the connection ends if nothing happens until then, and as what.
-    pub(super) fn next(&self) -> (Instant, ConnectionEnd) {
+    /// When the connection ends if nothing happens until then, and as what. One that `serves_calls` may be idle for longer.
+    pub(super) fn next(&self, serves_calls: bool) -> (Instant, ConnectionEnd) {
         let settings = &self.settings;
-        let idle = (self.read + settings.idle_time_max, ConnectionEnd::Idle);
+        let idle_time_max = if serves_calls {
+            settings.idle_time_max
+        } else {
+            settings.idle_without_call_time_max.min(settings.idle_time_max)
+        };
+        let idle = (self.read + idle_time_max, ConnectionEnd::Idle);
         let others = [
             self.half_open.map(|at| (at + settings.half_open_time_max, ConnectionEnd::HalfOpen)),
             self.message.map(|at| (at + settings.message_time_max, ConnectionEnd::SlowMessage)),
@@ -79,6 +84,7 @@ mod tests {
     fn settings() -> StreamSettings {
         StreamSettings {
             idle_time_max: secs(100),
+            idle_without_call_time_max: secs(30),
             half_open_time_max: secs(10),
             message_time_max: secs(5),
             write_stall_time_max: secs(20),
@@ -90,11 +96,11 @@ mod tests {
     fn an_accepted_connection_has_to_bring_a_message_and_pings_do_not_count() {
         let start = Instant::now();
         let mut deadlines = Deadlines::accepted(start, &settings());
-        assert_eq!(deadlines.next(), (start + secs(10), ConnectionEnd::HalfOpen));
+        assert_eq!(deadlines.next(true), (start + secs(10), ConnectionEnd::HalfOpen));
         deadlines.read(start + secs(4), 0, false);
-        assert_eq!(deadlines.next(), (start + secs(10), ConnectionEnd::HalfOpen));
+        assert_eq!(deadlines.next(true), (start + secs(10), ConnectionEnd::HalfOpen));
         deadlines.read(start + secs(5), 1, false);
-        assert_eq!(deadlines.next(), (start + secs(105), ConnectionEnd::Idle));
+        assert_eq!(deadlines.next(true), (start + secs(105), ConnectionEnd::Idle));
     }
 
     #[test]
@@ -103,15 +109,15 @@ mod tests {
         let mut deadlines = Deadlines::opened(start, &settings());
         deadlines.read(start + secs(1), 0, true);
         deadlines.read(start + secs(2), 0, true);
-        assert_eq!(deadlines.next(), (start + secs(6), ConnectionEnd::SlowMessage));
+        assert_eq!(deadlines.next(true), (start + secs(6), ConnectionEnd::SlowMessage));
         deadlines.read(start + secs(3), 1, true);
         assert_eq!(
-            deadlines.next(),
+            deadlines.next(true),
             (start + secs(8), ConnectionEnd::SlowMessage),
             "the next message's own clock"
         );
         deadlines.read(start + secs(4), 1, false);
-        assert_eq!(deadlines.next(), (start + secs(104), ConnectionEnd::Idle));
+        assert_eq!(deadlines.next(true), (start + secs(104), ConnectionEnd::Idle));
     }
 
     #[test]
@@ -120,10 +126,21 @@ mod tests {
         let mut deadlines = Deadlines::opened(start, &settings());
         deadlines.write_waits(start + secs(1));
         deadlines.write_waits(start + secs(9));
-        assert_eq!(deadlines.next(), (start + secs(21), ConnectionEnd::WriteStalled));
+        assert_eq!(deadlines.next(true), (start + secs(21), ConnectionEnd::WriteStalled));
         deadlines.wrote(start + secs(10), true);
-        assert_eq!(deadlines.next(), (start + secs(30), ConnectionEnd::WriteStalled));
+        assert_eq!(deadlines.next(true), (start + secs(30), ConnectionEnd::WriteStalled));
         deadlines.wrote(start + secs(11), false);
-        assert_eq!(deadlines.next(), (start + secs(100), ConnectionEnd::Idle));
+        assert_eq!(deadlines.next(true), (start + secs(100), ConnectionEnd::Idle));
+    }
+
+    #[test]
+    fn a_connection_that_served_no_call_may_be_idle_for_a_shorter_time() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::accepted(start, &settings());
+        deadlines.read(start + secs(5), 1, false);
+        assert_eq!(deadlines.next(false), (start + secs(35), ConnectionEnd::Idle));
+        assert_eq!(deadlines.next(true), (start + secs(105), ConnectionEnd::Idle));
+        deadlines.read(start + secs(30), 0, false);
+        assert_eq!(deadlines.next(false), (start + secs(60), ConnectionEnd::Idle), "a ping counts");
     }
 }

@@ -121,7 +121,7 @@ impl Streams {
     ) -> Result<(), SendError> {
         let Some(id) = flow.connection else { return self.send_to(place, tag, flow.remote, bytes) };
         if let Some(connection) = self.connections.by_id(id) {
-            match connection.outlet.offer(bytes.clone(), Some(tag)) {
+            match connection.offer(bytes.clone(), Some(tag)) {
                 Err(SendError::ConnectionEnded(_)) => {}
                 outcome => return outcome,
             }
@@ -141,7 +141,7 @@ impl Streams {
         bytes: Bytes,
     ) -> Result<(), SendError> {
         if let Some(connection) = self.connections.by_peer(place.id, remote) {
-            match connection.outlet.offer(bytes.clone(), Some(tag)) {
+            match connection.offer(bytes.clone(), Some(tag)) {
                 // It ended just now, so it is struck out: another one takes its place.
                 Err(SendError::ConnectionEnded(_)) => {}
                 outcome => return outcome,
@@ -156,7 +156,7 @@ impl Streams {
             .take_place(None, &self.settings, &self.counters)
             .map_err(|_| SendError::ConnectionsFull)?;
         let (connection, new) = self.connections.find_or_enter(place.id, remote, || self.outlet());
-        let outcome = connection.outlet.offer(bytes, Some(tag));
+        let outcome = connection.offer(bytes, Some(tag));
         if new {
             let entry = Entry::new(Arc::clone(self), connection);
             self.runtime.spawn(open::open(entry, place.local.ip(), room, closing));

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use tokio::net::TcpStream;
 
 use super::connections::Place;
 use super::deadlines::Deadlines;
-use super::refusal::{refusal, too_short};
+use super::refusal::refusal;
 use super::tcp::Tcp;
 use super::{ConnectionEnd, Entry};
 use crate::ground::{Flow, Transport};
@@ -94,14 +95,14 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
     async fn converse(&mut self, closing: &Closing) -> ConnectionEnd {
         let outlet = &self.entry.connection.outlet;
         let closed = closing.closed();
-        let timer = tokio::time::sleep_until(self.deadlines.next().0.into());
+        let timer = tokio::time::sleep_until(self.due().0.into());
         tokio::pin!(closed, timer);
         loop {
             let to_write = outlet.next();
             if to_write.is_some() {
                 self.deadlines.write_waits(Instant::now());
             }
-            let due = self.deadlines.next().0.into();
+            let due = self.due().0.into();
             if due < timer.deadline() {
                 timer.as_mut().reset(due);
             }
@@ -118,7 +119,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
                 },
                 () = outlet.something_waits(), if to_write.is_none() => {}
                 () = &mut timer => {
-                    let (due, end) = self.deadlines.next();
+                    let (due, end) = self.due();
                     if due <= Instant::now() {
                         return end;
                     }
@@ -128,30 +129,27 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
         }
     }
 
+    /// When the connection ends for want of progress, and as what.
+    fn due(&self) -> (Instant, ConnectionEnd) {
+        self.deadlines.next(self.entry.connection.serves_calls.load(Ordering::Relaxed))
+    }
+
     /// Hands up the messages that are whole now.
     fn hand_up(&mut self, bytes: usize) -> Result<(), ConnectionEnd> {
         let streams = &self.entry.streams;
         let at = Instant::now();
         let (mut messages, mut pinged) = (0, false);
-        // What follows a message says whether it was cut rightly.
-        let mut last = None;
         let outcome = loop {
             match self.framer.pull() {
                 Ok(Some(Frame::Message(bytes))) => {
                     messages += 1;
-                    self.deliver(last.replace(bytes), at);
+                    self.deliver(bytes, at);
                 }
-                Ok(Some(frame)) => {
-                    self.deliver(last.take(), at);
-                    pinged |= frame == Frame::Ping;
-                }
-                Ok(None) => {
-                    self.deliver(last, at);
-                    break Ok(());
-                }
+                Ok(Some(frame)) => pinged |= frame == Frame::Ping,
+                Ok(None) => break Ok(()),
                 Err(error) => {
                     tracing::debug!(flow = %self.flow, %error, "not framed SIP");
-                    self.refuse(&error, last, at);
+                    self.refuse(&error);
                     break Err(ConnectionEnd::Framing);
                 }
             }
@@ -166,8 +164,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
         outcome
     }
 
-    fn deliver(&mut self, bytes: Option<Bytes>, at: Instant) {
-        let Some(bytes) = bytes else { return };
+    fn deliver(&mut self, bytes: Bytes, at: Instant) {
         self.delivered = true;
         let streams = &self.entry.streams;
         if let Err(refused) = streams.ingress.deliver(Received { bytes, flow: self.flow, at }) {
@@ -175,21 +172,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'_, R, W> {
         }
     }
 
-    /// The stream cannot be cut any further: refuses the request that is to blame, where there is one. `last` is the
-    /// message right before.
-    fn refuse(&mut self, error: &FrameError, last: Option<Bytes>, at: Instant) {
-        let connection = &self.entry.connection;
-        let misframed = last.as_ref().filter(|_| !error.begins_as_sip());
-        let refusal = match misframed.and_then(|message| too_short(message, &self.flow)) {
-            Some(refusal) => Some(refusal),
-            None => {
-                self.deliver(last, at);
-                refusal(error, &self.flow)
-            }
-        };
-        if let Some(refusal) = refusal {
+    /// The stream cannot be cut any further: refuses the request that is to blame, where one can be made out. Messages
+    /// before it are whole by their own Content-Length (RFC 3261 §18.3), whatever follows them.
+    fn refuse(&self, error: &FrameError) {
+        if let Some(refusal) = refusal(error, &self.flow) {
             // If it does not go, the connection's end says enough.
-            let _ = connection.outlet.offer(refusal, None);
+            let _ = self.entry.connection.outlet.offer(refusal, None);
         }
     }
 

@@ -75,6 +75,23 @@ async fn a_connection_on_which_nothing_comes_is_closed() {
 }
 
 #[tokio::test]
+async fn a_connection_that_served_no_call_is_closed_sooner() {
+    let mut rig = Rig::new(|settings| settings.stream.idle_without_call_time_max = SHORT);
+    let (mut asks, mut calls) = (peer_of(&rig).await, peer_of(&rig).await);
+    calls.write_all(&request("INVITE", "a", 0)).await.unwrap();
+    let flow = rig.message().await.flow;
+    let ringing = Bytes::from_static(b"SIP/2.0 180 Ringing\r\nCSeq: 1 INVITE\r\n\r\n");
+    rig.send(1, &flow, ringing.clone());
+    asks.write_all(&request("OPTIONS", "b", 0)).await.unwrap();
+    let other = rig.message().await.flow;
+    rig.send(2, &other, Bytes::from_static(b"SIP/2.0 200 OK\r\nCSeq: 1 OPTIONS\r\n\r\n"));
+    assert_eq!(rig.flow_down().await, (other.connection.unwrap(), ConnectionEnd::Idle));
+    expect(&mut calls, &ringing).await;
+    calls.write_all(&request("BYE", "a", 0)).await.unwrap();
+    assert!(rig.message().await.bytes.starts_with(b"BYE "), "the other one is still there");
+}
+
+#[tokio::test]
 async fn a_stream_that_is_not_sip_is_closed() {
     let cases: [&[u8]; 3] = [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
@@ -120,39 +137,54 @@ async fn a_request_that_no_stream_can_go_on_after_is_refused_before_the_end() {
     }
 }
 
-const DESCRIPTION: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n";
+/// What follows a whole request on its connection, and whether the connection outlives it.
+const FOLLOWERS: [(&[u8], bool); 5] = [
+    (b"garbage\r\n\r\n", false),
+    (b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n", false),
+    (b"\0\0\0\0", true),
+    (b"\r\n", true),
+    (b"OPTIONS sip:b SIP/2.0\r\nVia: SIP/2.0/TCP h;;\r\nCSeq: 1 OPTIONS\r\n\r\n", false),
+];
 
-/// A request whose Content-Length says less than there is.
-fn misframed(method: &str, said: usize) -> Bytes {
-    let head = String::from_utf8(request(method, "a", 0).to_vec()).unwrap();
-    let head = head.replace("Content-Length: 0\r\n", &format!("Content-Length: {said}\r\n"));
-    Bytes::from(head + DESCRIPTION)
-}
-
-#[tokio::test]
-async fn a_request_with_too_short_a_length_is_refused_before_the_end() {
-    for said in [0, 30, DESCRIPTION.len() - 5] {
-        let mut rig = Rig::new(|_| {});
-        let mut peer = peer_of(&rig).await;
-        peer.write_all(&misframed("INVITE", said)).await.unwrap();
-        let mut answer = String::new();
-        patiently(peer.read_to_string(&mut answer)).await.unwrap();
-        assert!(answer.starts_with("SIP/2.0 400 "), "{answer}");
-        assert!(answer.contains("Call-ID: a\r\n") && answer.contains(";tag=c1\r\n"), "{answer}");
-        assert_eq!(rig.flow_down().await.1, ConnectionEnd::Framing, "nothing is handed up before");
-    }
-}
-
-#[tokio::test]
-async fn an_ack_with_too_short_a_length_is_handed_up_because_nobody_could_be_told() {
-    let mut rig = Rig::new(|settings| settings.stream.drain_time_max = SHORT);
+/// Writes the pieces one after the other, each when the one before was looked at. What the peer was answered, and whether
+/// the connection has ended.
+async fn outcome_of(pieces: &[&[u8]], method: &str, outlives: bool) -> String {
+    let mut rig = Rig::new(|settings| settings.stream.drain_time_max = Duration::from_millis(5));
     let mut peer = peer_of(&rig).await;
-    peer.write_all(&misframed("ACK", 30)).await.unwrap();
-    assert!(rig.message().await.bytes.starts_with(b"ACK "));
-    assert_eq!(rig.flow_down().await.1, ConnectionEnd::Framing);
+    let mut written = 0;
+    for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+        if peer.write_all(piece).await.is_err() {
+            break;
+        }
+        written += piece.len() as u64;
+        rig.counted(|counted| counted.stream_bytes_in == written || counted.ended_framing == 1).await;
+    }
+    assert!(rig.message().await.bytes.starts_with(method.as_bytes()));
     let mut answer = String::new();
-    patiently(peer.read_to_string(&mut answer)).await.unwrap();
-    assert_eq!(answer, "");
+    if outlives {
+        peer.write_all(&request("BYE", "b", 0)).await.unwrap();
+        assert!(rig.message().await.bytes.starts_with(b"BYE "));
+    } else {
+        assert_eq!(rig.flow_down().await.1, ConnectionEnd::Framing);
+        let _ = patiently(peer.read_to_string(&mut answer)).await;
+    }
+    answer
+}
+
+#[tokio::test]
+async fn a_whole_request_is_handed_up_whatever_follows_it_and_wherever_the_stream_is_cut() {
+    for method in ["INVITE", "ACK", "OPTIONS"] {
+        for (follower, outlives) in FOLLOWERS {
+            let stream = [&request(method, "a", 20)[..], follower].concat();
+            let answer = outcome_of(&[&stream], method, outlives).await;
+            assert_eq!(answer.starts_with("SIP/2.0 400 "), follower.starts_with(b"OPTIONS"), "{answer}");
+            for cut in (0..stream.len()).rev().take(follower.len() + 30) {
+                let pieces = [&stream[..cut], &stream[cut..]];
+                let shown = follower.escape_ascii();
+                assert_eq!(outcome_of(&pieces, method, outlives).await, answer, "{shown} cut at {cut}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -187,14 +219,14 @@ async fn more_connections_than_allowed_are_closed_at_once() {
     }
     expect_end(&mut peer_of(&rig).await).await;
     assert_eq!(rig.transports.counters().connections_refused_source, 1);
-    for i in 0..2 {
+    for (i, source) in [(0, "127.0.0.2:0"), (1, "127.0.0.3:0")] {
         let socket = TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        socket.bind(source.parse().unwrap()).unwrap();
         peers.push(socket.connect(rig.address(TCP)).await.unwrap());
         rig.counted(|counted| counted.connections_accepted == i + 4).await;
     }
     expect_end(&mut peer_of(&rig).await).await;
-    assert_eq!(rig.transports.counters().connections_refused_total, 1);
+    assert_eq!(rig.transports.counters().connections_refused_total, 1, "whoever asks");
 
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let to = to_peer(TCP, Transport::Tcp, server.local_addr().unwrap());
