@@ -101,7 +101,7 @@ pub enum StartError {
 ///
 /// # Errors
 /// When something cannot be started; nothing is left running then.
-pub fn run(settings: Settings, services: Services) -> Result<(), StartError> {
+pub fn run(mut settings: Settings, services: Services) -> Result<(), StartError> {
     // Shards and media workers have threads of their own; this runtime serves the engine in the box, media's API when it
     // runs apart, and HTTP to operators.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -110,7 +110,7 @@ pub fn run(settings: Settings, services: Services) -> Result<(), StartError> {
         .map_err(|cause| StartError::System { what: "runtime".into(), cause })?;
     runtime.block_on(async {
         let telemetry = Telemetry::install(&settings.telemetry, services.name())?;
-        open_files::raise_limit();
+        open_files::fit_limit(&mut settings, services);
         let outcome = serve(&settings, services, telemetry.is_tracing()).await;
         // The exporter sends what is left over this runtime: the wait for it must not hold the runtime's thread.
         let _ = tokio::task::spawn_blocking(|| telemetry.shutdown()).await;

@@ -1,29 +1,99 @@
 //! How many files the process may have open: sockets are files.
+//!
+//! What may be open at most is made to fit at the start, and told. Else strangers' connections would take the descriptors
+//! that calls and the operator's HTTP need, long before they are as many as configured.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::Services;
+use crate::config::Settings;
+
+/// Descriptors of everything that is not counted by the piece: listeners, timers, threads, files, look-ups, the link to
+/// media, the operator's HTTP (64).
+const OTHERS: u64 = 384;
+
+/// What of the rest is kept for the API's connections where not all fits, and for SIP's, which have what endpoints leave.
+const API_EIGHTHS: u64 = 1;
+const SIP_EIGHTHS: u64 = 2;
+
 /// Raises the soft limit to the hard one. The soft one is small for the sake of programs that call `select`; this one
 /// has a descriptor for each endpoint and each connection.
-pub(super) fn raise_limit() {
+fn raise_limit() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let Some(raised) = raised(&limit) else {
         tracing::info!(limit = told(limit.current), "open files");
-        return;
+        return limit.current;
     };
     match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => tracing::info!(limit = told(raised.current), from = told(limit.current), "open files"),
-        Err(error) => tracing::warn!(limit = told(limit.current), %error, "the limit of open files stays"),
+        Ok(()) => {
+            tracing::info!(limit = told(raised.current), from = told(limit.current), "open files");
+            raised.current
+        }
+        Err(error) => {
+            tracing::warn!(limit = told(limit.current), %error, "the limit of open files stays");
+            limit.current
+        }
     }
 }
 
-/// The limit with the soft one as high as the hard one; `None` where it is.
-fn raised(limit: &Rlimit) -> Option<Rlimit> {
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    (raised != *limit).then_some(raised)
+/// Raises the limit as far as it goes, and takes from the settings what does not fit into it. What is taken is told.
+pub(super) fn fit_limit(settings: &mut Settings, services: Services) {
+    let Some(limit) = raise_limit() else { return };
+    let wanted = Wanted {
+        endpoints: if services.media { settings.media.endpoints_max } else { 0 },
+        api: if services.signaling { settings.signaling.api.connections_max } else { 0 },
+        sip: if services.signaling { settings.signaling.sockets.connections_max } else { 0 },
+    };
+    let fitting = wanted.fit(limit);
+    for (service, key, bound, fits) in [
+        (services.media, "media.endpoints_max", &mut settings.media.endpoints_max, fitting.endpoints),
+        (
+            services.signaling,
+            "signaling.api.connections_max",
+            &mut settings.signaling.api.connections_max,
+            fitting.api,
+        ),
+        (
+            services.signaling,
+            "signaling.sockets.connections_max",
+            &mut settings.signaling.sockets.connections_max,
+            fitting.sip,
+        ),
+    ] {
+        if service && fits < *bound {
+            tracing::warn!(
+                limit,
+                configured = *bound,
+                now = fits,
+                "{key} does not fit into the limit of open files"
+            );
+            *bound = fits;
+        }
+    }
 }
 
-fn told(limit: Option<u64>) -> String {
-    limit.map_or_else(|| "none".into(), |limit| limit.to_string())
+/// What may be open at most, by what is counted by the piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wanted {
+    endpoints: usize,
+    api: usize,
+    sip: usize,
+}
+
+impl Wanted {
+    /// What of it fits into a limit. Nothing is taken away where all fits.
+    fn fit(self, limit: u64) -> Self {
+        let Self { endpoints, api, sip } = self;
+        let rest = limit - OTHERS.min(limit / 2);
+        if [endpoints, api, sip].iter().map(|wanted| *wanted as u64).sum::<u64>() <= rest {
+            return self;
+        }
+        let at_most = |wanted: usize, most: u64| wanted.min(usize::try_from(most).unwrap_or(usize::MAX));
+        let api = at_most(api, rest * API_EIGHTHS / 8);
+        let kept = (api + at_most(sip, rest * SIP_EIGHTHS / 8)) as u64;
+        let endpoints = at_most(endpoints, rest - kept).max(1);
+        Self { endpoints, api, sip: at_most(sip, rest.saturating_sub((endpoints + api) as u64)) }
+    }
 }
 
 #[cfg(test)]
@@ -42,5 +112,23 @@ mod tests {
         for (before, after) in rows {
             assert_eq!(raised(&before), after, "{before:?}");
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_taken_from_sips_connections_first_and_calls_and_the_api_keep_their_part() {
+        let wanted = Wanted { endpoints: 5_000, api: 1_024, sip: 20_000 };
+        let rows = [
+            (1_048_576, wanted),
+            (26_408, wanted),
+            (20_000, Wanted { sip: 13_592, ..wanted }),
+            (8_384, Wanted { endpoints: 5_000, api: 1_000, sip: 2_000 }),
+            (1_024, Wanted { endpoints: 400, api: 80, sip: 160 }),
+            (64, Wanted { endpoints: 20, api: 4, sip: 8 }),
+        ];
+        for (limit, fits) in rows {
+            assert_eq!(wanted.fit(limit), fits, "{limit}");
+        }
+        let media = Wanted { endpoints: 50_000, api: 0, sip: 0 };
+        assert_eq!(media.fit(20_384).endpoints, 20_000, "where nothing else is wanted");
     }
 }
