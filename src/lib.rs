@@ -23,6 +23,7 @@ pub mod rtp;
 pub mod sdp;
 
 pub mod listening;
+pub mod names;
 pub mod signaling;
 pub mod transport;
 

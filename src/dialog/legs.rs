@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::{LegEvent, LegId, LegIntent};
 use crate::ground::timer::TimerWheel;
-use crate::ground::{Allowance, Flow, Instant, IpVersion, Now, Random, Transport};
+use crate::ground::{Allowance, Asker, Flow, Instant, IpVersion, Now, Random, Transport};
 use crate::sip::{Method, Request};
 use crate::transaction::Transactions;
 
@@ -16,6 +16,7 @@ use super::index::{DialogIndex, DialogKey};
 use super::leg::{Common, Context, Leg, Shared, State, Timer};
 use super::locate::{FirstHop, Located, Unlocated, locate};
 use super::mark::Marks;
+use super::refusal;
 use super::settings::{DialogSettings, STRAYS_PER_SECOND};
 use super::view::DialogView;
 
@@ -39,6 +40,8 @@ pub enum Output {
         port: Option<u16>,
         /// The transport that will be spoken.
         transport: Transport,
+        /// Whose name it is.
+        asker: Asker,
     },
 }
 
@@ -214,6 +217,18 @@ impl Legs {
             return leg.map_or(Matching::UnknownDialog, Matching::Leg);
         }
         if *request.method() == Method::Invite { Matching::NewCall } else { Matching::Outside }
+    }
+
+    /// Whether a request requires what is not served here: it will be answered 420 (RFC 3261 §8.2.2.3).
+    #[must_use]
+    pub fn is_unsupported(&self, request: &Request) -> bool {
+        refusal::extensions(request).is_err()
+    }
+
+    /// Whether there is room for another leg.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.legs.len() < self.shared.settings.legs_max
     }
 
     /// The dialog that a request of a peer's names. `None` when its ids cannot be read.

@@ -3,6 +3,7 @@
 //! Everything here is pure and serialisable. No module below this one.
 
 mod allowance;
+mod asker;
 mod chunks;
 mod flow;
 pub mod hash;
@@ -21,6 +22,7 @@ mod time;
 pub mod timer;
 
 pub use allowance::Allowance;
+pub use asker::Asker;
 pub use chunks::Chunks;
 pub use flow::{ConnectionId, Flow, ListenerId, Transport};
 pub use id::{BridgeId, ID_BYTES_MAX, IdError, PlaybackId, SessionId};

@@ -30,9 +30,16 @@ impl Placement {
     /// The shard, counted from 0, that owns the call with this Call-ID.
     #[must_use]
     pub fn shard_of(&self, call_id: &[u8]) -> u16 {
+        self.place_of(call_id).0
+    }
+
+    /// The shard as well, and a number that a call has in common with few others of that shard.
+    #[must_use]
+    pub fn place_of(&self, call_id: &[u8]) -> (u16, u32) {
         let mut hasher = SipHasher13::new_with_keys(self.key[0], self.key[1]);
         hasher.write(call_id);
-        (hasher.finish() % u64::from(self.shards)) as u16
+        let hash = hasher.finish();
+        ((hash % u64::from(self.shards)) as u16, (hash / u64::from(self.shards)) as u32)
     }
 }
 

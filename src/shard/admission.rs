@@ -1,17 +1,23 @@
 //! Who may come in. Asked only about requests that belong to no transaction and no dialog: new calls, and OPTIONS from
-//! those who want to know whether calls are taken.
+//! those who want to know whether calls are taken. OPTIONS gets what an INVITE would get now (RFC 3261 §11.2).
 //!
-//! | | refused with |
+//! | in this order | refused with |
 //! |---|---|
+//! | it requires an extension that is not served | 420, by the dialogs |
 //! | draining | 503, Retry-After |
-//! | as many sessions as there may be | 503, Retry-After |
+//! | it has waited too long for its turn | 503, Retry-After |
+//! | as many sessions or legs as there may be | 503, Retry-After |
+//! | its source has its share of calls, see `sources.rs` | 503, Retry-After |
+//! | OPTIONS, and media had no room for a call just before | 503, Retry-After |
 //! | no engine of the group is attached, or has room | the group's refusal |
 //!
 //! All without keeping anything.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::io::Output;
+use super::sources::OverShare;
 use super::{Shard, SlotId};
 use crate::dialog::Matching;
 use crate::ground::leg::{Invited, LegId, LegIntent};
@@ -20,45 +26,64 @@ use crate::session::{Context, Refusal, Session};
 use crate::sip::{Method, Request, StatusCode};
 use crate::transaction::{TransactionEvent, TransactionId};
 
+/// How long OPTIONS is told that media had no room for a call.
+const MEDIA_FULL_FOR: Duration = Duration::from_secs(5);
+
 impl Shard {
     /// What the transactions have to say: to the legs, unless it is a call that may not come in.
     pub(super) fn transaction_event(&mut self, event: TransactionEvent, now: Now) {
         if let TransactionEvent::Request { id, request, flow } = &event
-            && let Some(refusal) = self.refusal(request, flow)
+            && let Some(refusal) = self.refusal(request, flow, now)
         {
             return self.refuse(*id, refusal);
         }
         self.legs.transaction(event, &mut self.transactions, now);
     }
 
-    fn refusal(&mut self, request: &Request, flow: &Flow) -> Option<Refusal> {
-        let busy = Refusal::later(503, self.settings.retry_after);
+    fn refusal(&mut self, request: &Request, flow: &Flow, now: Now) -> Option<Refusal> {
         if !matches!(request.method(), Method::Invite | Method::Options) {
             return None;
         }
         match self.legs.matching(request) {
-            Matching::NewCall => {
-                if self.draining {
-                    self.counters.refused_draining += 1;
-                    return Some(busy);
-                }
-                if self.slots.len() >= self.settings.sessions_max {
-                    self.counters.refused_full += 1;
-                    return Some(busy);
-                }
-                let group = self.group_of(flow.listener);
-                if !self.groups.has_room(&group) {
-                    self.counters.refused_no_engine += 1;
-                    return Some(self.settings.policy(&group).refusal);
-                }
-                None
-            }
-            Matching::Outside if self.draining => {
-                self.counters.refused_draining += 1;
-                Some(busy)
-            }
-            Matching::Outside | Matching::Leg(_) | Matching::UnknownDialog => None,
+            Matching::NewCall | Matching::Outside => {}
+            Matching::Leg(_) | Matching::UnknownDialog => return None,
         }
+        if self.legs.is_unsupported(request) {
+            return None;
+        }
+        if let Some(counted) = self.want_of_room(request, flow, now) {
+            *counted += 1;
+            return Some(Refusal::later(503, self.settings.retry_after));
+        }
+        let group = self.group_of(flow.listener);
+        if !self.groups.has_room(&group) {
+            self.counters.refused_no_engine += 1;
+            return Some(self.settings.policy(&group).refusal);
+        }
+        None
+    }
+
+    /// Where a refusal is counted that our own state is the reason for.
+    fn want_of_room(&mut self, request: &Request, flow: &Flow, now: Now) -> Option<&mut u64> {
+        if self.draining {
+            return Some(&mut self.counters.refused_draining);
+        }
+        if self.overdue {
+            self.sources.pressed(now.mono);
+            return Some(&mut self.counters.refused_overdue);
+        }
+        if self.slots.len() >= self.settings.sessions_max || !self.legs.has_room() {
+            return Some(&mut self.counters.refused_full);
+        }
+        let source = self.sources.standing(flow.remote.ip(), flow.transport.is_reliable(), now.mono);
+        match self.sources.admits(source, now.mono) {
+            Ok(()) => {}
+            Err(OverShare::Unconfirmed) => return Some(&mut self.counters.refused_unconfirmed),
+            Err(OverShare::Rate) => return Some(&mut self.counters.refused_rate),
+        }
+        // What becomes of a call only media can say, so a call is tried all the same.
+        let lately = self.media_full.is_some_and(|at| now.mono.since(at) < MEDIA_FULL_FOR);
+        (lately && *request.method() == Method::Options).then_some(&mut self.counters.refused_media_full)
     }
 
     fn refuse(&mut self, id: TransactionId, refusal: Refusal) {
@@ -92,13 +117,15 @@ impl Shard {
             return;
         };
         let id = self.draw_session_id();
+        let source = invited.source;
+        let standing = self.sources.standing(source.remote.ip(), source.transport.is_reliable(), now.mono);
+        let unconfirmed = self.sources.begin(standing, now.mono);
         let mut cx = Context {
             now,
             settings: &self.settings.sessions,
             random: &mut self.random,
             out: &mut self.outbox,
         };
-        let source = invited.source;
         let session = Session::incoming(id.clone(), engine, invited, &mut cx);
         self.counters.calls_in += 1;
         self.outputs.push_back(Output::SessionOpened { session: id });
@@ -111,6 +138,7 @@ impl Shard {
         self.slots.bind(slot, leg);
         if let Some(entry) = self.slots.get_mut(slot) {
             entry.source = Some(source);
+            entry.unconfirmed = Some(unconfirmed);
         }
         self.act(slot, now);
     }

@@ -71,8 +71,8 @@ impl Shard {
             } else if let Some(output) = self.legs.poll_output() {
                 match output {
                     dialog::Output::Event { leg, event } => self.leg_event(leg, event, now),
-                    dialog::Output::Resolve { query, host, port, transport } => {
-                        self.outputs.push_back(Output::Resolve { query, host, port, transport });
+                    dialog::Output::Resolve { query, host, port, transport, asker } => {
+                        self.outputs.push_back(Output::Resolve { query, host, port, transport, asker });
                     }
                 }
             } else {
@@ -89,8 +89,14 @@ impl Shard {
             // The leg of a call that was refused at once.
             return self.counters.absorbed += 1;
         };
-        if event == LegEvent::Ended {
-            self.slots.unbind(leg);
+        match &event {
+            LegEvent::Ended => self.slots.unbind(leg),
+            LegEvent::Confirmed { .. } => {
+                if let Some(call) = self.slots.get_mut(slot).and_then(|entry| entry.unconfirmed.take()) {
+                    self.sources.confirmed(call, now);
+                }
+            }
+            _ => {}
         }
         let confirmed = matches!(event, LegEvent::Confirmed { .. });
         self.with_session(slot, now, |session, cx| session.leg(event, cx));
@@ -241,7 +247,10 @@ impl Shard {
     fn over(&mut self, slot: SlotId) {
         self.set_timer(slot, None);
         self.note_decision(slot);
-        let Some(entry) = self.slots.remove(slot) else { return };
+        let Some(mut entry) = self.slots.remove(slot) else { return };
+        if let Some(call) = entry.unconfirmed.take() {
+            self.sources.over(call);
+        }
         self.groups.over(entry.session.engine(), entry.session.is_outbound());
         self.counters.sessions_over += 1;
         let session = entry.session.id().clone();

@@ -23,6 +23,14 @@ pub struct Counters {
     pub refused_no_engine: u64,
     /// Calls that were passed on to another engine because theirs decided nothing.
     pub calls_passed_on: u64,
+    /// Calls refused because their source had its share of calls that nobody confirmed.
+    pub refused_unconfirmed: u64,
+    /// Calls refused because their source begins too many while calls wait too long.
+    pub refused_rate: u64,
+    /// Calls refused because they had waited too long in the shard's queue.
+    pub refused_overdue: u64,
+    /// OPTIONS refused because media had no room for a call just before.
+    pub refused_media_full: u64,
     /// Sessions that are over.
     pub sessions_over: u64,
     /// Commands taken.
@@ -63,6 +71,10 @@ impl Counters {
             refused_full,
             refused_no_engine,
             calls_passed_on,
+            refused_unconfirmed,
+            refused_rate,
+            refused_overdue,
+            refused_media_full,
             sessions_over,
             commands_taken,
             commands_refused,
@@ -85,6 +97,10 @@ impl Counters {
         self.refused_full += refused_full;
         self.refused_no_engine += refused_no_engine;
         self.calls_passed_on += calls_passed_on;
+        self.refused_unconfirmed += refused_unconfirmed;
+        self.refused_rate += refused_rate;
+        self.refused_overdue += refused_overdue;
+        self.refused_media_full += refused_media_full;
         self.sessions_over += sessions_over;
         self.commands_taken += commands_taken;
         self.commands_refused += commands_refused;
@@ -105,6 +121,8 @@ impl Counters {
 pub struct Load {
     /// Sessions.
     pub sessions: usize,
+    /// Of these, incoming ones whose caller has not acknowledged that they are up.
+    pub unconfirmed: usize,
     /// Legs, lingering ones included.
     pub legs: usize,
     /// Dialogs.

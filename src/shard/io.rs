@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::ground::{BridgeId, ConnectionId, Flow, ListenerId, SessionId, Transport};
+use crate::ground::{Asker, BridgeId, ConnectionId, Flow, ListenerId, SessionId, Transport};
 use crate::session::command::{Command, CommandDone, CommandError, EngineRef};
 use crate::session::event::{SessionEvent, SessionView};
 use crate::session::media::{
@@ -18,6 +18,14 @@ use crate::session::media::{
 pub enum Input {
     /// Bytes of one SIP message, whole.
     Received {
+        /// The message.
+        bytes: Bytes,
+        /// The way it came.
+        flow: Flow,
+    },
+    /// The same of a new request, as transport's lanes have it, that has waited too long for its turn: whoever sent it has
+    /// tried another way by now, or soon will. What it would begin is refused.
+    Overdue {
         /// The message.
         bytes: Bytes,
         /// The way it came.
@@ -185,6 +193,8 @@ pub enum Output {
         port: Option<u16>,
         /// The transport.
         transport: Transport,
+        /// Whose name it is.
+        asker: Asker,
     },
     /// A session has begun by itself: an incoming call.
     SessionOpened {

@@ -15,6 +15,16 @@ impl Shard {
         let Some((slot, asked)) = self.pending.answered(request) else {
             return self.counters.media_late += 1;
         };
+        match (&asked, &result) {
+            (Asked::Negotiation { .. }, Ok(_)) => self.media_full = None,
+            (
+                Asked::Negotiation { .. },
+                Err(MediaError::NoPort | MediaError::Limit(_) | MediaError::Unavailable),
+            ) => {
+                self.media_full = Some(now.mono);
+            }
+            _ => {}
+        }
         let result = result.map_err(MediaFault::Refused);
         if self.with_session(slot, now, |session, cx| session.media_reply(asked, result, cx)).is_none() {
             self.counters.media_late += 1;
@@ -23,6 +33,9 @@ impl Shard {
 
     pub(super) fn media_timed_out(&mut self, slot: SlotId, asked: Asked, now: Now) {
         self.counters.media_timed_out += 1;
+        if matches!(asked, Asked::Negotiation { .. }) {
+            self.media_full = Some(now.mono);
+        }
         self.with_session(slot, now, |session, cx| {
             session.media_reply(asked, Err(MediaFault::TimedOut), cx);
         });
@@ -40,6 +53,7 @@ impl Shard {
     /// All endpoints are gone, and no request will be answered. Calls that are up are ended by rounds; what is on its way
     /// up is told at once, because it may yet make an endpoint that is not lost.
     pub(super) fn media_lost(&mut self, now: Now) {
+        self.media_full = Some(now.mono);
         let mut unanswered = self.pending.take_all();
         unanswered.extend(self.offers.take_all());
         let has = |entry: &Entry| entry.session.has_endpoint();

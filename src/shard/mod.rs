@@ -31,6 +31,7 @@ mod queries;
 mod recorded;
 mod settings;
 mod slots;
+mod sources;
 mod target;
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ use io::{Input, Output};
 use offers::Offers;
 use pending::{Pending, SlotId};
 use slots::Slots;
+use sources::Sources;
 
 use crate::dialog::Legs;
 use crate::ground::timer::Wheel;
@@ -75,6 +77,11 @@ pub struct Shard {
     draining: bool,
     /// How many endpoints media can have for this shard, once it has said so.
     media_endpoints: Option<usize>,
+    sources: Sources,
+    /// When media last had no room for a call, until it has room for one.
+    media_full: Option<Instant>,
+    /// What is being received has waited too long.
+    overdue: bool,
     default_group: Arc<str>,
     counters: Counters,
 }
@@ -96,6 +103,9 @@ impl Shard {
             outputs: VecDeque::new(),
             draining: false,
             media_endpoints: None,
+            sources: Sources::new(settings.unconfirmed_max, &mut random),
+            media_full: None,
+            overdue: false,
             default_group: DEFAULT_GROUP.into(),
             counters: Counters::default(),
             settings,
@@ -107,6 +117,10 @@ impl Shard {
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
             Input::Received { bytes, flow } => self.receive(bytes, flow, now),
+            Input::Overdue { bytes, flow } => {
+                self.overdue = true;
+                self.receive(bytes, flow, now);
+            }
             Input::Command { ticket, session, command } => self.command(ticket, &session, *command, now),
             Input::Query { ticket, query } => self.query(ticket, &query),
             Input::MediaReply { request, result } => self.media_reply(request, result, now),
@@ -133,6 +147,7 @@ impl Shard {
             Input::QueueLong(long) => self.transactions.set_trying_at_once(long),
         }
         self.carry(now);
+        self.overdue = false;
     }
 
     /// Does what is due. Its outputs are then to be taken out.
@@ -194,6 +209,7 @@ impl Shard {
         let census = self.legs.census();
         Load {
             sessions: self.slots.len(),
+            unconfirmed: self.sources.unconfirmed(),
             legs: census.legs + census.lingering,
             dialogs: census.dialogs,
             transactions: self.transactions.len(),

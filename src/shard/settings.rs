@@ -38,6 +38,9 @@ pub struct ShardSettings {
     /// How much of what the shard and media can carry one engine may have made at a time, percent, so that room is left for
     /// others. At it Create is refused with `LimitReached`. Default 100.
     pub made_percent: u8,
+    /// How many incoming calls may be there whose caller has not acknowledged that they are up; each source has a share
+    /// (see `sources.rs`). Past it INVITEs are refused as at the bound above. Default 4,000.
+    pub unconfirmed_max: usize,
     /// Retry-After of the 503 at that bound and while draining, seconds. Default 5.
     pub retry_after: u32,
     /// How long media may take for a reply. Default 2 s.
@@ -76,6 +79,7 @@ impl Default for ShardSettings {
             sessions: SessionSettings::default(),
             sessions_max: 20_000,
             made_percent: 100,
+            unconfirmed_max: 4_000,
             retry_after: 5,
             media_timeout: Duration::from_secs(2),
             media_requests_max: 65_536,

@@ -6,6 +6,7 @@ use std::hash::BuildHasherDefault;
 use siphasher::sip::SipHasher13;
 
 use super::pending::SlotId;
+use super::sources::Unconfirmed;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::LegId;
 use crate::ground::timer::TimerHandle;
@@ -27,6 +28,8 @@ pub(super) struct Entry {
     pub waits: bool,
     /// The engines that had the call and did not decide about it.
     pub passed: Vec<EngineRef>,
+    /// An incoming call until its caller has acknowledged that it is up.
+    pub unconfirmed: Option<Unconfirmed>,
 }
 
 impl Entry {
@@ -69,6 +72,7 @@ impl Slots {
             source: None,
             waits: false,
             passed: Vec::new(),
+            unconfirmed: None,
         }));
         id
     }

@@ -36,6 +36,8 @@ pub struct SignalingCounters {
 pub struct Held {
     /// Sessions.
     pub sessions: usize,
+    /// Of these, incoming ones whose caller has not acknowledged that they are up.
+    pub unconfirmed: usize,
     /// Legs, lingering ones included.
     pub legs: usize,
     /// Dialogs.

@@ -37,6 +37,7 @@ pub(super) fn transport(settings: &SignalingSettings) -> transport::Settings {
             connections_max: sockets.connections_max,
             connections_per_source_max: sockets.connections_per_source_max,
             idle_time_max: Duration::from_secs(sockets.idle_seconds),
+            idle_without_call_time_max: Duration::from_secs(sockets.idle_without_call_seconds),
             half_open_time_max: millis(sockets.half_open_ms),
             ..StreamSettings::default()
         },
@@ -67,7 +68,8 @@ pub(super) fn shard(
         transactions: transactions(settings),
         dialogs: dialogs(settings, transports),
         sessions: sessions(settings),
-        sessions_max: sessions_max(settings, index),
+        sessions_max: part(settings.sessions_max, settings.shards, index),
+        unconfirmed_max: part(settings.calls.unconfirmed_max, settings.shards, index),
         made_percent: settings.engines.made_percent,
         media_timeout: millis(settings.media_timeout_ms),
         identity: Party {
@@ -83,8 +85,8 @@ pub(super) fn shard(
 }
 
 /// The part of a shard: all of them add up to the whole.
-fn sessions_max(settings: &SignalingSettings, index: u16) -> usize {
-    let (all, shards) = (settings.sessions_max, usize::from(settings.shards));
+fn part(all: usize, shards: u16, index: u16) -> usize {
+    let shards = usize::from(shards);
     all / shards + usize::from(usize::from(index) < all % shards)
 }
 
@@ -139,7 +141,7 @@ mod tests {
         for (all, shards) in [(4, 4), (7, 3), (20_000, 3), (20_000, 1), (256, 256)] {
             let settings = SignalingSettings { sessions_max: all, shards, ..SignalingSettings::default() };
             assert_eq!(settings.check(), Ok(()));
-            let parts: Vec<usize> = (0..shards).map(|index| sessions_max(&settings, index)).collect();
+            let parts: Vec<usize> = (0..shards).map(|index| part(all, shards, index)).collect();
             assert_eq!(parts.iter().sum::<usize>(), all);
             assert!(parts.iter().all(|&part| part > 0), "{parts:?}");
         }

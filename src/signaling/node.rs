@@ -168,6 +168,7 @@ impl SignalingNode {
         };
         for load in self.gauges.iter().map(|gauges| gauges.load()) {
             held.sessions += load.sessions;
+            held.unconfirmed += load.unconfirmed;
             held.legs += load.legs;
             held.dialogs += load.dialogs;
             held.transactions += load.transactions;

@@ -28,7 +28,6 @@ use super::threads::{AsyncMain, Runtimes};
 use crate::ground::{Placement, Random};
 use crate::shard::{Shard, ShardSettings};
 use crate::sip::Limits;
-use crate::transport::resolve::SystemResolver;
 use crate::transport::{self, BindError, Dispatcher, LaneBounds, ShardQueue, Transports, UdpReceiver};
 
 /// How long calls that are hung up because signaling cannot go on may take to be over.
@@ -239,7 +238,7 @@ impl Middle {
             engines: Arc::clone(&self.board.engines),
             bridges: Arc::clone(&self.board.bridges),
             media: Arc::clone(&self.media),
-            resolver: Arc::new(SystemResolver::default()),
+            resolver: Arc::new(transports.resolver()),
             tasks: self.board.tasks.clone(),
         }
     }

@@ -69,6 +69,9 @@ counters! {
     /// Notices dropped because a shard did not take them.
     notices_lost,
 
+    /// Look-ups not made because peers' names had as many under way as they may.
+    lookups_refused,
+
     /// Stream connections open now.
     connections_open,
     /// Stream connections accepted.

@@ -1,18 +1,31 @@
-//! From a URI's host to addresses: a literal, or A and AAAA records by the system's own resolver.
+//! From a URI's host to addresses: a literal, or A and AAAA records (see [`names`](crate::names)).
 //!
-//! RFC 3263 (NAPTR, SRV, order and failover) stands before this and is not here.
+//! RFC 3263 (NAPTR, SRV, order and failover) stands before this and is not here; a [`Question`] has what it needs.
+//!
+//! Engines' names and peers' have bounds apart: a caller can name a host whose name servers never answer, as often as he
+//! likes, and no call of an engine's may wait for him.
 
+use std::collections::HashMap;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-/// Look-ups under way at once. Each occupies a thread of the runtime's blocking pool for as long as the system's
-/// resolver takes. Past it, a look-up waits its turn within its own time.
-pub const LOOKUPS_MAX: usize = 32;
+use super::counters::{Counters, count};
+use crate::ground::{Asker, Transport};
+use crate::names::{Addresses, NameError, Names};
+
+/// Look-ups of engines' names under way at once. Past it, a look-up waits its turn within its own time.
+pub const ENGINES_LOOKUPS_MAX: usize = 64;
+
+/// Look-ups of peers' names under way at once. Past it, one more fails at once.
+pub const PEERS_LOOKUPS_MAX: usize = 64;
+
+/// Look-ups of the names of one peer, by its address, under way at once. Past it, one more fails at once.
+pub const PEER_LOOKUPS_MAX: usize = 8;
 
 /// How long a look-up may take, its turn included.
 pub const LOOKUP_TIME_MAX: Duration = Duration::from_secs(5);
@@ -20,7 +33,21 @@ pub const LOOKUP_TIME_MAX: Duration = Duration::from_secs(5);
 /// Addresses taken from one answer; the rest is left away.
 pub const ADDRESSES_MAX: usize = 16;
 
-/// Why a host has no address. Whose fault: the first is the caller's or his peer's, the others the network's.
+/// What is to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// A name or a literal, IPv6 with or without brackets.
+    pub host: String,
+    /// The port, where the URI gives one.
+    pub port: Option<u16>,
+    /// The transport that will be spoken.
+    pub transport: Transport,
+    /// Whose name it is.
+    pub asker: Asker,
+}
+
+/// Why a host has no address. Whose fault: the first is the caller's or his peer's, the second the network's, the third the
+/// peer's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
     /// The name does not exist, or has no address.
@@ -29,6 +56,9 @@ pub enum ResolveError {
     /// No answer in time.
     #[error("network: no answer in time for {0}")]
     Time(String),
+    /// Peers have as many names looked up as they may.
+    #[error("peer: too many names of peers are being looked up, {0} not")]
+    Refused(String),
 }
 
 /// Addresses in the order in which they are to be tried, or why there are none.
@@ -36,8 +66,8 @@ pub type Resolution = Result<Vec<SocketAddr>, ResolveError>;
 
 /// Finds the addresses of a host.
 pub trait Resolver: Send + Sync {
-    /// The addresses of `host`, a name or a literal (IPv6 with or without brackets), with `port`.
-    fn resolve(&self, host: &str, port: u16) -> Pin<Box<dyn Future<Output = Resolution> + Send + '_>>;
+    /// The addresses that answer a question.
+    fn resolve(&self, question: Question) -> Pin<Box<dyn Future<Output = Resolution> + Send + '_>>;
 }
 
 /// The address a host literally is.
@@ -48,51 +78,99 @@ pub fn literal(host: &str) -> Option<IpAddr> {
 }
 
 /// The system's resolver: the hosts file, then DNS, as the machine is configured.
-#[derive(Clone, Debug)]
 pub struct SystemResolver {
-    turns: Arc<Semaphore>,
-    time_max: Duration,
+    names: Names,
+    engines: Semaphore,
+    peers: Arc<PeersLookups>,
+    counters: Arc<Counters>,
 }
 
-impl Default for SystemResolver {
-    fn default() -> Self {
-        Self::new(LOOKUPS_MAX, LOOKUP_TIME_MAX)
+/// Look-ups of peers' names under way, by whom.
+#[derive(Default)]
+struct PeersLookups(Mutex<HashMap<Option<IpAddr>, usize>>);
+
+/// The right to one look-up of a peer's name; given back when dropped.
+struct PeersTurn {
+    peer: Option<IpAddr>,
+    lookups: Arc<PeersLookups>,
+}
+
+impl PeersLookups {
+    fn take(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<PeersTurn> {
+        let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = under_way.values().sum();
+        let of_peer = under_way.get(&peer).copied().unwrap_or(0);
+        if all >= PEERS_LOOKUPS_MAX || of_peer >= PEER_LOOKUPS_MAX {
+            return None;
+        }
+        under_way.insert(peer, of_peer + 1);
+        Some(PeersTurn { peer, lookups: Arc::clone(self) })
+    }
+}
+
+impl Drop for PeersTurn {
+    fn drop(&mut self) {
+        let mut under_way = self.lookups.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_peer) = under_way.get_mut(&self.peer) {
+            *of_peer -= 1;
+            if *of_peer == 0 {
+                under_way.remove(&self.peer);
+            }
+        }
     }
 }
 
 impl SystemResolver {
-    /// With other bounds than the default ones.
+    /// One for one shard. What it refuses is counted there.
     #[must_use]
-    pub fn new(lookups_max: usize, time_max: Duration) -> Self {
-        Self { turns: Arc::new(Semaphore::new(lookups_max.max(1))), time_max }
+    pub fn new(counters: Arc<Counters>) -> Self {
+        Self {
+            names: Names::new(LOOKUP_TIME_MAX),
+            engines: Semaphore::new(ENGINES_LOOKUPS_MAX),
+            peers: Arc::default(),
+            counters,
+        }
     }
 
-    async fn look_up(&self, host: String, port: u16) -> Resolution {
-        let not_found = || ResolveError::NotFound(host.clone());
-        let looking = async {
-            let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| not_found())?;
-            let asked = host.clone();
-            // The turn goes with the thread, which cannot be stopped: giving up early does not make room for more.
-            let answer = tokio::task::spawn_blocking(move || {
-                let _turn = turn;
-                (asked.as_str(), port).to_socket_addrs().map(|found| found.take(ADDRESSES_MAX).collect())
-            });
-            let mut found: Vec<SocketAddr> =
-                answer.await.map_err(|_| not_found())?.map_err(|_| not_found())?;
-            found.dedup();
-            if found.is_empty() { Err(not_found()) } else { Ok(found) }
+    async fn look_up(&self, question: Question) -> Resolution {
+        let Question { host, port, transport, asker } = question;
+        let found = match asker {
+            Asker::Engine => {
+                let in_turn = async {
+                    // It is never closed.
+                    let _turn = self.engines.acquire().await.map_err(|_| NameError::NotFound)?;
+                    self.names.look_up(&host).await
+                };
+                tokio::time::timeout(LOOKUP_TIME_MAX, in_turn).await.unwrap_or(Err(NameError::Time))
+            }
+            Asker::Peer(peer) => {
+                let Some(_turn) = self.peers.take(peer) else {
+                    count(&self.counters.lookups_refused);
+                    return Err(ResolveError::Refused(host));
+                };
+                self.names.look_up(&host).await
+            }
         };
-        tokio::time::timeout(self.time_max, looking)
-            .await
-            .unwrap_or_else(|_| Err(ResolveError::Time(host.clone())))
+        resolution(found, host, port.unwrap_or(transport.default_port()))
+    }
+}
+
+fn resolution(found: Addresses, host: String, port: u16) -> Resolution {
+    match found {
+        Ok(found) => Ok(found.iter().take(ADDRESSES_MAX).map(|ip| SocketAddr::new(*ip, port)).collect()),
+        Err(NameError::NotFound) => Err(ResolveError::NotFound(host)),
+        Err(NameError::Time) => Err(ResolveError::Time(host)),
     }
 }
 
 impl Resolver for SystemResolver {
-    fn resolve(&self, host: &str, port: u16) -> Pin<Box<dyn Future<Output = Resolution> + Send + '_>> {
-        match literal(host) {
-            Some(ip) => Box::pin(std::future::ready(Ok(vec![SocketAddr::new(ip, port)]))),
-            None => Box::pin(self.look_up(host.to_owned(), port)),
+    fn resolve(&self, question: Question) -> Pin<Box<dyn Future<Output = Resolution> + Send + '_>> {
+        match literal(&question.host) {
+            Some(ip) => {
+                let port = question.port.unwrap_or(question.transport.default_port());
+                Box::pin(std::future::ready(Ok(vec![SocketAddr::new(ip, port)])))
+            }
+            None => Box::pin(self.look_up(question)),
         }
     }
 }
@@ -101,31 +179,62 @@ impl Resolver for SystemResolver {
 mod tests {
     use super::*;
 
+    fn question(host: &str, port: Option<u16>, asker: Asker) -> Question {
+        Question { host: host.into(), port, transport: Transport::Udp, asker }
+    }
+
+    fn resolver() -> SystemResolver {
+        SystemResolver::new(Arc::default())
+    }
+
     #[tokio::test]
     async fn literals_are_answered_without_a_look_up() {
-        let resolver = SystemResolver::new(1, Duration::ZERO);
+        let resolver = resolver();
+        resolver.engines.close();
         let one = |text: &str| Ok(vec![text.parse().unwrap()]);
-        assert_eq!(resolver.resolve("192.0.2.1", 5060).await, one("192.0.2.1:5060"));
-        assert_eq!(resolver.resolve("[2001:db8::1]", 5061).await, one("[2001:db8::1]:5061"));
-        assert_eq!(resolver.resolve("2001:db8::1", 5061).await, one("[2001:db8::1]:5061"));
+        for (host, port, found) in [
+            ("192.0.2.1", None, "192.0.2.1:5060"),
+            ("[2001:db8::1]", Some(5061), "[2001:db8::1]:5061"),
+            ("2001:db8::1", Some(5061), "[2001:db8::1]:5061"),
+        ] {
+            assert_eq!(resolver.resolve(question(host, port, Asker::Engine)).await, one(found));
+        }
     }
 
     #[tokio::test]
     async fn names_are_looked_up_by_the_system() {
-        let found = SystemResolver::default().resolve("localhost", 5060).await.unwrap();
-        assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 5060));
+        for asker in [Asker::Engine, Asker::Peer(None)] {
+            let found = resolver().resolve(question("localhost", Some(5070), asker)).await.unwrap();
+            assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 5070));
+            let outcome = resolver().resolve(question("no such name", None, asker)).await;
+            assert_eq!(outcome, Err(ResolveError::NotFound("no such name".into())));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engines_look_up_waits_its_turn_and_not_for_ever() {
+        let resolver = resolver();
+        let _taken = resolver.engines.acquire_many(ENGINES_LOOKUPS_MAX as u32).await.unwrap();
+        let outcome = resolver.resolve(question("localhost", None, Asker::Engine)).await;
+        assert_eq!(outcome, Err(ResolveError::Time("localhost".into())));
     }
 
     #[tokio::test]
-    async fn a_name_without_an_address_is_not_found() {
-        let outcome = SystemResolver::default().resolve("no such name", 5060).await;
-        assert_eq!(outcome, Err(ResolveError::NotFound("no such name".into())));
-    }
-
-    #[tokio::test]
-    async fn a_look_up_that_does_not_get_its_turn_in_time_says_so() {
-        let resolver = SystemResolver::new(1, Duration::from_millis(1));
-        let _taken = resolver.turns.acquire().await.unwrap();
-        assert_eq!(resolver.resolve("localhost", 1).await, Err(ResolveError::Time("localhost".into())));
+    async fn a_peer_has_so_many_names_looked_up_and_all_peers_so_many_and_an_engine_is_not_kept_waiting() {
+        let resolver = resolver();
+        let peer = |last: u8| Some(IpAddr::from([192, 0, 2, last]));
+        let mut turns: Vec<_> =
+            (0..PEER_LOOKUPS_MAX).map(|_| resolver.peers.take(peer(0)).unwrap()).collect();
+        assert!(resolver.peers.take(peer(0)).is_none(), "it has its share");
+        for last in 1..=7 {
+            turns.extend((0..PEER_LOOKUPS_MAX).map(|_| resolver.peers.take(peer(last)).unwrap()));
+        }
+        let outcome = resolver.resolve(question("localhost", None, Asker::Peer(peer(99)))).await;
+        assert_eq!(outcome, Err(ResolveError::Refused("localhost".into())));
+        assert_eq!(resolver.counters.snapshot().lookups_refused, 1);
+        assert!(resolver.resolve(question("localhost", None, Asker::Engine)).await.is_ok());
+        turns.clear();
+        assert!(resolver.peers.0.lock().unwrap().is_empty());
+        assert!(resolver.resolve(question("localhost", None, Asker::Peer(peer(99)))).await.is_ok());
     }
 }

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::bind::{BoundSocket, Place};
 use super::closing::{Closer, closing};
+use super::resolve::SystemResolver;
 use super::stream::{self, Streams};
 use super::udp::UdpSender;
 use super::{
@@ -157,6 +158,12 @@ impl Transports {
                 && (!place.local.ip().is_loopback() || peer.ip().is_loopback())
         };
         self.0.listeners.iter().map(|served| &served.place).find(reaches).map(|place| place.id)
+    }
+
+    /// A resolver for one shard, whose refusals are counted here. To be used on one runtime.
+    #[must_use]
+    pub fn resolver(&self) -> SystemResolver {
+        SystemResolver::new(Arc::clone(&self.0.counters))
     }
 
     /// What was counted so far.

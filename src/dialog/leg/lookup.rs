@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::ground::Transport;
 use crate::ground::leg::{LegFailure, LegId};
+use crate::ground::{Asker, Transport};
 
 use super::super::Output;
 use super::super::locate::{Flows, Question, flow_to};
@@ -67,12 +67,14 @@ impl Context<'_> {
         self.shared.last_lookup += 1;
         let query = self.shared.last_lookup;
         let Question { host, port, transport } = question;
+        // A dialog without a remote tag is that of a call of an engine's, which names its target.
+        let asker = if dialog.remote_tag().is_empty() { Asker::Engine } else { Asker::Peer(dialog.heard_at) };
         let (leg, dialog) = (self.leg, Box::new(dialog.clone()));
         let lookup = Lookup { leg, dialog, transport, host: host.as_str().into(), drafts: vec![draft] };
         self.shared.lookups.insert(query, lookup);
         self.common.lookups.push(query);
         self.after(Timer::Lookup, LOOKUP_TIME);
-        self.shared.outputs.push_back(Output::Resolve { query, host, port, transport });
+        self.shared.outputs.push_back(Output::Resolve { query, host, port, transport, asker });
         Ok(Sent::Waiting)
     }
 

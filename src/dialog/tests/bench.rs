@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::dialog::{Census, DialogSettings, LegIntentError, Legs, Listener, Output};
 use crate::ground::leg::{Invite, LegEvent, LegFailure, LegId, LegIntent, Party};
-use crate::ground::{Description, Flow, HeaderField, ListenerId, Now, Random, Transport};
+use crate::ground::{Asker, Description, Flow, HeaderField, ListenerId, Now, Random, Transport};
 use crate::sip::{
     HeaderName, Limits, Message, Method, NameAddrSpec, Request, RequestBuilder, Response, ResponseBuilder,
     StatusCode, ViaSpec,
@@ -59,6 +59,8 @@ pub struct Bench {
     pub tags: VecDeque<u64>,
     pub events: VecDeque<(LegId, LegEvent)>,
     pub resolves: VecDeque<(u64, String, Option<u16>, Transport)>,
+    /// Whose name was asked for last.
+    pub asker: Option<Asker>,
     pub source: Flow,
     branches: u32,
 }
@@ -82,6 +84,7 @@ impl Bench {
             tags: VecDeque::new(),
             events: VecDeque::new(),
             resolves: VecDeque::new(),
+            asker: None,
             source: udp(PEER),
             branches: 0,
         }
@@ -105,7 +108,8 @@ impl Bench {
             } else if let Some(output) = self.legs.poll_output() {
                 match output {
                     Output::Event { leg, event } => self.events.push_back((leg, event)),
-                    Output::Resolve { query, host, port, transport } => {
+                    Output::Resolve { query, host, port, transport, asker } => {
+                        self.asker = Some(asker);
                         self.resolves.push_back((query, host, port, transport));
                     }
                 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::bench::{Bench, answer_to, invite_to, sdp, settings};
 use crate::dialog::{DialogSettings, LegState};
 use crate::ground::leg::{Invite, LegEvent, LegFailure, LegId, LegIntent};
-use crate::ground::{ListenerId, Transport};
+use crate::ground::{Asker, ListenerId, Transport};
 use crate::sip::{HeaderName, Method};
 
 fn addresses(list: &[&str]) -> Result<Vec<SocketAddr>, String> {
@@ -53,6 +53,32 @@ fn an_invite_waits_for_its_look_up() {
     assert!(matches!(bench.told(), LegEvent::Rejected(_)));
     bench.ended();
     bench.assert_empty();
+}
+
+/// Peers' names have bounds of their own (see `transport/resolve.rs`).
+#[test]
+fn a_name_is_the_engines_that_makes_a_call_and_else_the_peers_that_gave_it() {
+    let mut bench = Bench::new();
+    let leg = call_name(&mut bench, &["198.51.100.20:5060"]);
+    assert_eq!(bench.asker.take(), Some(Asker::Engine));
+    let invite = bench.request(&Method::Invite);
+    let ok = answer_to(&invite, 200, "b", Some(&sdp("answer")));
+    let ok = ok.edit().set(HeaderName::Contact, "<sip:bob@slow.example.com>").build().unwrap();
+    bench.receive(&ok.into());
+    assert_eq!(bench.asker.take(), Some(Asker::Peer(Some(bench.source.remote.ip()))), "for the ACK");
+    assert_eq!(bench.intent(leg, LegIntent::HangUp { fields: Vec::new(), body: None }), Ok(()));
+
+    let mut bench = Bench::new();
+    let invite = bench.head(&Method::Invite, 1, None).build().unwrap();
+    let invite = invite.edit().set(HeaderName::Contact, "<sip:alice@slow.example.com>").build().unwrap();
+    bench.receive(&invite.into());
+    let (leg, _) = bench.events.pop_front().unwrap();
+    let accept = LegIntent::Accept { description: Some(sdp("o")), fields: Vec::new(), body: None };
+    assert_eq!(bench.intent(leg, accept), Ok(()));
+    let tag = bench.response(200, &Method::Invite).headers().to().unwrap().tag().unwrap().to_owned();
+    bench.within(&Method::Ack, 1, &tag);
+    assert_eq!(bench.intent(leg, LegIntent::HangUp { fields: Vec::new(), body: None }), Ok(()));
+    assert_eq!(bench.asker.take(), Some(Asker::Peer(Some(bench.source.remote.ip()))), "for the BYE");
 }
 
 #[test]

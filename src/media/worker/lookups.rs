@@ -1,19 +1,26 @@
-//! Hosts that peers' descriptions name (RFC 8866 §5.7), looked up on threads of their own by the system's resolver.
+//! Hosts that peers' descriptions name (RFC 8866 §5.7), looked up on a thread of their own (see [`names`](crate::names)).
 //!
 //! A worker never waits for a name. It asks, and gets a command when there is an answer.
 
+use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::Instant;
+
+use crate::names::{Addresses, NameError, Names};
 use crate::sdp::RemotePlace;
 
-/// Look-ups at once. Each has a thread for as long as the system's resolver takes.
-pub const LOOKUPS_MAX: usize = 16;
+/// Look-ups at once.
+pub const LOOKUPS_MAX: usize = 64;
 
 /// Look-ups that may wait for their turn.
 pub const LOOKUPS_WAITING_MAX: usize = 256;
@@ -77,7 +84,7 @@ struct Counters {
 type Then = Box<dyn FnOnce(Result<SocketAddr, LookupError>) + Send>;
 
 /// Finds a host's addresses.
-type Resolve = dyn Fn(&str, u16) -> io::Result<std::vec::IntoIter<SocketAddr>> + Send + Sync;
+type Resolve = dyn Fn(String) -> BoxFuture<'static, Addresses> + Send + Sync;
 
 struct Job {
     query: Query,
@@ -85,41 +92,36 @@ struct Job {
     then: Then,
 }
 
-/// The threads that look up.
+/// The look-ups of a node.
 #[derive(Debug)]
 pub struct Lookups {
-    jobs: SyncSender<Job>,
-    now: fn() -> Instant,
+    jobs: Sender<Job>,
     counters: Arc<Counters>,
 }
 
 impl Lookups {
-    /// Threads that ask the system. They end with it.
+    /// A thread that asks the system. It ends with it.
     ///
     /// # Errors
-    /// When they cannot be started.
+    /// When it cannot be started.
     pub fn new() -> io::Result<Self> {
-        let resolve = Arc::new(|host: &str, port| (host, port).to_socket_addrs());
-        Self::with(LOOKUPS_MAX, LOOKUP_TIME_MAX, resolve, Instant::now)
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let names = Arc::new(Names::new(LOOKUP_TIME_MAX));
+        let resolve = move |host: String| {
+            let names = Arc::clone(&names);
+            async move { names.look_up(&host).await }.boxed()
+        };
+        let (lookups, serving) = Self::with(LOOKUPS_MAX, Arc::new(resolve));
+        thread::Builder::new().name("media-names".into()).spawn(move || runtime.block_on(serving))?;
+        Ok(lookups)
     }
 
-    fn with(
-        threads: usize,
-        time_max: Duration,
-        resolve: Arc<Resolve>,
-        now: fn() -> Instant,
-    ) -> io::Result<Self> {
-        let (jobs, waiting) = sync_channel(LOOKUPS_WAITING_MAX);
-        let (waiting, counters) = (Arc::new(Mutex::new(waiting)), Arc::<Counters>::default());
-        for number in 0..threads {
-            let (resolve, counters) = (Arc::clone(&resolve), Arc::clone(&counters));
-            let asker = Asker { time_max, now, resolve, counters };
-            let waiting = Arc::clone(&waiting);
-            thread::Builder::new()
-                .name(format!("media-names-{number}"))
-                .spawn(move || asker.run(&waiting))?;
-        }
-        Ok(Self { jobs, now, counters })
+    /// With a resolver of the caller's. The future serves it and ends with it.
+    fn with(at_once: usize, resolve: Arc<Resolve>) -> (Self, impl Future<Output = ()> + Send) {
+        let (jobs, waiting) = channel(LOOKUPS_WAITING_MAX);
+        let counters = Arc::<Counters>::default();
+        let serving = serve(waiting, at_once, resolve, Arc::clone(&counters));
+        (Self { jobs, counters }, serving)
     }
 
     /// Looks a host up, and calls `then` with its address on another thread.
@@ -131,7 +133,7 @@ impl Lookups {
         query: Query,
         then: impl FnOnce(Result<SocketAddr, LookupError>) + Send + 'static,
     ) -> Result<(), LookupError> {
-        let job = Job { query, asked: (self.now)(), then: Box::new(then) };
+        let job = Job { query, asked: Instant::now(), then: Box::new(then) };
         self.counters.under_way.fetch_add(1, Ordering::Relaxed);
         self.jobs.try_send(job).map_err(|_| {
             self.counters.under_way.fetch_sub(1, Ordering::Relaxed);
@@ -161,158 +163,45 @@ impl Lookups {
     }
 }
 
-/// One thread's part.
-struct Asker {
-    time_max: Duration,
-    now: fn() -> Instant,
-    resolve: Arc<Resolve>,
-    counters: Arc<Counters>,
-}
-
-impl Asker {
-    fn run(&self, waiting: &Mutex<Receiver<Job>>) {
-        loop {
-            // Whoever has the lock waits for a job, the others for the lock.
-            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(Job { query, asked, then }) = next else { return };
-            let answer = self.ask(&query, asked);
+/// Gives each job its turn, until nobody can ask any more.
+async fn serve(mut waiting: Receiver<Job>, at_once: usize, resolve: Arc<Resolve>, counters: Arc<Counters>) {
+    let turns = Arc::new(Semaphore::new(at_once));
+    loop {
+        // It is never closed. A job leaves the queue only when its turn has come.
+        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+        let Some(Job { query, asked, then }) = waiting.recv().await else { return };
+        let (resolve, counters) = (Arc::clone(&resolve), Arc::clone(&counters));
+        tokio::spawn(async move {
+            let answer = ask(&*resolve, query, asked + LOOKUP_TIME_MAX).await;
+            drop(turn);
             let counter = match answer {
-                Ok(_) => &self.counters.found,
-                Err(LookupError::NotFound) => &self.counters.failed,
-                Err(LookupError::Late) => &self.counters.late,
-                Err(LookupError::Refused) => &self.counters.refused,
+                Ok(_) => &counters.found,
+                Err(LookupError::NotFound) => &counters.failed,
+                Err(LookupError::Late) => &counters.late,
+                Err(LookupError::Refused) => &counters.refused,
             };
             counter.fetch_add(1, Ordering::Relaxed);
-            self.counters.under_way.fetch_sub(1, Ordering::Relaxed);
+            counters.under_way.fetch_sub(1, Ordering::Relaxed);
             then(answer);
-        }
+        });
     }
+}
 
-    fn ask(&self, query: &Query, asked: Instant) -> Result<SocketAddr, LookupError> {
-        let in_time = || {
-            let taken = (self.now)().saturating_duration_since(asked);
-            if taken < self.time_max { Ok(()) } else { Err(LookupError::Late) }
-        };
-        in_time()?;
-        let found = (self.resolve)(&query.host, query.port);
-        in_time()?;
-        let can_be_sent_to = |address: &SocketAddr| {
-            address.is_ipv4() == query.ipv4
-                && matches!(RemotePlace::of(address.ip(), address.port()), Ok(RemotePlace::At(_)))
-        };
-        found.ok().and_then(|mut all| all.find(can_be_sent_to)).ok_or(LookupError::NotFound)
+async fn ask(resolve: &Resolve, query: Query, until: Instant) -> Result<SocketAddr, LookupError> {
+    let Query { host, port, ipv4 } = query;
+    if Instant::now() >= until {
+        return Err(LookupError::Late);
     }
+    let found = match tokio::time::timeout_at(until, resolve(host)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(NameError::NotFound)) => return Err(LookupError::NotFound),
+        Ok(Err(NameError::Time)) | Err(_) => return Err(LookupError::Late),
+    };
+    let can_be_sent_to =
+        |ip: &&IpAddr| ip.is_ipv4() == ipv4 && matches!(RemotePlace::of(**ip, port), Ok(RemotePlace::At(_)));
+    let ip = found.iter().find(can_be_sent_to).ok_or(LookupError::NotFound)?;
+    Ok(SocketAddr::new(*ip, port))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::LazyLock;
-    use std::sync::atomic::AtomicBool;
-    use std::sync::mpsc::{Receiver, channel};
-
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    fn query(host: &str, ipv4: bool) -> Query {
-        Query { host: host.into(), port: 4000, ipv4 }
-    }
-
-    fn answer(lookups: &Lookups, query: Query) -> Result<SocketAddr, LookupError> {
-        let (sender, receiver) = channel();
-        lookups.look_up(query, move |answer| sender.send(answer).unwrap()).unwrap();
-        receiver.recv_timeout(PATIENCE).unwrap()
-    }
-
-    /// A resolver whose hosts have the addresses that their names list.
-    fn listed(host: &str, port: u16) -> io::Result<std::vec::IntoIter<SocketAddr>> {
-        let address = |ip: &str| SocketAddr::new(ip.parse().unwrap(), port);
-        Ok(host.split(' ').map(address).collect::<Vec<_>>().into_iter())
-    }
-
-    /// A resolver that waits for a word before each answer.
-    fn held_up() -> (std::sync::mpsc::Sender<()>, Arc<Resolve>) {
-        let (word, waiting): (_, Receiver<()>) = channel();
-        let waiting = Mutex::new(waiting);
-        let resolve = move |_: &str, port| {
-            waiting.lock().unwrap().recv_timeout(PATIENCE).unwrap();
-            listed("192.0.2.1", port)
-        };
-        (word, Arc::new(resolve))
-    }
-
-    #[test]
-    fn the_system_knows_localhost_and_not_what_does_not_exist() {
-        let lookups = Lookups::new().unwrap();
-        assert_eq!(answer(&lookups, query("localhost", true)), Ok("127.0.0.1:4000".parse().unwrap()));
-        assert_eq!(answer(&lookups, query("no such name", true)), Err(LookupError::NotFound));
-        let counts = lookups.counts();
-        assert_eq!((counts.found, counts.failed, counts.late, counts.under_way), (1, 1, 0, 0));
-    }
-
-    #[test]
-    fn the_first_address_of_the_version_that_can_be_sent_to_is_taken() {
-        let lookups = Lookups::with(1, PATIENCE, Arc::new(listed), Instant::now).unwrap();
-        let rows = [
-            ("192.0.2.1 192.0.2.2", true, Some("192.0.2.1:4000")),
-            ("2001:db8::1 192.0.2.2", true, Some("192.0.2.2:4000")),
-            ("192.0.2.2 2001:db8::1", false, Some("[2001:db8::1]:4000")),
-            ("0.0.0.0 224.0.0.1 255.255.255.255 192.0.2.2", true, Some("192.0.2.2:4000")),
-            ("2001:db8::1", true, None),
-            (":: ff02::1 192.0.2.1", false, None),
-        ];
-        for (host, ipv4, found) in rows {
-            let found = found.map(|address| address.parse().unwrap()).ok_or(LookupError::NotFound);
-            assert_eq!(answer(&lookups, query(host, ipv4)), found, "{host}");
-        }
-    }
-
-    #[test]
-    fn an_answer_that_comes_too_late_is_none_and_who_waited_too_long_is_not_asked_for() {
-        static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-        static IS_LATE: AtomicBool = AtomicBool::new(false);
-        let now = || *BEGIN + if IS_LATE.load(Ordering::SeqCst) { PATIENCE } else { Duration::ZERO };
-        let (word, resolve) = held_up();
-        let lookups = Lookups::with(1, PATIENCE, resolve, now).unwrap();
-        let (sender, answers) = channel();
-        for _ in 0..2 {
-            let sender = sender.clone();
-            lookups.look_up(query("a", true), move |answer| sender.send(answer).unwrap()).unwrap();
-        }
-        IS_LATE.store(true, Ordering::SeqCst);
-        // One word for two: the second look-up asks nobody.
-        word.send(()).unwrap();
-        for _ in 0..2 {
-            assert_eq!(answers.recv_timeout(PATIENCE).unwrap(), Err(LookupError::Late));
-        }
-        assert_eq!((lookups.counts().late, lookups.counts().under_way), (2, 0));
-    }
-
-    #[test]
-    fn as_many_as_there_are_threads_are_asked_at_once_and_past_the_waiting_ones_none() {
-        let (word, resolve) = held_up();
-        let lookups = Lookups::with(2, PATIENCE, resolve, Instant::now).unwrap();
-        let (sender, answers) = channel();
-        let ask = || {
-            let sender = sender.clone();
-            lookups.look_up(query("a", true), move |answer| sender.send(answer).unwrap())
-        };
-        let mut asked = 0;
-        // Two leave the queue when their threads get to it.
-        let deadline = Instant::now() + PATIENCE;
-        while asked < LOOKUPS_WAITING_MAX + 2 && Instant::now() < deadline {
-            match ask() {
-                Ok(()) => asked += 1,
-                Err(_) => thread::sleep(Duration::from_millis(1)),
-            }
-        }
-        assert_eq!(lookups.counts().under_way, LOOKUPS_WAITING_MAX + 2);
-        let refused = lookups.counts().refused;
-        assert_eq!(ask(), Err(LookupError::Refused));
-        assert_eq!(lookups.counts().refused, refused + 1);
-        for _ in 0..asked {
-            word.send(()).unwrap();
-            assert!(answers.recv_timeout(PATIENCE).unwrap().is_ok());
-        }
-        assert_eq!((lookups.counts().found, lookups.counts().under_way), (asked as u64, 0));
-    }
-}
+mod tests;

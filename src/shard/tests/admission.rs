@@ -80,9 +80,7 @@ fn a_draining_shard_takes_no_call_and_lets_those_it_has_go_on() {
     let (session, ok) = bench.up("c1");
     bench.handle(Input::Drain);
     bench.receive(&invite("c2"));
-    let options =
-        invite("c3").replace("INVITE", "OPTIONS").replace("offer", "").replace("Length: 5", "Length: 0");
-    bench.receive(&options);
+    bench.receive(&options("c3"));
     assert_eq!(bench.sent(), ["503", "503"]);
     let made =
         bench.command(&id("o1"), Some(engine("e1")), Verb::Create(Box::new(create("sip:b@198.51.100.7"))));
@@ -93,14 +91,144 @@ fn a_draining_shard_takes_no_call_and_lets_those_it_has_go_on() {
     bench.assert_empty();
 }
 
+fn options(call: &str) -> String {
+    invite(call).replace("INVITE", "OPTIONS").replace("offer", "").replace("Length: 5", "Length: 0")
+}
+
 #[test]
 fn options_are_answered_while_calls_are_taken() {
     let mut bench = Bench::new();
-    let options =
-        invite("c3").replace("INVITE", "OPTIONS").replace("offer", "").replace("Length: 5", "Length: 0");
-    bench.receive(&options);
-    assert_eq!(bench.sent(), ["200"]);
+    for options in [options("c3"), options("c4").replace("sip:echo@", "sip:")] {
+        bench.receive(&options);
+        assert_eq!(bench.sent(), ["200"]);
+    }
     assert_eq!(bench.shard.load(), super::super::Load::default());
+}
+
+/// What a message was answered with: its status and Retry-After.
+fn refused(bench: &mut Bench, message: &str) -> (String, bool) {
+    bench.sent.clear();
+    bench.receive_on(1, message);
+    let retry_after = bench.last_sent().contains("Retry-After: ");
+    (bench.sent().pop().unwrap_or_default(), retry_after)
+}
+
+/// RFC 3261 §11.2: "the same that would have been chosen had the request been an INVITE".
+#[test]
+fn options_get_what_an_invite_would_get() {
+    type Change = fn(&mut Bench);
+    let cases: [(&str, Change, &str); 6] = [
+        ("no engine", |bench| bench.attach(&[]), "480"),
+        ("no engine of this group", |bench| bench.attach(&["e1"]), "480"),
+        ("draining", |bench| bench.handle(Input::Drain), "503"),
+        ("full", |bench| (0..3).for_each(|call| bench.receive(&invite(&format!("full-{call}")))), "503"),
+        (
+            "the engine has no room",
+            |bench| {
+                let engine = EngineRef { group: "sales".into(), id: "e9".into() };
+                bench.handle(Input::Engines(vec![AttachedEngine { engine, sessions_max: Some(0) }]));
+            },
+            "480",
+        ),
+        ("unconfirmed", |bench| bench.receive_on(1, &invite("waits")), "503"),
+    ];
+    for (what, change, status) in cases {
+        let mut settings = settings();
+        settings.listener_groups.insert(ListenerId(1), "sales".into());
+        settings.groups.insert("sales".into(), GroupPolicy { refusal: Refusal::plain(480) });
+        settings.sessions_max = 3;
+        settings.unconfirmed_max = if what == "unconfirmed" { 1 } else { 100 };
+        let mut bench = Bench::with(settings);
+        let engine = EngineRef { group: "sales".into(), id: "e1".into() };
+        let other = AttachedEngine { engine: super::engine("e1"), sessions_max: None };
+        let engines = vec![AttachedEngine { engine, sessions_max: None }, other];
+        bench.handle(Input::Engines(engines));
+        assert_eq!(refused(&mut bench, &options("before")).0, "200", "{what}");
+        change(&mut bench);
+        let expected = (status.to_owned(), status == "503");
+        assert_eq!(refused(&mut bench, &options("o")), expected, "{what}");
+        assert_eq!(refused(&mut bench, &options("p").replace("sip:echo@", "sip:")), expected, "{what}");
+        assert_eq!(refused(&mut bench, &invite("c")), expected, "{what}");
+        for method in [options("r"), invite("r")] {
+            let requires = method.replace("Max-Forwards: 70", "Max-Forwards: 70\r\nRequire: foo");
+            assert_eq!(
+                refused(&mut bench, &requires),
+                ("420".into(), false),
+                "{what}: its own fault comes first"
+            );
+        }
+    }
+}
+
+#[test]
+fn options_tell_that_media_had_no_room_for_a_call_until_it_has_or_for_five_seconds() {
+    for error in [MediaError::NoPort, MediaError::Limit("endpoints".into()), MediaError::Unavailable] {
+        let mut bench = Bench::new();
+        bench.media_answers = false;
+        bench.receive(&invite("c1"));
+        let session = bench.session();
+        bench.do_verb(&session, answer());
+        let (request, ..) = bench.asked.remove(0);
+        bench.handle(Input::MediaReply { request, result: Err(error.clone()) });
+        bench.media_answers = true;
+        assert_eq!(refused(&mut bench, &options("o1")), ("503".into(), true), "{error}");
+        bench.pass(Duration::from_secs(6));
+        assert_eq!(refused(&mut bench, &options("o2")).0, "200");
+        bench.handle(Input::MediaLost);
+        assert_eq!(refused(&mut bench, &options("o3")), ("503".into(), true));
+        bench.up("c2");
+        assert_eq!(
+            refused(&mut bench, &options("o4")).0,
+            "200",
+            "a call that came up says that there is room"
+        );
+        assert_eq!(bench.shard.counters().refused_media_full, 2);
+    }
+}
+
+#[test]
+fn calls_that_nobody_confirms_have_a_bound_and_what_is_confirmed_or_over_is_not_counted() {
+    let mut settings = settings();
+    settings.unconfirmed_max = 3;
+    let mut bench = Bench::with(settings);
+    bench.receive(&invite("c1"));
+    assert_eq!(bench.shard.load().unconfirmed, 1);
+    assert_eq!(
+        refused(&mut bench, &invite("c2")),
+        ("503".into(), true),
+        "a third, for who has shown nothing yet"
+    );
+    assert_eq!(bench.shard.counters().refused_unconfirmed, 1);
+    let session = bench.events.last().expect("an event").1.session.clone();
+    bench.do_verb(&session, answer());
+    let ok = bench.last_sent();
+    bench.receive(&inside("ACK", 1, &ok, "c1"));
+    assert_eq!(bench.shard.load().unconfirmed, 0);
+    bench.receive(&invite("c3"));
+    bench.receive(&invite("c4"));
+    assert_eq!(bench.shard.load().unconfirmed, 2, "now more of them are let in");
+    bench.handle(Input::HangUpAll);
+    bench.assert_empty();
+}
+
+#[test]
+fn a_new_request_that_waited_too_long_is_refused_and_whatever_belongs_to_a_call_is_not() {
+    let mut bench = Bench::new();
+    let overdue = |bench: &mut Bench, message: &str| {
+        bench.sent.clear();
+        bench.handle(Input::Overdue { bytes: Bytes::copy_from_slice(message.as_bytes()), flow: flow(0) });
+        bench.sent()
+    };
+    assert_eq!(overdue(&mut bench, &invite("c1")), ["503"]);
+    assert_eq!(overdue(&mut bench, &options("c1")), ["503"]);
+    assert_eq!(bench.shard.counters().refused_overdue, 2);
+    bench.receive(&invite("c2"));
+    assert!(overdue(&mut bench, &invite("c2")).is_empty(), "a repeat is absorbed");
+    let cancel =
+        invite("c2").replace("INVITE", "CANCEL").replace("offer", "").replace("Length: 5", "Length: 0");
+    assert_eq!(overdue(&mut bench, &cancel), ["200", "487"]);
+    bench.receive(&invite("c3"));
+    assert_eq!(bench.shard.counters().calls_in, 2, "the next one is taken");
 }
 
 #[test]
@@ -143,7 +271,14 @@ fn invites_are_answered_100_at_once_while_the_queue_is_long() {
     let mut bench = Bench::new();
     bench.handle(Input::QueueLong(true));
     bench.receive(&invite("c1"));
+    bench.pass(Duration::ZERO);
     assert_eq!(bench.sent(), ["100"]);
+    bench.attach(&[]);
+    bench.receive(&invite("refused"));
+    bench.pass(Duration::ZERO);
+    assert_eq!(bench.sent(), ["503"], "and nothing is kept of it");
+    assert_eq!(bench.shard.load().sessions, 1);
+    bench.attach(&["e1"]);
     bench.handle(Input::QueueLong(false));
     bench.receive(&invite("c2"));
     assert!(bench.sent().is_empty());

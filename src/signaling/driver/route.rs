@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{Core, Driver, Reply};
 use crate::engine::Logged;
-use crate::ground::{BridgeId, Now, SessionId, Transport};
+use crate::ground::{BridgeId, Now, SessionId};
 use crate::session::command::CommandDone;
 use crate::session::event::{EventPayload, SessionEvent, SessionView};
 use crate::session::media::{MediaRequest, Membership, SignaledPeer};
@@ -20,7 +20,7 @@ use crate::signaling::refusal::Refusal;
 use crate::signaling::tasks::Tasks;
 use crate::signaling::wire::Wire;
 use crate::transport::SendTag;
-use crate::transport::resolve::Resolver;
+use crate::transport::resolve::{Question, Resolver};
 
 /// Where a shard's outputs go.
 #[derive(Clone)]
@@ -86,7 +86,9 @@ impl<C: Core> Driver<C> {
             Output::Media { request, session, call_id, peer, body } => {
                 self.ask_media(request, &session, call_id, peer, body);
             }
-            Output::Resolve { query, host, port, transport } => self.resolve(query, host, port, transport),
+            Output::Resolve { query, host, port, transport, asker } => {
+                self.resolve(query, Question { host, port, transport, asker });
+            }
             Output::SessionOpened { session } => self.outlets.directory.opened(&session, self.shard),
             Output::SessionClosed { session } => {
                 self.outlets.directory.closed(&session, now.mono);
@@ -138,11 +140,10 @@ impl<C: Core> Driver<C> {
         self.linger(reply.send_within(result, Urgency::Soon, now.mono));
     }
 
-    fn resolve(&self, query: u64, host: String, port: Option<u16>, transport: Transport) {
+    fn resolve(&self, query: u64, question: Question) {
         let (resolver, inbox) = (Arc::clone(&self.outlets.resolver), Arc::clone(&self.inbox));
-        let port = port.unwrap_or_else(|| transport.default_port());
         let look_up = async move {
-            let result = resolver.resolve(&host, port).await.map_err(|error| error.to_string());
+            let result = resolver.resolve(question).await.map_err(|error| error.to_string());
             inbox.answer(Input::Resolved { query, result });
         };
         self.outlets.tasks.spawn_on(&tokio::runtime::Handle::current(), look_up);

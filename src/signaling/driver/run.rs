@@ -209,6 +209,9 @@ impl<C: Core> Driver<C> {
             Arrival::Message(message) => {
                 self.handle(Input::Received { bytes: message.bytes, flow: message.flow }, now);
             }
+            Arrival::Overdue(message) => {
+                self.handle(Input::Overdue { bytes: message.bytes, flow: message.flow }, now);
+            }
             Arrival::Notice(Notice::FlowDown { connection, .. }) => {
                 self.handle(Input::FlowDown { connection }, now);
             }

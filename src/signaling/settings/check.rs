@@ -20,6 +20,12 @@ impl SignalingSettings {
         require((1..=256).contains(&self.shards), "shards", "has to be 1 to 256")?;
         let for_each = self.sessions_max >= usize::from(self.shards);
         require(for_each, "sessions_max", "has to be at least signaling.shards: each shard takes its part")?;
+        let for_each = self.calls.unconfirmed_max >= usize::from(self.shards);
+        require(
+            for_each,
+            "calls.unconfirmed_max",
+            "has to be at least signaling.shards: each shard takes its part",
+        )?;
         for (key, value) in self.at_least_one() {
             require(value > 0, key, "has to be at least 1")?;
         }
@@ -75,6 +81,7 @@ impl SignalingSettings {
             ("calls.ring_timeout_seconds", calls.ring_timeout_seconds),
             ("sip.t1_ms", sip.t1_ms),
             ("sockets.idle_seconds", sockets.idle_seconds),
+            ("sockets.idle_without_call_seconds", sockets.idle_without_call_seconds),
             ("sockets.half_open_ms", sockets.half_open_ms),
             ("api.connections_max", count(api.connections_max)),
             ("api.calls_per_connection_max", count(api.calls_per_connection_max)),
@@ -116,6 +123,7 @@ mod tests {
     #[case("shards = 0", "shards")]
     #[case("sessions_max = 0", "sessions_max")]
     #[case("sessions_max = 3\nshards = 4", "sessions_max")]
+    #[case("shards = 4\n[calls]\nunconfirmed_max = 3", "calls.unconfirmed_max")]
     #[case("accept = ['text/plain', 'text']", "accept[1]")]
     #[case("accept = ['text/pl ain']", "accept[0]")]
     #[case("product = \"A/1\\r\\nX-Evil: 1\"", "product")]

@@ -267,6 +267,10 @@ pub struct CallSettings {
     pub early_answers: EarlyAnswers,
     /// Who may send a call's audio, where neither its engine nor its listener says.
     pub rtp_sources: RtpSources,
+    /// Incoming calls at a time whose caller has not yet acknowledged that they are up, over all shards; at least one for
+    /// each. Each source has a share: one that never completed a call a third of it alone, all such together half, others
+    /// up to four fifths. At the bound or the share new calls are refused with 503.
+    pub unconfirmed_max: usize,
 }
 
 impl Default for CallSettings {
@@ -279,6 +283,7 @@ impl Default for CallSettings {
             end_on_rtp_silence: true,
             early_answers: EarlyAnswers::default(),
             rtp_sources: RtpSources::default(),
+            unconfirmed_max: 4_000,
         }
     }
 }
@@ -313,10 +318,13 @@ pub struct SocketSettings {
     pub udp_send_buffer_bytes: usize,
     /// Stream connections at once.
     pub connections_max: usize,
-    /// Accepted stream connections at once from one address.
+    /// Accepted stream connections at once from one address (IPv6: one /64), and never more than are left free of all.
     pub connections_per_source_max: usize,
     /// A stream connection on which nothing came and nothing went for this long is closed, seconds.
     pub idle_seconds: u64,
+    /// The same for one that has served no call, seconds: on which nothing of ours went but refusals and answers to OPTIONS.
+    /// A keep-alive counts as something that came.
+    pub idle_without_call_seconds: u64,
     /// An accepted stream connection that brought no complete message for this long is closed, milliseconds.
     pub half_open_ms: u64,
 }
@@ -329,6 +337,7 @@ impl Default for SocketSettings {
             connections_max: 20_000,
             connections_per_source_max: 2_000,
             idle_seconds: 1_800,
+            idle_without_call_seconds: 180,
             half_open_ms: 10_000,
         }
     }

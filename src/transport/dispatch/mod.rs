@@ -1,9 +1,12 @@
 //! Which shard gets a message, and in which of its two lanes.
 //!
+//! A CANCEL never overtakes its INVITE: while an INVITE of its call waits among the new requests, it waits there too.
+//!
 //! The shard is computed from Call-ID and stored nowhere, so that a call's every message meets the shard that owns
 //! it. Responses, ACK, CANCEL, BYE and everything with a To tag belong to calls that are already carried: they go
 //! before new requests and have room of their own, so that a flood of new calls harms no call that is up.
 
+mod invites;
 mod queue;
 
 use std::sync::Arc;
@@ -11,7 +14,7 @@ use std::sync::Arc;
 use super::counters::{Counters, count};
 use super::{Ingress, Notice, Received, Refused};
 use crate::ground::Placement;
-use crate::sip::scan;
+use crate::sip::{Method, scan};
 
 pub use queue::{Arrival, LaneBounds, ShardQueue};
 use queue::{Lane, ShardSender};
@@ -50,13 +53,15 @@ impl Ingress for Dispatcher {
     /// what is wrong with it, and only a shard can answer.
     fn deliver(&self, message: Received) -> Result<(), Refused> {
         let key = scan::route_key(&message.bytes);
-        let (call_id, lane) = match &key {
-            Some(key) if key.is_for_existing() => (key.call_id, Lane::Ongoing),
-            Some(key) => (key.call_id, Lane::NewRequests),
-            None => ("", Lane::NewRequests),
+        let call_id = key.as_ref().map_or("", |key| key.call_id);
+        let (shard, call) = self.placement.place_of(call_id.as_bytes());
+        let lane = match &key {
+            Some(key) if key.may_follow_invite() => Lane::BehindInvite(call),
+            Some(key) if key.is_for_existing() => Lane::Ongoing,
+            Some(key) if key.method == Some(Method::Invite) => Lane::Invite(call),
+            _ => Lane::NewRequests,
         };
-        let shard = usize::from(self.placement.shard_of(call_id.as_bytes()));
-        self.shards[shard].deliver(message, lane)
+        self.shards[usize::from(shard)].deliver(message, lane)
     }
 
     fn notify(&self, notice: Notice) {

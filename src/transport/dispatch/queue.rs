@@ -1,5 +1,9 @@
 //! One shard's queue: two lanes of messages and one of news, all bounded, many senders, one reader.
 //!
+//! A new request that has waited too long is told apart: its sender has given up or will, and serving it would make the
+//! next one wait as long. How long is too long depends: where the lane has not been empty for a while, requests come
+//! faster than they are served, and only those that have waited a short time are worth it.
+//!
 //! Delivering is a lock-free push and wakes nobody; a batch's end wakes the shard once, and only if it sleeps. A shard
 //! that shares its thread with the receiver is running when the receiver is not, so it is woken by the executor's own
 //! run queue without a system call.
@@ -8,10 +12,12 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use futures_util::task::AtomicWaker;
 
+use super::invites::WaitingInvites;
 use crate::transport::{Notice, Received, Refused};
 
 /// Room in the lanes of one shard's queue, in entries of about 100 bytes each, all reserved at the start.
@@ -24,11 +30,14 @@ pub struct LaneBounds {
     pub new_requests: usize,
     /// News of connections and failed sends. When full, more is lost and counted; timers cover for it.
     pub notices: usize,
+    /// How long a new request may wait, and how long while the lane is not empty for that time or more.
+    pub patience: (Duration, Duration),
 }
 
 impl Default for LaneBounds {
     fn default() -> Self {
-        Self { ongoing: 8_192, new_requests: 2_048, notices: 8_192 }
+        let patience = (Duration::from_millis(500), Duration::from_millis(100));
+        Self { ongoing: 8_192, new_requests: 2_048, notices: 8_192, patience }
     }
 }
 
@@ -37,6 +46,18 @@ impl Default for LaneBounds {
 pub(super) enum Lane {
     Ongoing,
     NewRequests,
+    /// That of new requests, for an INVITE of the call with this number.
+    Invite(u32),
+    /// That of ongoing calls, but for while an INVITE of this call waits in the other.
+    BehindInvite(u32),
+}
+
+/// What waits among the new requests.
+#[derive(Debug)]
+struct NewRequest {
+    message: Received,
+    /// Its call's number, if it is an INVITE.
+    invite: Option<u32>,
 }
 
 /// What a shard takes from its queue.
@@ -44,6 +65,8 @@ pub(super) enum Lane {
 pub enum Arrival {
     /// A message.
     Message(Received),
+    /// A new request, or what came behind it, that has waited too long.
+    Overdue(Received),
     /// News.
     Notice(Notice),
 }
@@ -60,8 +83,9 @@ struct Sleep {
 #[derive(Debug)]
 pub(super) struct ShardSender {
     ongoing: Sender<Received>,
-    new_requests: Sender<Received>,
+    new_requests: Sender<NewRequest>,
     notices: Sender<Notice>,
+    invites: Arc<WaitingInvites>,
     sleep: Arc<Sleep>,
 }
 
@@ -72,8 +96,12 @@ pub(super) struct ShardSender {
 #[derive(Debug)]
 pub struct ShardQueue {
     ongoing: Receiver<Received>,
-    new_requests: Receiver<Received>,
+    new_requests: Receiver<NewRequest>,
     notices: Receiver<Notice>,
+    invites: Arc<WaitingInvites>,
+    patience: (Duration, Duration),
+    /// Since when new requests are left waiting.
+    standing_since: Option<Instant>,
     sleep: Arc<Sleep>,
 }
 
@@ -86,27 +114,41 @@ pub(super) fn shard_queue(bounds: &LaneBounds) -> (ShardSender, ShardQueue) {
     let (ongoing_in, ongoing) = bounded(bounds.ongoing.max(1));
     let (new_requests_in, new_requests) = bounded(bounds.new_requests.max(1));
     let (notices_in, notices) = bounded(bounds.notices.max(1));
-    let sleep = Arc::<Sleep>::default();
+    let (sleep, invites) = (Arc::<Sleep>::default(), Arc::new(WaitingInvites::new()));
     let sender = ShardSender {
         ongoing: ongoing_in,
         new_requests: new_requests_in,
         notices: notices_in,
+        invites: Arc::clone(&invites),
         sleep: Arc::clone(&sleep),
     };
-    (sender, ShardQueue { ongoing, new_requests, notices, sleep })
+    let (patience, standing_since) = (bounds.patience, None);
+    (sender, ShardQueue { ongoing, new_requests, notices, invites, patience, standing_since, sleep })
 }
 
 impl ShardSender {
     /// Puts a message into a lane. Wakes nobody.
     pub(super) fn deliver(&self, message: Received, lane: Lane) -> Result<(), Refused> {
-        let (to, full) = match lane {
-            Lane::Ongoing => (&self.ongoing, Refused::Ongoing),
-            Lane::NewRequests => (&self.new_requests, Refused::NewRequest),
-        };
-        to.try_send(message).map_err(|error| match error {
-            TrySendError::Full(_) => full,
-            TrySendError::Disconnected(_) => Refused::Closed,
-        })
+        match lane {
+            Lane::Invite(call) => {
+                self.invites.enter(call);
+                let delivered = self.deliver_new(message, Some(call));
+                if delivered.is_err() {
+                    self.invites.leave(call);
+                }
+                delivered
+            }
+            Lane::BehindInvite(call) if self.invites.waits(call) => self.deliver_new(message, None),
+            Lane::NewRequests => self.deliver_new(message, None),
+            Lane::Ongoing | Lane::BehindInvite(_) => {
+                self.ongoing.try_send(message).map_err(|error| refused(&error, Refused::Ongoing))
+            }
+        }
+    }
+
+    fn deliver_new(&self, message: Received, invite: Option<u32>) -> Result<(), Refused> {
+        let new = NewRequest { message, invite };
+        self.new_requests.try_send(new).map_err(|error| refused(&error, Refused::NewRequest))
     }
 
     /// Puts news into its lane; whether there was room. Wakes nobody.
@@ -129,6 +171,13 @@ impl ShardSender {
     }
 }
 
+const fn refused<T>(error: &TrySendError<T>, full: Refused) -> Refused {
+    match error {
+        TrySendError::Full(_) => full,
+        TrySendError::Disconnected(_) => Refused::Closed,
+    }
+}
+
 impl Drop for ShardSender {
     fn drop(&mut self) {
         self.sleep.closed.store(true, Ordering::Release);
@@ -145,9 +194,30 @@ impl ShardQueue {
         let room = max - (batch.len() - before);
         let reserved = self.new_requests.len().min(room.div_ceil(NEW_REQUEST_SHARE));
         batch.extend(self.ongoing.try_iter().take(room - reserved).map(Arrival::Message));
-        let room = max - (batch.len() - before);
-        batch.extend(self.new_requests.try_iter().take(room).map(Arrival::Message));
+        self.take_new(batch, max - (batch.len() - before));
         batch.len() - before
+    }
+
+    fn take_new(&mut self, batch: &mut Vec<Arrival>, room: usize) {
+        if self.new_requests.is_empty() {
+            self.standing_since = None;
+            return;
+        }
+        let now = Instant::now();
+        let (patience, while_standing) = self.patience;
+        let since = *self.standing_since.get_or_insert(now);
+        let stands = now.saturating_duration_since(since) > patience;
+        let patience = if stands { while_standing } else { patience };
+        for NewRequest { message, invite } in self.new_requests.try_iter().take(room) {
+            if let Some(call) = invite {
+                self.invites.leave(call);
+            }
+            let waited = now.saturating_duration_since(message.at);
+            batch.push(if waited > patience { Arrival::Overdue(message) } else { Arrival::Message(message) });
+        }
+        if self.new_requests.is_empty() {
+            self.standing_since = None;
+        }
     }
 
     /// Waits until something is there, then takes a batch as [`take_batch`](Self::take_batch) does. Returns 0 only when

@@ -25,7 +25,7 @@ fn take_all(queue: &mut ShardQueue, max: usize) -> Vec<String> {
     batch
         .into_iter()
         .map(|arrival| match arrival {
-            Arrival::Message(message) => {
+            Arrival::Message(message) | Arrival::Overdue(message) => {
                 let line = message.bytes.split(|&byte| byte == b' ').next().unwrap().to_vec();
                 String::from_utf8(line).unwrap()
             }
@@ -76,8 +76,113 @@ fn what_belongs_to_a_call_goes_before_new_requests_and_news_before_both() {
 }
 
 #[test]
+fn a_cancel_waits_behind_its_invite_and_behind_no_other() {
+    let expected = |taken: Vec<String>| assert_eq!(taken, ["BYE", "OPTIONS", "INVITE", "CANCEL", "ACK"]);
+    let (dispatcher, mut queues, _) = dispatcher(1, &LaneBounds::default());
+    let deliver = |message: Bytes| dispatcher.deliver(received(message)).unwrap();
+    deliver(request("OPTIONS", "b", 0));
+    for (method, call) in [("INVITE", "a"), ("CANCEL", "a"), ("ACK", "a"), ("BYE", "b")] {
+        deliver(request(method, call, 0));
+    }
+    expected(take_all(&mut queues[0], 100));
+    deliver(request("INVITE", "new", 0));
+    deliver(request("CANCEL", "a", 0));
+    assert_eq!(take_all(&mut queues[0], 100), ["CANCEL", "INVITE"], "its INVITE has been taken");
+    deliver(request("INVITE", "a", 0));
+    deliver(in_dialog("BYE", "a"));
+    deliver(response("a"));
+    assert_eq!(
+        take_all(&mut queues[0], 100),
+        ["BYE", "SIP/2.0", "INVITE"],
+        "a tag is known to who was answered"
+    );
+}
+
+#[test]
+fn a_cancel_keeps_behind_its_invite_over_shards_listeners_and_batches_of_any_size() {
+    for (shards, batch) in [(1, 1), (1, 3), (4, 2), (4, 64)] {
+        let (dispatcher, mut queues, _) = dispatcher(shards, &LaneBounds::default());
+        let mut pushed = 0..300;
+        let (mut begun, mut taken) = (std::collections::HashSet::new(), 0);
+        while taken < 900 {
+            for call in pushed.by_ref().take(7) {
+                for (method, listener) in [("INVITE", UDP), ("CANCEL", TCP), ("BYE", UDP)] {
+                    let mut message = received(request(method, &format!("call-{call}"), 0));
+                    message.flow.listener = listener;
+                    dispatcher.deliver(message).unwrap();
+                }
+            }
+            for queue in &mut queues {
+                let mut arrivals = Vec::new();
+                taken += queue.take_batch(&mut arrivals, batch);
+                for arrival in arrivals {
+                    let Arrival::Message(message) = arrival else { panic!("{arrival:?}") };
+                    let text = String::from_utf8(message.bytes.to_vec()).unwrap();
+                    let call = text.lines().find(|line| line.starts_with("Call-ID")).unwrap().to_owned();
+                    if text.starts_with("INVITE") {
+                        begun.insert(call);
+                    } else {
+                        assert!(begun.contains(&call), "{shards} shards, batches of {batch}: {text}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_invite_that_finds_no_room_holds_nothing_up() {
+    let bounds = LaneBounds { new_requests: 1, ..LaneBounds::default() };
+    let (dispatcher, mut queues, _) = dispatcher(1, &bounds);
+    dispatcher.deliver(received(request("OPTIONS", "b", 0))).unwrap();
+    assert_eq!(dispatcher.deliver(received(request("INVITE", "a", 0))), Err(Refused::NewRequest));
+    dispatcher.deliver(received(request("CANCEL", "a", 0))).unwrap();
+    assert_eq!(take_all(&mut queues[0], 100), ["CANCEL", "OPTIONS"]);
+}
+
+/// Which of the messages that waited so many milliseconds are told as overdue.
+fn overdue(queue: &mut ShardQueue, max: usize) -> Vec<bool> {
+    let mut batch = Vec::new();
+    queue.take_batch(&mut batch, max);
+    batch.iter().map(|arrival| matches!(arrival, Arrival::Overdue(_))).collect()
+}
+
+#[test]
+fn a_new_request_that_waited_too_long_is_told_apart_and_what_belongs_to_a_call_is_not() {
+    let (dispatcher, mut queues, _) = dispatcher(1, &LaneBounds::default());
+    let waited = |message: Bytes, millis: u64| {
+        let mut message = received(message);
+        message.at -= Duration::from_millis(millis);
+        dispatcher.deliver(message).unwrap();
+    };
+    waited(request("BYE", "a", 0), 9_000);
+    waited(request("INVITE", "a", 0), 600);
+    waited(request("INVITE", "b", 0), 300);
+    assert_eq!(overdue(&mut queues[0], 100), [false, true, false]);
+}
+
+#[test]
+fn where_new_requests_never_stop_waiting_less_waiting_is_too_long() {
+    let bounds = LaneBounds {
+        patience: (Duration::from_secs(3_600), Duration::from_millis(100)),
+        ..LaneBounds::default()
+    };
+    let at_once = LaneBounds { patience: (Duration::ZERO, Duration::from_millis(100)), ..bounds.clone() };
+    for (bounds, second) in [(bounds, false), (at_once, true)] {
+        let (dispatcher, mut queues, _) = dispatcher(1, &bounds);
+        for call in ["a", "b"] {
+            let mut message = received(request("INVITE", call, 0));
+            message.at -= Duration::from_millis(200);
+            dispatcher.deliver(message).unwrap();
+        }
+        overdue(&mut queues[0], 1);
+        assert_eq!(overdue(&mut queues[0], 1), [second]);
+    }
+}
+
+#[test]
 fn a_flood_of_one_lane_leaves_the_other_its_room_and_its_share() {
-    let bounds = LaneBounds { ongoing: 100, new_requests: 3, notices: 1 };
+    let bounds = LaneBounds { ongoing: 100, new_requests: 3, notices: 1, ..LaneBounds::default() };
     let (dispatcher, mut queues, _) = dispatcher(1, &bounds);
     for i in 0..3 {
         dispatcher.deliver(received(request("INVITE", &i.to_string(), 0))).unwrap();
@@ -169,7 +274,8 @@ fn a_sleeping_shard_is_woken_once_per_batch_and_a_running_one_never() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_wake_up_is_lost_between_threads() {
     const MESSAGES: usize = 50_000;
-    let (dispatcher, mut queues, _) = dispatcher(1, &LaneBounds { ongoing: 4, new_requests: 4, notices: 4 });
+    let (dispatcher, mut queues, _) =
+        dispatcher(1, &LaneBounds { ongoing: 4, new_requests: 4, notices: 4, ..LaneBounds::default() });
     let sending = std::thread::spawn(move || {
         let message = received(request("BYE", "a", 0));
         for _ in 0..MESSAGES {

@@ -20,6 +20,10 @@ use crate::transport::{Ingress, Notice, Received, UdpSettings};
 /// Most ICMP errors told about per wake-up: a storm of them must not hold up messages.
 const ICMP_ERRORS_PER_WAKE: usize = 64;
 
+/// Batches read before others of the thread get their turn. What stays with the kernel waits in one line, unsorted; what is
+/// read waits in the shards' lanes, where messages of ongoing calls go first and what waits too long is told.
+const BATCHES_PER_TURN: usize = 32;
+
 /// How long reading rests after the system failed at it, as for want of memory.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
 
@@ -74,6 +78,7 @@ impl UdpReceiver {
         let closing = self.closing.clone();
         let closed = closing.closed();
         tokio::pin!(closed);
+        let mut in_a_row = 0;
         loop {
             let mut ready = tokio::select! {
                 biased;
@@ -87,11 +92,14 @@ impl UdpReceiver {
             match self.batch.receive(socket.as_fd()) {
                 Ok(received) => {
                     self.hand_up(&ingress);
+                    in_a_row += 1;
                     if received < self.batch.slots() {
                         // The kernel had no more: saves the call that would say so.
                         ready.clear_ready_matching(Ready::READABLE);
-                    } else {
+                        in_a_row = 0;
+                    } else if in_a_row >= BATCHES_PER_TURN {
                         // Whoever shares the runtime comes first: it may be the one that has to take all this.
+                        in_a_row = 0;
                         tokio::task::yield_now().await;
                     }
                 }
