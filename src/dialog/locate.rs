@@ -3,7 +3,7 @@
 //! Host names are asked of the driver. Order of preference, SRV and NAPTR are the resolver's. Which of a peer's addresses
 //! are believed, looked up or not, is [`Origin`]'s.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use smallvec::SmallVec;
 

@@ -10,7 +10,7 @@ use super::io::Output;
 use super::{Shard, SlotId};
 use crate::dialog::{FirstHop, Question};
 use crate::ground::hash::OwnKeyMap;
-use crate::ground::{Instant, IpVersion, Now};
+use crate::ground::{Asker, Instant, IpVersion, Now};
 use crate::session::Asked;
 use crate::session::media::{MediaRequest, NegotiationStep};
 
@@ -114,7 +114,13 @@ impl Shard {
                 if is_offer && self.offers.len() < self.settings.dialogs.lookups_max =>
             {
                 let query = self.offers.wait(Waiting { slot, transport, ask }, now.mono);
-                self.outputs.push_back(Output::Resolve { query, host, port, transport });
+                self.outputs.push_back(Output::Resolve {
+                    query,
+                    host,
+                    port,
+                    transport,
+                    asker: Asker::Engine,
+                });
             }
             _ => {
                 if ask.body == MediaRequest::Close {

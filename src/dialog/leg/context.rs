@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::{LegEvent, LegFailure, LegId, Unanswered};
 use crate::ground::timer::TimerWheel;
-use crate::ground::{Allowance, Now, Random};
+use crate::ground::{Allowance, Flow, Now, Random};
 use crate::sip::{BuildError, Request, Response, StatusCode};
 use crate::transaction::{TransactionId, Transactions};
 

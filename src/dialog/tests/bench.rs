@@ -291,8 +291,9 @@ impl Bench {
     pub fn ack_of(&mut self, invite: &Request, sequence: u32) {
         let ours = invite.headers().from().expect("From").tag().map(ToOwned::to_owned);
         let head = self.head(&Method::Ack, sequence, ours.as_deref());
-        let ack = head.build().expect("an ACK").edit();
-        let ack = ack.set(HeaderName::From, "<sip:bob@example.com>;tag=bob-1").build().expect("an ACK");
+        let ack = head.build().expect("an ACK");
+        let ack = ack.edit().set(HeaderName::From, "<sip:bob@example.com>;tag=bob-1");
+        let ack = ack.build().expect("an ACK");
         self.receive(&ack.into());
     }
 

@@ -230,7 +230,8 @@ fn a_503_to_a_call_that_is_taken_back_keeps_its_status_and_retry_after() {
 fn bye_goes_to(contact: &str, route: Option<&str>, leads_to: &[&str]) -> String {
     let mut bench = Bench::new();
     let head = bench.head(&Method::Invite, 1, None);
-    let invite = Bench::offering(head, Some(&sdp("offer"))).edit().set(HeaderName::Contact, contact);
+    let invite = Bench::offering(head, Some(&sdp("offer")));
+    let invite = invite.edit().set(HeaderName::Contact, contact);
     let invite = match route {
         Some(route) => invite.append(HeaderName::RecordRoute, route),
         None => invite,

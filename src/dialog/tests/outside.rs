@@ -197,7 +197,8 @@ fn an_invite_over_the_bound_is_put_off() {
 fn an_old_peer_without_contact_or_tag_is_reached_where_it_came_from() {
     let mut bench = Bench::new();
     let head = bench.head_with_branch(&Method::Invite, 1, None, "1");
-    let invite = Bench::offering(head, Some(&sdp("offer"))).edit().remove(HeaderName::Contact);
+    let invite = Bench::offering(head, Some(&sdp("offer")));
+    let invite = invite.edit().remove(HeaderName::Contact);
     let old = invite.set(HeaderName::From, "sip:alice@198.51.100.8").build();
     bench.receive(&Message::from(old.unwrap()));
     let LegEvent::Invited(invited) = bench.told() else { panic!() };

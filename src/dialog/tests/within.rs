@@ -240,7 +240,8 @@ fn a_peer_that_comes_from_elsewhere_is_heard_and_held_to_its_order() {
     bench.source = super::bench::udp("203.0.113.66:5060");
     let request = |bench: &mut Bench, method: &Method, sequence| {
         let head = bench.head(method, sequence, Some(&ours));
-        let request = head.build().unwrap().edit().set(HeaderName::From, "<sip:bob@example.com>;tag=bob-1");
+        let request = head.build().unwrap();
+        let request = request.edit().set(HeaderName::From, "<sip:bob@example.com>;tag=bob-1");
         bench.receive(&request.build().unwrap().into());
     };
     // It begins where it likes (RFC 3261 §12.2.1.1).
