@@ -1,5 +1,7 @@
-//! Compiles the protos with protox, so that no system `protoc` is needed.
+//! Compiles the protos with protox, so that no system `protoc` is needed; and tells the tests what this machine has, so that
+//! those that need more are found ignored.
 
+use std::net::UdpSocket;
 use std::{env, fs, path::PathBuf};
 
 const PROTOS: [&str; 8] = [
@@ -22,5 +24,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .bytes(".")
         .codec_path("crate::proto::codec::Codec")
         .compile_fds(descriptors)?;
+    what_tests_have();
     Ok(())
+}
+
+/// `callplane_corpora`: the data of others is there, see `tests/corpora`. `callplane_ipv6`: so is IPv6.
+fn what_tests_have() {
+    println!("cargo:rustc-check-cfg=cfg(callplane_corpora, callplane_ipv6)");
+    println!("cargo:rerun-if-env-changed=CALLPLANE_CORPORA");
+    println!("cargo:rerun-if-changed=build.rs");
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
+    let corpora = env::var_os("CALLPLANE_CORPORA").map_or(beside, PathBuf::from);
+    if ["g711", "sdp"].iter().all(|folder| corpora.join(folder).is_dir()) {
+        println!("cargo:rustc-env=CALLPLANE_CORPORA_FOLDER={}", corpora.display());
+        println!("cargo:rustc-cfg=callplane_corpora");
+    }
+    if UdpSocket::bind("[::1]:0").is_ok() {
+        println!("cargo:rustc-cfg=callplane_ipv6");
+    }
 }

@@ -4,7 +4,7 @@
 mod exercise;
 mod mutate;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use bytes::Bytes;
 use callplane::sip::{Limits, Message, ResponseBuilder, validate, validate_response};
@@ -70,14 +70,10 @@ pub fn judge(bytes: &Bytes) -> Outcome {
     }
 }
 
-/// The files of a suite by name; `None` when the corpora are not here.
-pub fn corpus(suite: &str) -> Option<Vec<(String, Bytes)>> {
-    let root = std::env::var_os("CALLPLANE_CORPORA")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"), PathBuf::from);
-    let Ok(folder) = std::fs::read_dir(root.join(suite)) else {
-        println!("skipped: no {suite} in {}; set CALLPLANE_CORPORA", root.display());
-        return None;
-    };
+/// The files of a suite by name.
+pub fn corpus(suite: &str) -> Vec<(String, Bytes)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpora");
+    let folder = std::fs::read_dir(root.join(suite)).expect("the suite's folder");
     let mut files: Vec<(String, Bytes)> = folder
         .map(|entry| {
             let path = entry.expect("a readable folder").path();
@@ -86,7 +82,7 @@ pub fn corpus(suite: &str) -> Option<Vec<(String, Bytes)>> {
         })
         .collect();
     files.sort();
-    Some(files)
+    files
 }
 
 /// Holds every file against its row; every row must have its file and every file its row.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rstest::rstest;
 use tokio::net::UdpSocket;
 
 use super::*;
@@ -13,21 +14,23 @@ async fn peer_of(rig: &Rig) -> UdpSocket {
     peer
 }
 
+#[rstest]
+#[case("127.0.0.1:0")]
+#[case("[::1]:0")]
+#[cfg_attr(not(callplane_ipv6), ignore = "this machine had no IPv6 when the tests were built")]
 #[tokio::test]
-async fn a_datagram_comes_with_its_flow_and_the_answer_goes_back_on_it() {
-    for loopback in ["127.0.0.1:0", "[::1]:0"] {
-        let mut rig = Rig::on(loopback, Limits::default(), |_| {});
-        let peer = peer_of(&rig).await;
-        peer.send(&request("OPTIONS", "a", 0)).await.unwrap();
-        let message = rig.message().await;
-        assert_eq!(message.bytes, request("OPTIONS", "a", 0));
-        assert_eq!(message.flow, to_peer(UDP, Transport::Udp, peer.local_addr().unwrap()));
-        rig.send(1, &message.flow, Bytes::from_static(b"SIP/2.0 200 OK"));
-        let mut answer = [0; 100];
-        let length = patiently(peer.recv(&mut answer)).await.unwrap();
-        assert_eq!(&answer[..length], b"SIP/2.0 200 OK");
-        rig.counted(|counted| counted.datagrams_in == 1 && counted.datagrams_out == 1).await;
-    }
+async fn a_datagram_comes_with_its_flow_and_the_answer_goes_back_on_it(#[case] loopback: &str) {
+    let mut rig = Rig::on(loopback, Limits::default(), |_| {});
+    let peer = peer_of(&rig).await;
+    peer.send(&request("OPTIONS", "a", 0)).await.unwrap();
+    let message = rig.message().await;
+    assert_eq!(message.bytes, request("OPTIONS", "a", 0));
+    assert_eq!(message.flow, to_peer(UDP, Transport::Udp, peer.local_addr().unwrap()));
+    rig.send(1, &message.flow, Bytes::from_static(b"SIP/2.0 200 OK"));
+    let mut answer = [0; 100];
+    let length = patiently(peer.recv(&mut answer)).await.unwrap();
+    assert_eq!(&answer[..length], b"SIP/2.0 200 OK");
+    rig.counted(|counted| counted.datagrams_in == 1 && counted.datagrams_out == 1).await;
 }
 
 #[tokio::test]
@@ -73,30 +76,32 @@ async fn a_message_nobody_takes_is_counted() {
     rig.counted(|counted| counted.refused_new_requests == 1).await;
 }
 
+#[rstest]
+#[case("127.0.0.1:0")]
+#[case("[::1]:0")]
+#[cfg_attr(not(callplane_ipv6), ignore = "this machine had no IPv6 when the tests were built")]
 #[tokio::test]
-async fn a_peer_that_is_not_there_is_told_of_and_harms_no_other() {
-    for loopback in ["127.0.0.1:0", "[::1]:0"] {
-        let mut rig = Rig::on(loopback, Limits::default(), |_| {});
-        let peer = peer_of(&rig).await;
-        let gone = peer_of(&rig).await.local_addr().unwrap();
-        let message = request("OPTIONS", "a", 0);
-        for _ in 0..10 {
-            rig.send(1, &to_peer(UDP, Transport::Udp, gone), message.clone());
-            rig.send(2, &to_peer(UDP, Transport::Udp, peer.local_addr().unwrap()), message.clone());
-        }
-        let mut room = [0; 1_000];
-        for _ in 0..10 {
-            assert_eq!(patiently(peer.recv(&mut room)).await.unwrap(), message.len());
-        }
-        let expected =
-            Notice::Unreachable { listener: UDP, remote: gone, error: io::ErrorKind::ConnectionRefused };
-        for _ in 0..10 {
-            assert_eq!(rig.notice().await, expected);
-        }
-        peer.send(&request("OPTIONS", "b", 0)).await.unwrap();
-        assert_eq!(rig.message().await.bytes, request("OPTIONS", "b", 0));
-        assert_eq!(rig.transports.counters().icmp_errors, 10);
+async fn a_peer_that_is_not_there_is_told_of_and_harms_no_other(#[case] loopback: &str) {
+    let mut rig = Rig::on(loopback, Limits::default(), |_| {});
+    let peer = peer_of(&rig).await;
+    let gone = peer_of(&rig).await.local_addr().unwrap();
+    let message = request("OPTIONS", "a", 0);
+    for _ in 0..10 {
+        rig.send(1, &to_peer(UDP, Transport::Udp, gone), message.clone());
+        rig.send(2, &to_peer(UDP, Transport::Udp, peer.local_addr().unwrap()), message.clone());
     }
+    let mut room = [0; 1_000];
+    for _ in 0..10 {
+        assert_eq!(patiently(peer.recv(&mut room)).await.unwrap(), message.len());
+    }
+    let expected =
+        Notice::Unreachable { listener: UDP, remote: gone, error: io::ErrorKind::ConnectionRefused };
+    for _ in 0..10 {
+        assert_eq!(rig.notice().await, expected);
+    }
+    peer.send(&request("OPTIONS", "b", 0)).await.unwrap();
+    assert_eq!(rig.message().await.bytes, request("OPTIONS", "b", 0));
+    assert_eq!(rig.transports.counters().icmp_errors, 10);
 }
 
 #[tokio::test]
