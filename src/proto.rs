@@ -35,7 +35,10 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "
 mod tests {
     use std::time::Duration;
 
+    use prost::Message as _;
     use rstest::rstest;
+
+    use super::FILE_DESCRIPTOR_SET;
 
     #[rstest]
     #[case(0, 0, Some(Duration::ZERO))]
@@ -56,5 +59,27 @@ mod tests {
         #[case] expected: Option<Duration>,
     ) {
         assert_eq!(super::duration(prost_types::Duration { seconds, nanos }), expected);
+    }
+
+    #[test]
+    fn clients_of_every_language_are_generated_from_the_protos_as_they_are() {
+        let files = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap().file;
+        let ours: Vec<_> = files.iter().filter(|file| file.package().starts_with("callplane.")).collect();
+        assert_eq!(ours.len(), 8);
+        for file in ours {
+            let options = file.options.as_ref().unwrap_or_else(|| panic!("{} has no options", file.name()));
+            let area = file.package().split('.').nth(1).unwrap();
+            let go = format!("github.com/callplane/callplane/gen/go/callplane/{area}/v1;{area}v1");
+            assert_eq!(options.go_package(), go, "{}", file.name());
+            assert_eq!(options.java_package(), format!("com.{}", file.package()), "{}", file.name());
+            assert!(
+                options.java_multiple_files() && !options.java_outer_classname().is_empty(),
+                "{}",
+                file.name()
+            );
+            for other in [options.csharp_namespace(), options.php_namespace(), options.ruby_package()] {
+                assert!(other.to_lowercase().contains(area), "{}: {other:?}", file.name());
+            }
+        }
     }
 }
