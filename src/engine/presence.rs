@@ -196,6 +196,12 @@ impl Engine {
         }
     }
 
+    /// How many sessions of its have begun and are not over, as its log tells.
+    #[must_use]
+    pub const fn sessions(&self) -> u64 {
+        self.sessions
+    }
+
     /// Attaches it, and returns the terms: the first thing to be said on the stream. What it has not acknowledged is sent
     /// again. The newest stream wins: a connection that is half dead never locks an engine out of its own calls.
     ///

@@ -4,6 +4,7 @@
 
 mod allowance;
 mod asker;
+mod causes;
 mod chunks;
 mod flow;
 pub mod hash;
@@ -23,6 +24,7 @@ pub mod timer;
 
 pub use allowance::Allowance;
 pub use asker::Asker;
+pub use causes::with_causes;
 pub use chunks::Chunks;
 pub use flow::{ConnectionId, Flow, ListenerId, Transport};
 pub use id::{BridgeId, ID_BYTES_MAX, IdError, PlaybackId, SessionId};

@@ -25,6 +25,8 @@ pub struct MediaSnapshot {
     pub consent: ConsentCounts,
     /// Decoded audio files.
     pub audio: AudioCounts,
+    /// Negotiations that failed, as for an offer of nothing that is spoken here. A total.
+    pub negotiations_failed: u64,
     /// Each worker.
     pub workers: Vec<WorkerSnapshot>,
 }

@@ -197,6 +197,7 @@ impl MediaNode {
             lookups: self.node.lookups.counts(),
             consent: self.node.settings.safeguards.consents.counts(),
             audio: self.node.clips.counts(),
+            negotiations_failed: self.node.negotiations_failed.load(Ordering::Relaxed),
             workers,
         }
     }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::bridges::Bridges;
 use super::clock::Clock;
 use super::directory::Directory;
-use super::driver::{Core, Driver, Gauges, Inbox, Outlets, Parts};
+use super::driver::{Contexts, Core, Driver, Gauges, Inbox, Outlets, Parts};
 use super::engines::Engines;
 use super::floors;
 use super::grpc::{self, Api, ReflectionError};
@@ -40,10 +40,10 @@ pub enum StartError {
     #[error("signaling.{0}")]
     Setting(#[from] BadSetting),
     /// A SIP listener.
-    #[error(transparent)]
+    #[error("signaling.{0}")]
     Listener(#[from] BindError),
     /// The API's listener.
-    #[error("signaling.grpc_listen: cannot listen on {0}: {1}")]
+    #[error("signaling.grpc_listen: cannot listen on {0}: {}", transport::why_not_bound(*.0, .1))]
     Grpc(SocketAddr, #[source] io::Error),
     /// Threads or runtimes.
     #[error("cannot begin threads: {0}")]
@@ -102,6 +102,7 @@ pub fn start_with<C: Core>(
     // Nobody else has it yet: it is done at once.
     serving.set_ready(true).now_or_never();
 
+    let contexts = Contexts::new(tracing);
     let gauges: Vec<Arc<Gauges>> = (0..settings.shards).map(|_| Arc::default()).collect();
     let mut mains = Vec::with_capacity(gauges.len());
     for ((shard, gauges), queue) in (0..).zip(&gauges).zip(network.queues) {
@@ -113,7 +114,7 @@ pub fn start_with<C: Core>(
             inbox: Arc::clone(&board.shards[usize::from(shard)]),
             outlets: middle.outlets(&network.transports),
             gauges: Arc::clone(gauges),
-            tracing,
+            contexts: contexts.clone(),
         };
         mains.push(Main { parts, given_up: middle.given_up.clone() });
     }

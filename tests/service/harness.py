@@ -142,9 +142,9 @@ class Callplane:
             "media", "media", **media, **{"media.api": f'"127.0.0.1:{self.media_api}"', "admin.listen": f'"127.0.0.1:{self.media_admin}"'}
         )
 
-    def start_engine(self, name="engine"):
+    def start_engine(self, name="engine", **settings):
         self.start(
-            name, "engine",
+            name, "engine", **settings,
             **{"engine.api": f'"http://127.0.0.1:{self.api}"', "engine.engine_id": f'"{name}"', "engine.trunk": f'"127.0.0.1:{self.trunk}"'},
         )
         wait_until(lambda: "attached" in self.processes[name].text(), 10, f"{name} is attached")
@@ -171,6 +171,7 @@ class Callplane:
             # The workers' figures are totals of what passed, not what is held.
             media = {key: value for key, value in media.items() if key != "workers"}
             media["ports"].pop("taken_by_others")
+            media.pop("negotiations_failed")
         return {**counted["signaling"]["held"], "media": media, "file_descriptors": counted["file_descriptors"]}
 
     def stop(self):

@@ -14,13 +14,14 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
 
     def Export(self, request, context):
         for resource in request.resource_spans:
-            service = next((a.value.string_value for a in resource.resource.attributes if a.key == "service.name"), "")
+            process = {a.key: a.value.string_value for a in resource.resource.attributes}
             for scope in resource.scope_spans:
                 for span in scope.spans:
                     line = {
-                        "service": service, "name": span.name, "trace": span.trace_id.hex(), "id": span.span_id.hex(),
+                        "service": process.get("service.name", ""), "resource": process, "name": span.name, "trace": span.trace_id.hex(), "id": span.span_id.hex(),
                         "parent": span.parent_span_id.hex(), "events": [event.name for event in span.events],
-                        "attributes": {a.key: a.value.string_value for a in span.attributes},
+                        "kind": span.kind, "failed": span.status.code == 2,
+                        "attributes": {a.key: a.value.string_value or a.value.int_value for a in span.attributes},
                     }
                     self.out.write(json.dumps(line) + "\n")
         self.out.flush()

@@ -8,6 +8,7 @@ use tracing::Span;
 use super::operation::ReplyTo;
 use super::owner::Owner;
 use crate::media::core::{BridgeKey, EndpointKey, Site};
+use crate::telemetry::call_trace::CallSpan;
 
 /// A playback that waits for its file.
 #[derive(Debug)]
@@ -38,8 +39,10 @@ pub struct Held {
     pub port: u16,
     /// Where it may go over to.
     pub second: Option<SecondPair>,
-    /// Its life, for traces and logs.
+    /// What log lines about it stand under.
     pub span: Span,
+    /// Its life, in the call's trace.
+    pub trace: Option<CallSpan>,
     /// The playback that waits for its file.
     pub loading: Option<Loading>,
 }

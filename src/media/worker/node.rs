@@ -1,7 +1,7 @@
 //! What the workers of one node share, and the way of an operation to the worker that serves it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -68,6 +68,8 @@ pub struct Node {
     pub draining: AtomicBool,
     /// No new streams are opened: the node ends.
     pub ending: AtomicBool,
+    /// Negotiations that failed, for whatever reason. A total.
+    pub negotiations_failed: AtomicU64,
     ports: Mutex<PortPool>,
 }
 
@@ -108,6 +110,7 @@ impl Node {
             bridges: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             ending: AtomicBool::new(false),
+            negotiations_failed: AtomicU64::new(0),
             ports: Mutex::new(ports),
         }
     }

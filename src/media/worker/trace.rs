@@ -1,25 +1,35 @@
-//! The span of an endpoint's life, under the call's trace.
+//! The life of an endpoint, for logs and traces.
 
-use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
 use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::operation::Create;
-use crate::telemetry::remote_context;
+use crate::telemetry::call_trace::{Beginning, CALL_ID, CallSpan, SESSION_ID, remote_context};
 
-/// A span for an endpoint, under the traceparent that it was made with.
+/// What log lines about an endpoint stand under.
 #[must_use]
 pub fn endpoint_span(id: &str, create: &Create) -> Span {
-    let span = tracing::info_span!(
+    tracing::info_span!(
         parent: None,
         "media endpoint",
         endpoint = id,
-        session_id = create.session_id,
+        session = create.session_id,
         call_id = create.call_id
-    );
-    if let Some(parent) = remote_context(&create.traceparent) {
-        // It fails only where no traces are exported.
-        let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(parent));
-    }
-    span
+    )
+}
+
+/// Its span in the call's trace, under the traceparent that it was made with. It ends with the endpoint.
+#[must_use]
+pub fn endpoint_trace(id: &str, create: &Create) -> Option<CallSpan> {
+    CallSpan::begin(Beginning {
+        name: "media endpoint",
+        kind: SpanKind::Server,
+        parent: remote_context(&create.traceparent),
+        facts: vec![
+            KeyValue::new(SESSION_ID, create.session_id.clone()),
+            KeyValue::new(CALL_ID, create.call_id.clone()),
+            KeyValue::new("callplane.endpoint.id", id.to_owned()),
+        ],
+    })
 }

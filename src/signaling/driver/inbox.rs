@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
 use futures_util::task::AtomicWaker;
+use opentelemetry::trace::SpanContext;
 use tokio::sync::oneshot;
 
 use super::Reply;
@@ -37,6 +38,8 @@ pub enum Request {
         reply: Reply,
         /// From then on it is not carried out any more.
         expires: Instant,
+        /// The span of the engine that gives it, where it told one.
+        trace: Option<SpanContext>,
     },
     /// A question.
     Query {

@@ -12,6 +12,7 @@
 //! command goes out before the events that it led to, whatever the order in which the shard made them.
 
 mod alarm;
+mod call_log;
 mod core;
 mod gauges;
 mod inbox;
@@ -26,3 +27,4 @@ pub use inbox::{Inbox, MEDIA_EVENTS_MAX, Request, SHARD_REQUESTS_MAX};
 pub use reply::Reply;
 pub use route::Outlets;
 pub use run::{Driver, Parts};
+pub use trace::Contexts;

@@ -68,6 +68,7 @@ impl<C: Core> Driver<C> {
                 self.outlets.wire.send(SendTag { shard: self.shard, token: tag }, &flow, bytes);
             }
             Output::Event { engine, event } => {
+                self.call_log.event(&engine, &event);
                 let traceparent = self.traces.event(&event);
                 let urgency = self.urgency(&event);
                 self.events.push((engine, Logged { event, traceparent }, urgency));

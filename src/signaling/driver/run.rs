@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::alarm::Alarm;
+use super::call_log::CallLog;
 use super::inbox::Taken;
 use super::route::{Outlets, Stake, Waiting};
-use super::trace::Traces;
+use super::trace::{Contexts, Traces};
 use super::{Core, Gauges, Inbox, Request};
 use crate::engine::Logged;
 use crate::ground::{Instant, Now};
@@ -46,8 +47,8 @@ pub struct Parts<C> {
     pub outlets: Outlets,
     /// What others can read.
     pub gauges: Arc<Gauges>,
-    /// Whether calls are traced.
-    pub tracing: bool,
+    /// What calls' spans hang under, where calls are traced.
+    pub contexts: Contexts,
 }
 
 /// Drives one shard. See the [module](super).
@@ -62,6 +63,7 @@ pub struct Driver<C> {
     pub(super) outlets: Outlets,
     gauges: Arc<Gauges>,
     pub(super) traces: Traces,
+    pub(super) call_log: CallLog,
     /// Requests whose answer is out. A shard answers most within the input; each entry came by a request of the inbox.
     pub(super) waiting: HashMap<u64, Waiting>,
     ticket: u64,
@@ -94,7 +96,8 @@ impl<C: Core> Driver<C> {
             inbox: parts.inbox,
             outlets: parts.outlets,
             gauges: parts.gauges,
-            traces: Traces::new(parts.tracing),
+            traces: Traces::new(parts.contexts),
+            call_log: CallLog::default(),
             waiting: HashMap::new(),
             ticket: 0,
             events: Vec::new(),
@@ -230,7 +233,7 @@ impl<C: Core> Driver<C> {
         self.ticket += 1;
         let ticket = self.ticket;
         match request {
-            Request::Command { session, command, reply, expires } => {
+            Request::Command { session, command, reply, expires, trace } => {
                 let stake = match &command.verb {
                     Verb::Create(_) => Stake::Id(session.clone()),
                     Verb::JoinBridge { bridge, .. } => Stake::Place(bridge.clone(), session.clone()),
@@ -241,7 +244,15 @@ impl<C: Core> Driver<C> {
                     return self.command_reply(waiting, Err(Refusal::Deadline), now);
                 }
                 self.waiting.insert(ticket, waiting);
+                match (&command.verb, trace) {
+                    (Verb::Create(create), asked) => {
+                        self.traces.about_to_make(&session, asked, create.parent.as_ref());
+                    }
+                    (_, Some(asked)) => self.traces.asked(&session, asked),
+                    (_, None) => {}
+                }
                 self.handle(Input::Command { ticket, session, command }, now);
+                self.traces.made();
             }
             Request::Query { query, reply } => {
                 self.waiting.insert(ticket, Waiting::Query(reply));

@@ -291,6 +291,11 @@ impl EngineHandle {
         self.state().engine.counters()
     }
 
+    /// How many sessions it owns, as its log tells.
+    pub(super) fn sessions(&self) -> u64 {
+        self.state().engine.sessions()
+    }
+
     pub(super) fn is_attached(&self) -> bool {
         self.state().attachment.is_some()
     }

@@ -182,7 +182,8 @@ impl Engines {
         self.publish(&roster);
         drop(roster);
         self.schedule(handle);
-        tracing::info!(group = %engine.group, engine = %engine.id, leaves, "engine detached");
+        let sessions = handle.sessions();
+        tracing::info!(group = %engine.group, engine = %engine.id, leaves, sessions, "engine detached");
     }
 
     /// Puts an event into its engine's log. Whose stream is to be woken when, if it was not. An engine that is gone leaves
@@ -307,7 +308,14 @@ impl Engines {
             shard.engine_gone(engine.clone());
         }
         self.bridges.engine_gone(engine);
-        tracing::warn!(group = %engine.group, engine = %engine.id, "engine gone: its sessions end");
+        match handle.sessions() {
+            0 => {
+                tracing::info!(group = %engine.group, engine = %engine.id, "engine gone; it had no calls left")
+            }
+            sessions => {
+                tracing::warn!(group = %engine.group, engine = %engine.id, sessions, "engine gone: its calls end");
+            }
+        }
     }
 
     pub(super) fn publish(&self, roster: &Roster) {

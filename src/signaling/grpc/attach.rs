@@ -230,6 +230,7 @@ impl AttachStream {
             group: Arc::clone(&stream.group),
             command_id: context.command_id.unwrap_or_default(),
             deadline: Deadline::after(self.api.board.clock.mono(), COMMAND_TIME_MAX),
+            trace: context.trace,
         };
         self.carry_out(&caller, command_id, order);
     }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::trace::SpanContext;
 use tokio::sync::oneshot;
 use tonic::{Request, Status};
 
@@ -14,6 +15,7 @@ use crate::signaling::bridges::{BridgeView, NewBridge};
 use crate::signaling::driver::Reply;
 use crate::signaling::refusal::Refusal;
 use crate::signaling::switchboard::{Caller, Deadline, Switchboard};
+use crate::telemetry::call_trace::remote_context;
 
 use super::orders::{Asks, Context, Order, parse};
 use super::status::{status, status_of};
@@ -69,13 +71,17 @@ impl Api {
             return Err(Refusal::EngineNotAttached(engine.clone()));
         }
         let command_id = context.command_id.clone().unwrap_or_default();
-        Ok(Caller { engine, group: context.group_or_default(), command_id, deadline })
+        let trace = context.trace.clone();
+        Ok(Caller { engine, group: context.group_or_default(), command_id, deadline, trace })
     }
 
     /// Carries a command out.
     pub(super) async fn command<R: Asks>(&self, request: Request<R>) -> Result<Answer, Status> {
         let deadline = self.deadline(&request);
-        let (context, order) = parse(request.into_inner()).map_err(|refusal| status(&refusal))?;
+        let told = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
+        let trace = told.and_then(remote_context);
+        let (mut context, order) = parse(request.into_inner()).map_err(|refusal| status(&refusal))?;
+        context.trace = context.trace.or(trace);
         let named = order.named();
         self.carry_out(&context, order, deadline).await.map_err(|refusal| status_of(&refusal, &named))
     }

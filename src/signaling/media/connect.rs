@@ -13,6 +13,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
 use super::stream::Requests;
+use crate::ground::with_causes;
 use crate::proto::media::v1::media_service_client::MediaServiceClient;
 use crate::proto::media::v1::{ControlRequest, ControlResponse};
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use opentelemetry::trace::SpanContext;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -68,6 +69,8 @@ pub struct Caller {
     pub command_id: Arc<str>,
     /// Until when.
     pub deadline: Deadline,
+    /// The span that it is given from, where that was told.
+    pub trace: Option<SpanContext>,
 }
 
 /// What the switchboard puts through to.
@@ -255,7 +258,13 @@ fn submit(
     reply: Reply,
 ) -> Result<(), (Reply, Refusal)> {
     let command = Box::new(Command { command_id: Arc::clone(&caller.command_id), engine, verb });
-    let request = Request::Command { session, command, reply, expires: caller.deadline.expires };
+    let request = Request::Command {
+        session,
+        command,
+        reply,
+        expires: caller.deadline.expires,
+        trace: caller.trace.clone(),
+    };
     match shard.request(request) {
         Err(Request::Command { reply, .. }) => Err((reply, Refusal::Full(Bound::ShardRequests))),
         Ok(()) | Err(Request::Query { .. }) => Ok(()),

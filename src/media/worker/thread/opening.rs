@@ -89,7 +89,9 @@ impl<B: Backend> Worker<B> {
         });
         let key = added.inspect_err(|_| self.node.ports().release(port, now))?;
         let span = trace::endpoint_span(&id, create);
-        self.names.of(owner).endpoints.insert(id, Held { key, port, second: None, span, loading: None });
+        let trace = trace::endpoint_trace(&id, create);
+        let held = Held { key, port, second: None, span, trace, loading: None };
+        self.names.of(owner).endpoints.insert(id, held);
         Ok(key)
     }
 

@@ -1,6 +1,7 @@
 //! Operations served.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::opening::check_id;
 use super::{Command, Serve, Worker};
@@ -120,7 +121,13 @@ impl<B: Backend> Worker<B> {
         });
         self.settle_pairs(owner, &endpoint);
         if let Err(failure) = &described {
+            self.node.negotiations_failed.fetch_add(1, Ordering::Relaxed);
             self.log(owner, &endpoint, || tracing::info!(generation, %failure, "negotiation failed"));
+            if let Some(trace) =
+                self.names.endpoint_mut(owner, &endpoint).and_then(|held| held.trace.as_mut())
+            {
+                trace.fail("negotiation".into(), failure.to_string());
+            }
             if made {
                 let _ = self.close(owner, &endpoint);
             }

@@ -7,11 +7,14 @@ mod stream;
 
 use std::sync::Arc;
 
+use opentelemetry::trace::SpanContext;
+
 use crate::ground::{BridgeId, SessionId};
 use crate::proto::session::v1::CommandContext;
 use crate::session::command::{Create, EngineRef, Verb};
 use crate::session::media::BridgeMode;
 use crate::signaling::refusal::{Named, Refusal};
+use crate::telemetry::call_trace::remote_context;
 
 use super::check::{Check, checked};
 
@@ -77,6 +80,8 @@ pub(super) struct Context {
     pub command_id: Option<Arc<str>>,
     pub engine: Option<Arc<str>>,
     pub group: Option<Arc<str>>,
+    /// The span that it is given from.
+    pub trace: Option<SpanContext>,
 }
 
 /// A request that is a command.
@@ -107,7 +112,8 @@ fn context(told: CommandContext, check: &mut Check) -> Option<Context> {
     let command_id = check.name_or_none("context.command_id", &told.command_id);
     let engine = check.name_or_none("context.engine_id", &told.engine_id);
     let group = check.name_or_none("context.group", &told.group);
-    Some(Context { command_id: command_id?, engine: engine?, group: group? })
+    let trace = remote_context(&told.traceparent);
+    Some(Context { command_id: command_id?, engine: engine?, group: group?, trace })
 }
 
 impl Context {
