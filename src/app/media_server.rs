@@ -37,9 +37,9 @@ pub(super) async fn start(
     health: &HealthReporter,
     stop: CancellationToken,
 ) -> Result<tokio::task::JoinHandle<()>, StartError> {
-    let what = || format!("media.api: cannot listen on {address}");
-    let listener =
-        TcpListener::bind(address).await.map_err(|cause| StartError::System { what: what(), cause })?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|cause| StartError::unbound("media.api", address, &cause))?;
     let health_service = HealthServer::new(HealthService::from_health_reporter(health.clone()));
     set_ready(health, true).await;
     let reflection = tonic_reflection::server::Builder::configure()

@@ -1,10 +1,13 @@
 //! The process: settings → build → spawn → wait → drain.
 
 pub mod admin;
+mod huge_pages;
 mod media_server;
 mod node;
 mod open_files;
 mod signals;
+mod troubles;
+mod unfit;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -15,6 +18,8 @@ use crate::config::Settings;
 use crate::media::service::MediaStartError;
 use crate::telemetry::{Telemetry, TelemetryError};
 use node::Node;
+
+pub use unfit::unfit;
 
 /// Where the engine in the box looks for the API when nothing says where it is.
 const DEFAULT_API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
@@ -97,11 +102,19 @@ pub enum StartError {
     },
 }
 
-/// Runs the services until a signal asks to stop, then drains.
+impl StartError {
+    /// An address that a setting names cannot be listened on.
+    fn unbound(key: &'static str, address: SocketAddr, cause: &std::io::Error) -> Self {
+        let what = format!("cannot listen on {address}: {}", crate::transport::why_not_bound(address, cause));
+        Self::Setting { key, what }
+    }
+}
+
+/// Runs the services until a signal asks to stop, then drains. `warnings` are for the log.
 ///
 /// # Errors
 /// When something cannot be started; nothing is left running then.
-pub fn run(mut settings: Settings, services: Services) -> Result<(), StartError> {
+pub fn run(mut settings: Settings, services: Services, warnings: &[String]) -> Result<(), StartError> {
     // Shards and media workers have threads of their own; this runtime serves the engine in the box, media's API when it
     // runs apart, and HTTP to operators.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -110,6 +123,8 @@ pub fn run(mut settings: Settings, services: Services) -> Result<(), StartError>
         .map_err(|cause| StartError::System { what: "runtime".into(), cause })?;
     runtime.block_on(async {
         let telemetry = Telemetry::install(&settings.telemetry, services.name())?;
+        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        huge_pages::settle(settings.admin.huge_pages);
         open_files::fit_limit(&mut settings, services);
         let outcome = serve(&settings, services, telemetry.is_tracing()).await;
         // The exporter sends what is left over this runtime: the wait for it must not hold the runtime's thread.
@@ -122,11 +137,13 @@ async fn serve(settings: &Settings, services: Services, tracing: bool) -> Result
     let mut signals = signals::Signals::install()?;
     let node = Node::start(settings, services, tracing).await?;
     let stop = CancellationToken::new();
+    tokio::spawn(stop.clone().run_until_cancelled_owned(node.tell_troubles()));
     let mut engine = settings.engine.clone();
     if engine.api.is_empty() {
         engine.api = format!("http://{}", node.api().unwrap_or(DEFAULT_API));
     }
-    let engine = services.engine.then(|| callengine::run(engine, stop.clone()));
+    let welcome = node.welcome();
+    let engine = services.engine.then(|| callengine::run(engine, stop.clone(), welcome));
     let mut engine = engine.map(tokio::spawn);
     tokio::select! {
         () = signals.next() => tracing::info!("draining for at most {:?}; a second signal ends it", settings.admin.drain()),

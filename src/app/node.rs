@@ -11,11 +11,14 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::server::HealthReporter;
 
 use super::admin::{self, Overview};
-use super::{Services, StartError, media_server};
+use super::troubles::{self, Troubles};
+use super::{Services, StartError, media_server, unfit};
 use crate::config::Settings;
+use crate::ground::with_causes;
 use crate::listening::Connections;
 use crate::media::service::{self, MediaNode};
 use crate::signaling::{self, MediaConnection, SignalingNode};
+use crate::telemetry;
 
 /// How long streams of media's API may take to end.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
@@ -46,6 +49,9 @@ impl Node {
         services: Services,
         tracing: bool,
     ) -> Result<Self, StartError> {
+        if let Some((key, what)) = unfit::missing(settings, services).into_iter().next() {
+            return Err(StartError::Setting { key, what });
+        }
         let (stop, deaf) = (CancellationToken::new(), CancellationToken::new());
         let media_health = HealthReporter::new();
         let mut servers = Vec::new();
@@ -56,9 +62,6 @@ impl Node {
             let server =
                 media_server::start(address, &media.service, open, &media_health, stop.clone()).await?;
             servers.push(watched(server, stop.clone(), deaf.clone()));
-        } else if !services.signaling && services.media {
-            let what = "media that runs apart needs an address for its API".into();
-            return Err(StartError::Setting { key: "media.api", what });
         }
         let signaling = if services.signaling {
             Some(signaling::start(&settings.signaling, connection(settings, media.as_ref())?, tracing)?)
@@ -67,8 +70,8 @@ impl Node {
         };
         let running = Arc::new(Running { signaling, media, connections });
         if let Some(address) = settings.admin.listen {
-            let what = format!("admin.listen: cannot listen on {address}");
-            let listener = admin::bind(address).await.map_err(|cause| StartError::System { what, cause })?;
+            let unbound = |cause| StartError::unbound("admin.listen", address, &cause);
+            let listener = admin::bind(address).await.map_err(unbound)?;
             let overview = Arc::clone(&running) as Arc<dyn Overview>;
             let connections = running.connections.1.clone();
             let server = tokio::spawn(admin::serve(listener, connections, overview, stop.clone()));
@@ -80,13 +83,7 @@ impl Node {
 
     /// Where this process's own session API is reached from this host.
     pub(super) fn api(&self) -> Option<SocketAddr> {
-        let bound = self.services.signaling.as_ref()?.grpc_address();
-        let here = match bound.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            ip => ip,
-        };
-        Some(SocketAddr::new(here, bound.port()))
+        Some(reached_here(self.services.signaling.as_ref()?.grpc_address()))
     }
 
     /// Waits until a service cannot go on because a thread of it has died or a server has ended, and says which; for ever
@@ -96,6 +93,36 @@ impl Node {
             Some(()) = ended(self.services.signaling.as_ref().map(SignalingNode::ended)) => StartError::SignalingDied,
             Some(()) = ended(self.services.media.as_ref().map(MediaNode::ended)) => StartError::MediaDied,
             () = self.deaf.cancelled() => StartError::ServerEnded,
+        }
+    }
+
+    /// Says where everything is, and what to do now: for whoever starts this with its engine for the first time.
+    pub(super) fn welcome(&self) -> impl FnOnce() + Send + use<> {
+        let api = self.api();
+        let sip = self.services.signaling.as_ref().and_then(|signaling| signaling.sip_address(0));
+        move || {
+            let (Some(api), Some(sip)) = (api, sip.map(reached_here)) else { return };
+            tracing::info!("SIP is at {sip}, the API at http://{api}");
+            tracing::info!(
+                "now call sip:echo@{sip}, for example by: callplane call sip:echo@{sip} --tone 440"
+            );
+        }
+    }
+
+    /// Tells the log of what is only counted where it happens, for ever.
+    pub(super) fn tell_troubles(&self) -> impl Future<Output = ()> + Send + use<> {
+        let services = Arc::clone(&self.services);
+        async move {
+            let (begun, mut troubles) = (tokio::time::Instant::now(), Troubles::default());
+            let mut looks = tokio::time::interval(troubles::LOOK_EVERY);
+            looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                looks.tick().await;
+                for (what, times) in troubles.new_ones(&services.totals(), begun.elapsed()) {
+                    tracing::warn!(times, "{what}");
+                }
+                telemetry::tell_what_is_missing();
+            }
         }
     }
 
@@ -127,6 +154,16 @@ impl Node {
     }
 }
 
+/// The address by which what is bound to this one is reached from this host.
+fn reached_here(bound: SocketAddr) -> SocketAddr {
+    let here = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(here, bound.port())
+}
+
 /// A server whose end is told to `deaf`, unless it was told to `stop`.
 fn watched(server: JoinHandle<()>, stop: CancellationToken, deaf: CancellationToken) -> JoinHandle<()> {
     tokio::spawn(async move {
@@ -146,21 +183,23 @@ async fn ended(end: Option<impl Future<Output = ()>>) -> Option<()> {
 
 /// The media service in this process, or the one configured.
 fn connection(settings: &Settings, media: Option<&MediaNode>) -> Result<MediaConnection, StartError> {
-    let bad = |what: String| StartError::Setting { key: "signaling.media_address", what };
-    match (&settings.signaling.media_address, media) {
-        (Some(address), None) => MediaConnection::remote(address).map_err(|error| bad(error.to_string())),
-        (None, Some(media)) => {
-            let service = media.service.clone();
-            Ok(MediaConnection::direct(move |requests| service.attend(requests.map(Ok).boxed()).boxed()))
-        }
-        (None, None) => Err(bad("signaling that runs apart needs the address of a media service".into())),
-        (Some(_), Some(_)) => {
-            Err(bad("is for signaling that runs apart; `serve` has media in the process".into()))
-        }
+    if let Some(media) = media {
+        let service = media.service.clone();
+        return Ok(MediaConnection::direct(move |requests| service.attend(requests.map(Ok).boxed()).boxed()));
     }
+    let address = settings.signaling.media_address.as_deref().unwrap_or_default();
+    let bad = |what| StartError::Setting { key: "signaling.media_address", what };
+    MediaConnection::remote(address).map_err(|error| bad(with_causes(&error)))
 }
 
 impl Running {
+    /// What the services count: cheap enough to be looked at every second.
+    fn totals(&self) -> Value {
+        let signaling = self.signaling.as_ref().map(|signaling| json!(signaling.counters()));
+        let media = self.media.as_ref().map(|media| json!(media.snapshot()));
+        json!({ "signaling": signaling, "media": media })
+    }
+
     fn tell(&self) {
         if let Some(signaling) = &self.signaling {
             tracing::info!(address = %signaling.grpc_address(), "session API");
@@ -178,14 +217,12 @@ impl Overview for Running {
     }
 
     fn counters(&self) -> Value {
-        let signaling = self.signaling.as_ref().map(|signaling| json!(signaling.counters()));
-        let media = self.media.as_ref().map(|media| json!(media.snapshot()));
-        json!({
-            "signaling": signaling,
-            "media": media,
-            "connections": { "media_api": self.connections.0.counts(), "admin": self.connections.1.counts() },
-            "file_descriptors": admin::file_descriptors(),
-        })
+        let mut counters = self.totals();
+        counters["connections"] =
+            json!({ "media_api": self.connections.0.counts(), "admin": self.connections.1.counts() });
+        counters["file_descriptors"] = json!(admin::file_descriptors());
+        counters["log"] = json!(telemetry::log_counts());
+        counters
     }
 }
 

@@ -6,10 +6,11 @@ mod words;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app;
-use crate::config::{self, ConfigError, Settings};
+use crate::config::{self, ConfigError, Loaded};
+use crate::telemetry::last_words;
 
 /// A programmable call plane: SIP and RTP, driven by your own call engine over gRPC.
 #[derive(Debug, Parser)]
@@ -44,6 +45,14 @@ enum Command {
         #[command(flatten)]
         settings: SettingsArgs,
     },
+    /// Check the settings of a service without starting it; all that is wrong with them is told.
+    Check {
+        /// Which service they are for.
+        #[arg(value_enum, default_value = "serve")]
+        service: Service,
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
     /// Place one call through a running Callplane and report it; an interrupt hangs up.
     Call(call::CallArgs),
 }
@@ -59,8 +68,31 @@ struct SettingsArgs {
 }
 
 impl SettingsArgs {
-    fn load(&self) -> Result<Settings, ConfigError> {
-        config::load(self.config.as_deref(), std::env::vars(), &self.assignments)
+    fn load(&self) -> Result<Loaded, ConfigError> {
+        // What is not Unicode is no setting.
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        config::load(self.config.as_deref(), variables, &self.assignments)
+    }
+}
+
+/// A service whose settings can be checked.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Service {
+    Serve,
+    Signaling,
+    Media,
+    Engine,
+}
+
+impl Service {
+    const fn services(self) -> app::Services {
+        match self {
+            Self::Serve => app::Services::both(true),
+            Self::Signaling => app::Services::SIGNALING,
+            Self::Media => app::Services::MEDIA,
+            Self::Engine => app::Services::ENGINE,
+        }
     }
 }
 
@@ -72,17 +104,33 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Signaling { settings } => start(&settings, app::Services::SIGNALING),
         Command::Media { settings } => start(&settings, app::Services::MEDIA),
         Command::Engine { settings } => start(&settings, app::Services::ENGINE),
+        Command::Check { settings, service } => check(&settings, service.services()),
         Command::Call(args) => return call::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("callplane: {error}");
+            let told = error.to_string();
+            let lines: Vec<String> = told.lines().map(|line| format!("callplane: {line}")).collect();
+            last_words(lines.join("\n"));
             ExitCode::FAILURE
         }
     }
 }
 
 fn start(settings: &SettingsArgs, services: app::Services) -> Result<(), Box<dyn std::error::Error>> {
-    Ok(app::run(settings.load()?, services)?)
+    let Loaded { settings, warnings, .. } = settings.load()?;
+    Ok(app::run(settings, services, &warnings)?)
+}
+
+fn check(settings: &SettingsArgs, services: app::Services) -> Result<(), Box<dyn std::error::Error>> {
+    let loaded = settings.load()?;
+    let faults = app::unfit(&loaded.settings, services);
+    if !faults.is_empty() {
+        let fault = |(key, what)| loaded.fault(key, what);
+        return Err(ConfigError(faults.into_iter().map(fault).collect()).into());
+    }
+    loaded.warnings.iter().for_each(|warning| println!("{warning}"));
+    println!("the settings can be used");
+    Ok(())
 }

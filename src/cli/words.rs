@@ -41,9 +41,9 @@ pub(super) fn words(payload: &Payload) -> String {
     }
 }
 
-/// An end's cause, as `--expect` takes it.
+/// An end's cause, as the API spells it and `--expect` takes it.
 pub(super) fn cause(cause: EndCause) -> String {
-    bare(cause.as_str_name(), "END_CAUSE_")
+    cause.as_str_name().trim_start_matches("END_CAUSE_").to_owned()
 }
 
 /// Every cause that an end may have.
@@ -83,6 +83,7 @@ fn playback_ended(ended: &PlaybackEnded) -> String {
 fn session_ended(ended: &SessionEnded) -> String {
     let mut text = format!("ended: {}", cause(ended.cause()));
     text.push_str(&why(ended.sip_status, &ended.reason_phrase));
+    text.push_str(&why(0, &ended.reason_header));
     if let Some(statistics) = &ended.statistics {
         text.push_str(&format!(
             "; RTP: {} sent, {} received, {} lost",
@@ -154,7 +155,7 @@ mod tests {
             ..Default::default()
         };
         let rows = [
-            (Payload::SessionEnded(unreachable), "ended: network-failure, 192.0.2.2:5060 cannot be reached"),
+            (Payload::SessionEnded(unreachable), "ended: NETWORK_FAILURE, 192.0.2.2:5060 cannot be reached"),
             (Payload::Ringing(Ringing { sip_status: 180 }), "180 sent"),
             (Payload::OperationCompleted(refused), "update-media refused, 488 Not Acceptable Here"),
             (Payload::PlaybackStarted(PlaybackStarted { playback_id: "p".into() }), "playback p is heard"),
@@ -171,7 +172,7 @@ mod tests {
                 Payload::BridgeJoined(BridgeJoined { bridge_id: "b".into(), mode: BridgeMode::Mix.into() }),
                 "in bridge b, mix",
             ),
-            (Payload::SessionEnded(ended), "ended: busy, 486 Busy Here"),
+            (Payload::SessionEnded(ended), "ended: BUSY, 486 Busy Here"),
         ];
         for (payload, line) in rows {
             assert_eq!(words(&payload), line);
@@ -181,7 +182,7 @@ mod tests {
     #[test]
     fn causes_are_named_as_they_are_told() {
         let all: Vec<String> = causes().collect();
-        assert!(all.contains(&"local-hangup".into()) && all.contains(&"internal".into()));
-        assert!(!all.contains(&"unspecified".into()));
+        assert!(all.contains(&"LOCAL_HANGUP".into()) && all.contains(&"INTERNAL".into()));
+        assert!(!all.contains(&"UNSPECIFIED".into()));
     }
 }

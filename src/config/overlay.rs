@@ -2,68 +2,99 @@
 
 use toml::{Table, Value};
 
+use super::fault::Fault;
+use super::names;
+use super::origin::{Origin, Origins};
+
 /// What the environment's keys begin with.
 pub const ENVIRONMENT_PREFIX: &str = "CALLPLANE_";
-/// Variables of that beginning that are no settings: which file is read, and where tests find their data, which a
-/// process that they start inherits.
-const NOT_SETTINGS: [&str; 2] = ["CALLPLANE_CONFIG", "CALLPLANE_CORPORA"];
 
-/// Why a key cannot be placed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OverlayError {
-    /// No `=` in an assignment.
-    #[error("--set {0}: write section.key=value")]
-    NoValue(String),
-    /// A key goes through something that is no section.
-    #[error("{0}: {1} is no section")]
-    NoSection(String, String),
-    /// A variable without `__` between section and key.
-    #[error("{0}: write {ENVIRONMENT_PREFIX}SECTION__KEY")]
-    NoKey(String),
+/// Variables of that beginning that are no settings: which file is read, where `callplane call` finds the API, and where
+/// tests find their data, which a process that they start inherits.
+const NOT_SETTINGS: [&str; 3] = ["CALLPLANE_CONFIG", "CALLPLANE_API", "CALLPLANE_CORPORA"];
+
+/// Variables of `docker-compose.yml`, which a shell may have beside a process, and the setting that one may mean by them.
+const OF_COMPOSE: [(&str, &str); 3] = [
+    (
+        "CALLPLANE_PUBLIC_ADDRESS",
+        "CALLPLANE_MEDIA__ADVERTISED_IPV4 and advertised_host of signaling.listeners",
+    ),
+    ("CALLPLANE_TRUNK", "CALLPLANE_ENGINE__TRUNK"),
+    ("CALLPLANE_BUILD_TARGET", "none"),
+];
+
+/// What the settings are put together from.
+#[derive(Debug, Default)]
+pub(super) struct Layers {
+    pub table: Table,
+    pub origins: Origins,
+    pub faults: Vec<Fault>,
+    pub warnings: Vec<String>,
 }
 
-/// Lays `CALLPLANE_SECTION__KEY=value` over the table.
-pub fn environment(
-    table: &mut Table,
-    variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<(), OverlayError> {
-    for (name, value) in variables {
-        let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
-        if NOT_SETTINGS.contains(&name.as_str()) {
-            continue;
+impl Layers {
+    /// Lays `CALLPLANE_SECTION__KEY=value` over the table.
+    pub fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+        for (name, value) in variables {
+            let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
+            if NOT_SETTINGS.contains(&name.as_str()) {
+                continue;
+            }
+            if let Some((_, setting)) = OF_COMPOSE.iter().find(|(of_compose, _)| *of_compose == name) {
+                self.warnings.push(format!(
+                    "{name} is of docker-compose.yml and sets nothing here; the setting is {setting}"
+                ));
+                continue;
+            }
+            if !key.contains("__") {
+                self.faults.push(no_setting(name));
+                continue;
+            }
+            let key = key.to_ascii_lowercase().replace("__", ".");
+            self.place(&key, value_of(&value), Origin::Variable(name));
         }
-        if !key.contains("__") {
-            return Err(OverlayError::NoKey(name));
+    }
+
+    /// Lays `section.key=value` over the table.
+    pub fn assignments(&mut self, assignments: &[String]) {
+        for assignment in assignments {
+            match assignment.split_once('=') {
+                Some((key, value)) => self.place(key.trim(), value_of(value), Origin::Flag),
+                None => {
+                    let what = "write section.key=value".to_owned();
+                    self.faults.push(Fault { key: format!("--set {assignment}"), what, origin: None });
+                }
+            }
         }
-        let key = key.to_ascii_lowercase().replace("__", ".");
-        place(table, &name, &key, value_of(&value))?;
     }
-    Ok(())
+
+    fn place(&mut self, key: &str, value: Value, origin: Origin) {
+        let mut sections: Vec<&str> = key.split('.').collect();
+        let last = sections.pop().unwrap_or_default();
+        let mut at = &mut self.table;
+        for section in sections {
+            let entry = at.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
+            let Some(table) = entry.as_table_mut() else {
+                let what = format!("{section} is no section");
+                self.faults.push(Fault { key: key.to_owned(), what, origin: Some(origin) });
+                return;
+            };
+            at = table;
+        }
+        at.insert(last.to_owned(), value);
+        self.origins.lay_over(key, origin);
+    }
 }
 
-/// Lays `section.key=value` over the table.
-pub fn assignments(table: &mut Table, assignments: &[String]) -> Result<(), OverlayError> {
-    for assignment in assignments {
-        let Some((key, value)) = assignment.split_once('=') else {
-            return Err(OverlayError::NoValue(assignment.clone()));
-        };
-        place(table, assignment, key.trim(), value_of(value))?;
-    }
-    Ok(())
-}
-
-fn place(table: &mut Table, named: &str, key: &str, value: Value) -> Result<(), OverlayError> {
-    let mut sections: Vec<&str> = key.split('.').collect();
-    let last = sections.pop().unwrap_or_default();
-    let mut at = table;
-    for section in sections {
-        let entry = at.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
-        at = entry
-            .as_table_mut()
-            .ok_or_else(|| OverlayError::NoSection(named.to_owned(), section.to_owned()))?;
-    }
-    at.insert(last.to_owned(), value);
-    Ok(())
+/// A variable without `__` between section and key.
+fn no_setting(name: String) -> Fault {
+    let variable_of =
+        |key: &String| format!("{ENVIRONMENT_PREFIX}{}", key.replace('.', "__").to_ascii_uppercase());
+    let variables: Vec<String> = names::all().iter().map(variable_of).collect();
+    let meant = names::meant(&name, variables.iter().map(String::as_str));
+    let meant = meant.map(|meant| format!("; {meant} is one")).unwrap_or_default();
+    let what = format!("is no setting: they are written {ENVIRONMENT_PREFIX}SECTION__KEY{meant}");
+    Fault { key: name, what, origin: None }
 }
 
 /// A value as TOML would read it (number, boolean, list, table, quoted string); anything else is a string.

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::address;
 use crate::callengine::CallEngineSettings;
 use crate::ground::setting::or_none;
 use crate::media::MediaSettings;
 use crate::signaling::SignalingSettings;
-use crate::sip::Uri;
 use crate::telemetry::TelemetrySettings;
 
 /// All settings, by section. A process reads the sections of the services it runs; the others may be there.
@@ -38,11 +37,13 @@ pub struct AdminSettings {
     pub listen: Option<SocketAddr>,
     /// How long calls, and endpoints of media that runs apart, may go on after SIGTERM, milliseconds. Then they are ended.
     pub drain_ms: u64,
+    /// Whether the kernel may give the process transparent huge pages.
+    pub huge_pages: bool,
 }
 
 impl Default for AdminSettings {
     fn default() -> Self {
-        Self { listen: None, drain_ms: 10_000 }
+        Self { listen: None, drain_ms: 10_000, huge_pages: false }
     }
 }
 
@@ -56,28 +57,33 @@ impl AdminSettings {
 
 impl Settings {
     /// Checks what the types alone cannot.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if self.admin.drain_ms > 3_600_000 {
-            return Err(ConfigError::Value { key: "admin.drain_ms".into(), what: "at most 3600000".into() });
+    ///
+    /// # Errors
+    /// The first key that cannot be used, and what is wrong with it.
+    pub(super) fn check(&self) -> Result<(), (String, String)> {
+        if self.admin.drain_ms > DRAIN_MS_MAX {
+            return Err(("admin.drain_ms".into(), format!("has to be at most {DRAIN_MS_MAX}")));
         }
-        let value = |key: String, what: String| ConfigError::Value { key, what };
-        self.signaling.check().map_err(|bad| value(format!("signaling.{}", bad.key), bad.problem))?;
-        self.media.check().map_err(|bad| value(format!("media.{}", bad.key), bad.what))?;
-        if !self.engine.trunk.is_empty() && !is_host(&self.engine.trunk) {
-            return Err(value("engine.trunk".into(), format!("{:?} is no host:port", self.engine.trunk)));
+        self.signaling.check().map_err(|bad| (format!("signaling.{}", bad.key), bad.problem))?;
+        self.media.check().map_err(|bad| (format!("media.{}", bad.key), bad.what))?;
+        let given = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let rows: [(&str, Option<String>, Check); 4] = [
+            ("signaling.media_address", self.signaling.media_address.clone(), address::host_and_port),
+            ("engine.api", given(&self.engine.api), address::api),
+            ("engine.trunk", given(&self.engine.trunk), address::trunk),
+            ("telemetry.otlp_endpoint", self.telemetry.otlp_endpoint.clone(), address::api),
+        ];
+        for (key, value, check) in rows {
+            if let Some(what) = value.and_then(|value| check(&value).err()) {
+                return Err((key.to_owned(), what));
+            }
         }
-        self.telemetry.filter().map(|_| ()).map_err(|what| value("telemetry.log".into(), what))
+        self.telemetry.filter().map(|_| ()).map_err(|what| ("telemetry.log".into(), what))
     }
 }
 
-/// Whether a SIP URI's host, with or without a port, can be written so.
-fn is_host(text: &str) -> bool {
-    let uri = format!("sip:{text}");
-    let is_bare = |uri: Uri<'_>| {
-        uri.user().is_none()
-            && uri.params().as_str().is_empty()
-            && uri.headers().is_empty()
-            && uri.port() != Some(0)
-    };
-    Uri::parse(&uri).is_ok_and(is_bare)
-}
+/// Whether a text can be used; if not, what is wrong with it.
+type Check = fn(&str) -> Result<(), String>;
+
+/// The longest drain, milliseconds.
+const DRAIN_MS_MAX: u64 = 3_600_000;

@@ -12,7 +12,7 @@ fn from(toml: &str, environment: &[(&str, &str)], assignments: &[&str]) -> Resul
     let assignments: Vec<String> = assignments.iter().map(|one| (*one).to_owned()).collect();
     let loaded = load(Some(&path), variables(environment), &assignments);
     std::fs::remove_file(&path).expect("removed");
-    loaded
+    loaded.map(|loaded| loaded.settings)
 }
 
 #[test]
@@ -34,14 +34,14 @@ fn what_cannot_be_used_is_refused_by_its_name() {
         ("[engin]\n", vec![], vec![], "engin"),
         ("[engine]\nsessions_max = \"many\"\n", vec![], vec![], "engine.sessions_max"),
         ("", vec![("CALLPLANE_ENGINE__SESSIONS_MAX", "-1")], vec![], "engine.sessions_max"),
-        ("", vec![("CALLPLANE_TRUNK", "x")], vec![], "CALLPLANE_TRUNK"),
+        ("", vec![("CALLPLANE_ENGINE_TRUNK", "x")], vec![], "CALLPLANE_ENGINE__TRUNK is one"),
         ("", vec![], vec!["engine.group"], "engine.group"),
         ("", vec![], vec!["engine.group.name=x"], "engine.group"),
         ("", vec![], vec!["admin.listen=nowhere"], "admin.listen"),
         ("", vec![], vec!["media.bind_ipv4="], "media.bind_ipv4"),
         ("", vec![], vec!["media.bind_ipv4=::1"], "media.bind_ipv4"),
         ("", vec![], vec!["admin.drain_ms=99999999999"], "admin.drain_ms"),
-        ("[engine\n", vec![], vec![], "engine"),
+        ("[engine\n", vec![], vec![], "is no TOML"),
         ("", vec![], vec!["engine.trunk=sip:sbc.example"], "engine.trunk"),
         ("", vec![], vec!["engine.trunk=bob@sbc.example:5060"], "engine.trunk"),
         ("", vec![], vec!["engine.trunk=sbc.example:port"], "engine.trunk"),
@@ -52,6 +52,15 @@ fn what_cannot_be_used_is_refused_by_its_name() {
         ("", vec![], vec!["telemetry.log=callplane=loud"], "telemetry.log"),
         ("", vec![], vec!["signaling.identity_uri=bob"], "signaling.identity_uri"),
         ("[signaling]\nproduct = \"A\\r\\nB: c\"\n", vec![], vec![], "signaling.product"),
+        ("", vec![], vec!["signaling.grpc_listen=localhost:7070"], "names are not looked up"),
+        ("", vec![], vec!["signaling.media_address=http://media.example:7080"], "without http://"),
+        ("", vec![], vec!["signaling.media_address=media.example"], "has no port"),
+        ("", vec![], vec!["signaling.media_address=media.example:0"], "port"),
+        ("", vec![], vec!["engine.api=127.0.0.1:7070"], "http://127.0.0.1:7070"),
+        ("", vec![], vec!["engine.api=https://127.0.0.1:7070"], "TLS"),
+        ("", vec![], vec!["engine.api=sip:127.0.0.1"], "http://"),
+        ("", vec![], vec!["engine.api=http://a b:1"], "engine.api"),
+        ("", vec![], vec!["telemetry.otlp_endpoint=127.0.0.1:4317"], "http://127.0.0.1:4317"),
     ];
     for (toml, environment, assignments, named) in rows {
         let error = from(toml, &environment, &assignments).expect_err(named).to_string();
@@ -69,6 +78,54 @@ fn a_file_that_is_not_there_is_named() {
 fn foreign_variables_and_those_that_are_no_settings_are_left_alone() {
     let environment = [("PATH", "/bin"), ("CALLPLANE", "/bin/callplane"), ("CALLPLANE_CORPORA", "/data")];
     assert!(load(None, variables(&environment), &[]).is_ok());
+}
+
+#[test]
+fn what_compose_has_for_itself_does_not_stop_a_start_and_is_told() {
+    let shell = ["CALLPLANE_PUBLIC_ADDRESS", "CALLPLANE_TRUNK", "CALLPLANE_BUILD_TARGET"];
+    let loaded = load(None, shell.map(|name| (name.to_owned(), "x".to_owned())), &[]).expect("settings");
+    assert_eq!(loaded.warnings.len(), shell.len());
+    assert!(loaded.warnings[1].contains("CALLPLANE_ENGINE__TRUNK"), "{:?}", loaded.warnings);
+}
+
+#[test]
+fn all_faults_are_told_at_once_each_with_where_it_comes_from() {
+    let toml = "[engine]\nsessions_max = \"many\"\n\n[[signaling.listeners]]\ntransport = \"tls\"\nbind = \"0.0.0.0:5061\"\n\
+                [[signaling.listeners]]\ntransport = \"udp\"\nbind = \"here:5060\"\ngroup = \"a b\"\n[media]\nrtp_port_min = 40000\n";
+    let environment = [("CALLPLANE_MEDIA__RTP_PORT", "1"), ("CALLPLANE_FOO", "1")];
+    let error = from(toml, &environment, &["admin.drain_ms=99999999999", "noise"]).expect_err("faults");
+    let told = error.to_string();
+    let lines = [
+        ("engine.sessions_max: has to be a whole number", ".toml:2)"),
+        ("signaling.listeners[0].transport: has to be `udp` or `tcp`, not `tls`", ".toml:5)"),
+        ("signaling.listeners[1].bind: has to be an address with a port", ".toml:9)"),
+        ("media.rtp_port: is no setting", "(CALLPLANE_MEDIA__RTP_PORT)"),
+        ("CALLPLANE_FOO: is no setting", "CALLPLANE_SECTION__KEY"),
+        ("admin.drain_ms: ", "(--set)"),
+        ("--set noise: write section.key=value", ""),
+        ("media.rtp_port_max: ", ""),
+    ];
+    for (begins, holds) in lines {
+        let line = told.lines().find(|line| line.starts_with(begins));
+        assert!(line.is_some_and(|line| line.contains(holds)), "{begins:?} … {holds:?} is not in\n{told}");
+    }
+    assert_eq!(told.lines().count(), lines.len(), "{told}");
+}
+
+#[test]
+fn a_fault_found_later_says_where_its_value_stands() {
+    let file = std::env::temp_dir().join(format!("callplane-origin-{}.toml", std::process::id()));
+    std::fs::write(&file, "[media]\n\naudio_roots = [\"/nowhere\"]\n").expect("a file");
+    let loaded = load(Some(&file), [], &[]).expect("settings");
+    std::fs::remove_file(&file).expect("removed");
+    let fault = loaded.fault("media.audio_roots", "is no folder".into()).to_string();
+    assert!(fault.starts_with("media.audio_roots: is no folder (") && fault.ends_with(".toml:3)"), "{fault}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_with_its_line() {
+    let error = from("[engine]\ngroup = \n", &[], &[]).expect_err("no TOML").to_string();
+    assert!(error.contains(".toml:2: is no TOML"), "{error}");
 }
 
 #[test]
@@ -105,8 +162,9 @@ const DOCUMENT: &str = include_str!("../../docs/configuration.md");
 /// The keys of the table that this text opens, as the message for one that it does not have lists them.
 fn keys_of(opening: &str) -> Vec<String> {
     let error = from(&format!("{opening}\nno_such_key = 1\n"), &[], &[]).expect_err(opening).to_string();
-    let (_, expected) = error.split_once("expected").expect("what is expected");
-    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    let (_, rest) = error.split_once("there are ").expect("what there is");
+    let (names, _) = rest.split_once(" (").expect("where it stands");
+    names.split(", ").map(str::to_owned).collect()
 }
 
 /// What stands between a heading and the next.

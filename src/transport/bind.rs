@@ -14,10 +14,10 @@ use crate::ground::{ListenerId, Transport};
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Two listeners have the same id.
-    #[error("listener {} is configured twice", .0.0)]
+    #[error("listeners[{}]: is configured twice", .0.0)]
     Twice(ListenerId),
     /// A transport that is not served.
-    #[error("listener {} ({bind}): transport {transport} is not served", listener.0)]
+    #[error("listeners[{}].transport: {transport} is not served ({bind})", listener.0)]
     Transport {
         /// The listener.
         listener: ListenerId,
@@ -27,7 +27,7 @@ pub enum BindError {
         transport: Transport,
     },
     /// The system refused.
-    #[error("listener {} cannot {doing} {transport} {bind}: {error}", listener.0)]
+    #[error("listeners[{}].bind: cannot {doing} {transport} {bind}: {}", listener.0, why_not_bound(*bind, error))]
     System {
         /// The listener.
         listener: ListenerId,
@@ -41,6 +41,19 @@ pub enum BindError {
         #[source]
         error: io::Error,
     },
+}
+
+/// Why an address could not be bound, with what helps where that is known.
+#[must_use]
+pub fn why_not_bound(address: SocketAddr, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if (1..1024).contains(&address.port()) => format!(
+            "{error}: ports below 1024 want the capability CAP_NET_BIND_SERVICE, or the sysctl \
+             net.ipv4.ip_unprivileged_port_start"
+        ),
+        io::ErrorKind::AddrNotAvailable => format!("{error}: this host does not have the address"),
+        _ => error.to_string(),
+    }
 }
 
 /// Sockets that are open and that nobody serves yet.

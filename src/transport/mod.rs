@@ -32,7 +32,7 @@ mod udp;
 #[cfg(test)]
 mod tests;
 
-pub use bind::{BindError, Bound, bind};
+pub use bind::{BindError, Bound, bind, why_not_bound};
 pub use counters::{Counters, CountersSnapshot};
 pub use dispatch::{Arrival, Dispatcher, LaneBounds, ShardQueue};
 pub use ingress::{Ingress, Notice, Received, Refused, SendError, SendTag};

@@ -3,14 +3,17 @@
 use clap::Args;
 
 use crate::cli::words::causes;
+use crate::config;
+use crate::sip::Uri;
 
 /// What to call, and how.
 #[derive(Debug, Args)]
 pub struct CallArgs {
     /// Whom to call, for example sip:echo@127.0.0.1:5060.
+    #[arg(value_parser = called)]
     pub(super) uri: String,
     /// The session API of a running Callplane.
-    #[arg(long, default_value = "http://127.0.0.1:7070")]
+    #[arg(long, env = "CALLPLANE_API", default_value = "http://127.0.0.1:7070", value_parser = api)]
     pub(super) api: String,
     /// Who calls; the service's own identity when not given.
     #[arg(long, default_value = "")]
@@ -24,13 +27,25 @@ pub struct CallArgs {
     /// A tone to play, 20 to 3900 hertz; 0 plays nothing.
     #[arg(long, default_value_t = 0.0, value_parser = hertz)]
     pub(super) tone: f64,
-    /// What counts as success: "answered", or end causes such as "busy" or "timeout", separated by commas.
+    /// What counts as success: "answered", or end causes such as BUSY or TIMEOUT, separated by commas.
     #[arg(long, default_value = "answered", value_parser = expectation)]
     pub(super) expect: String,
 }
 
+/// What is expected of a call that is to be answered.
+pub(super) const ANSWERED: &str = "answered";
+
 /// The longest that a call is held, seconds.
 const SECONDS_MAX: f64 = 86_400.0;
+
+fn called(text: &str) -> Result<String, String> {
+    let uri = Uri::parse(text).map_err(|_| "is no SIP URI, as sip:echo@127.0.0.1:5060".to_owned())?;
+    if uri.is_sip() { Ok(text.to_owned()) } else { Err("is no sip or sips URI".into()) }
+}
+
+fn api(text: &str) -> Result<String, String> {
+    config::check_api(text).map(|()| text.to_owned())
+}
 
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.0..=SECONDS_MAX).contains(seconds));
@@ -42,10 +57,16 @@ fn hertz(text: &str) -> Result<f64, String> {
     hertz.ok_or_else(|| "is neither 0 nor 20 to 3900".into())
 }
 
+/// Causes may be written as `BUSY` or as `busy`, `NO_ENGINE` or as `no-engine`.
 fn expectation(text: &str) -> Result<String, String> {
-    let is_known = |one: &str| one == "answered" || causes().any(|cause| cause == one);
-    match text.split(',').find(|one| !is_known(one)) {
-        None => Ok(text.to_owned()),
+    let is_known = |one: &str| one == ANSWERED || causes().any(|cause| cause == one);
+    let spelled = |one: &str| match one.to_ascii_uppercase().replace('-', "_") {
+        word if word == "ANSWERED" => ANSWERED.to_owned(),
+        word => word,
+    };
+    let expected: Vec<String> = text.split(',').map(spelled).collect();
+    match expected.iter().find(|one| !is_known(one)) {
+        None => Ok(expected.join(",")),
         Some(unknown) => {
             let causes: Vec<String> = causes().collect();
             Err(format!("{unknown:?} is neither answered nor one of {}", causes.join(", ")))
@@ -78,14 +99,24 @@ mod tests {
             ("--seconds", "NaN"),
             ("--seconds", "1e30"),
             ("--ring-seconds", "0"),
+            ("--api", "127.0.0.1:7070"),
+            ("--api", "https://127.0.0.1:7070"),
         ] {
             let error = line(flag, value).err().expect(value).to_string();
             assert!(error.contains(flag.split('=').next().unwrap()), "{error}");
         }
         for (flag, value) in
-            [("--tone", "0"), ("--tone", "440"), ("--expect", "answered,no-engine"), ("--seconds", "0")]
+            [("--tone", "0"), ("--tone", "440"), ("--expect", "answered,no-engine,BUSY"), ("--seconds", "0")]
         {
             assert!(line(flag, value).is_ok(), "{flag} {value}");
+        }
+    }
+    #[test]
+    fn what_is_no_sip_uri_is_no_one_to_call() {
+        use clap::Parser as _;
+        for uri in ["sip:", "echo", "tel:+49301234", "http://127.0.0.1:5060", "sip:a b@h"] {
+            let error = Line::try_parse_from(["call", uri]).err().expect(uri).to_string();
+            assert!(error.contains("URI"), "{error}");
         }
     }
 }

@@ -17,11 +17,14 @@ use tonic::transport::Endpoint;
 use super::words::{cause, words};
 use crate::callengine::command;
 use crate::callengine::settings::process_name;
+use crate::ground::with_causes;
 use crate::proto::session::v1::{
     Ack, AttachRequest, AttachResponse, CallLimits, Command, CommandResult, CreateSessionRequest, EndCause,
     Event, Open, Party, Ping, attach_item::Item, attach_request::Message, command::Verb, event::Payload,
-    event_service_client::EventServiceClient,
+    event_service_client::EventServiceClient, playback_ended::Cause,
 };
+
+use args::ANSWERED;
 
 pub use args::CallArgs;
 
@@ -45,10 +48,12 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 enum CallError {
     #[error("--api {0}: {1}")]
     Api(String, String),
-    #[error("{0}")]
+    #[error("{}", .0.message())]
     Status(#[from] tonic::Status),
     #[error("refused: {0}")]
     Refused(String),
+    #[error("the tone could not be played: {0}")]
+    Unheard(String),
     #[error("the service closed the stream")]
     Closed,
     #[error("interrupted")]
@@ -62,6 +67,8 @@ enum CallError {
 struct Report {
     answered: bool,
     cause: EndCause,
+    /// What the peer hung up for that answered and then could not do what it was called for.
+    complaint: Option<String>,
 }
 
 /// Places the call; success when it went as expected.
@@ -113,13 +120,15 @@ struct Call {
     session: String,
     hang_up: Option<Instant>,
     refused: Option<String>,
+    /// Why the tone was not heard.
+    unheard: Option<String>,
     interrupted: bool,
     report: Report,
 }
 
 impl Call {
     async fn attach(args: &CallArgs) -> Result<Self, CallError> {
-        let failed = |error| CallError::Api(args.api.clone(), reason(&error));
+        let failed = |error| CallError::Api(args.api.clone(), with_causes(&error));
         let endpoint = Endpoint::from_shared(args.api.clone()).map_err(failed)?;
         let endpoint = endpoint.connect_timeout(CONNECT_TIME_MAX).tcp_nodelay(true);
         let channel = endpoint.connect().await.map_err(failed)?;
@@ -129,7 +138,7 @@ impl Call {
         let request = AttachRequest { message: Some(Message::Open(open)) };
         requests.send(request).await.map_err(|_| CallError::Closed)?;
         let items = EventServiceClient::new(channel).attach(ReceiverStream::new(outgoing)).await;
-        let failed = |status: tonic::Status| CallError::Api(args.api.clone(), reason(&status));
+        let failed = |status: tonic::Status| CallError::Api(args.api.clone(), no_api(&status));
         let items = items.map_err(failed)?.into_inner();
         Ok(Self {
             requests,
@@ -138,6 +147,7 @@ impl Call {
             session: String::new(),
             hang_up: None,
             refused: None,
+            unheard: None,
             interrupted: false,
             report: Report::default(),
         })
@@ -207,8 +217,13 @@ impl Call {
                 }
                 Ok(false)
             }
+            Some(Payload::PlaybackEnded(ended)) if ended.cause() == Cause::Failed => {
+                self.unheard = Some(ended.reason);
+                Ok(false)
+            }
             Some(Payload::SessionEnded(ended)) => {
                 self.report.cause = ended.cause();
+                self.report.complaint = complaint(&ended.reason_header);
                 Ok(true)
             }
             _ => Ok(false),
@@ -227,10 +242,11 @@ impl Call {
     }
 
     fn outcome(&mut self) -> Result<Report, CallError> {
-        match self.refused.take() {
-            Some(what) => Err(CallError::Refused(what)),
-            None if self.interrupted => Err(CallError::Interrupted),
-            None => Ok(std::mem::take(&mut self.report)),
+        match (self.refused.take(), self.unheard.take()) {
+            (Some(what), _) => Err(CallError::Refused(what)),
+            (None, Some(what)) => Err(CallError::Unheard(what)),
+            (None, None) if self.interrupted => Err(CallError::Interrupted),
+            (None, None) => Ok(std::mem::take(&mut self.report)),
         }
     }
 
@@ -254,18 +270,23 @@ impl Call {
     }
 }
 
-/// An error with what led to it: transports tell the reason only there.
-fn reason(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut at = error.source();
-    while let Some(source) = at {
-        let more = source.to_string();
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
+/// A Reason (RFC 3326) by which the peer says that it has failed: with a SIP status of 400 or more.
+fn complaint(reason: &str) -> Option<String> {
+    let (protocol, params) = reason.split_once(';')?;
+    let mut params = params.split(';').map(str::trim);
+    let status = params.find_map(|param| param.strip_prefix("cause=")?.parse::<u16>().ok())?;
+    (protocol.trim().eq_ignore_ascii_case("SIP") && status >= 400).then(|| reason.to_owned())
+}
+
+/// Why the API is not there. What is no gRPC says so by breaking the connection off.
+fn no_api(status: &tonic::Status) -> String {
+    match status.code() {
+        tonic::Code::Unknown | tonic::Code::Internal | tonic::Code::Unavailable => {
+            let cause = std::error::Error::source(status).map(with_causes);
+            format!("nobody speaks gRPC there: {}", cause.unwrap_or_else(|| status.message().to_owned()))
         }
-        at = source.source();
+        _ => status.message().to_owned(),
     }
-    text
 }
 
 /// Sleeps until then; for ever when there is no then.
@@ -279,14 +300,15 @@ async fn until(at: Option<Instant>) {
 impl Report {
     fn is(&self, expected: &str) -> bool {
         expected.split(',').any(|one| match one {
-            "answered" => self.answered,
+            ANSWERED => self.answered && self.complaint.is_none(),
             ended => ended == cause(self.cause),
         })
     }
 
     fn words(&self) -> String {
         let answered = if self.answered { "answered" } else { "not answered" };
-        format!("it was {answered} and ended with {}", cause(self.cause))
+        let complaint = self.complaint.iter().map(|complaint| format!(", {complaint}")).collect::<String>();
+        format!("it was {answered} and ended with {}{complaint}", cause(self.cause))
     }
 }
 
@@ -296,9 +318,20 @@ mod tests {
 
     #[test]
     fn what_was_expected_is_told_by_answer_or_end_cause() {
-        let busy = Report { answered: false, cause: EndCause::Busy };
-        assert!(busy.is("busy") && busy.is("timeout,busy") && !busy.is("answered"));
-        let answered = Report { answered: true, cause: EndCause::LocalHangup };
-        assert!(answered.is("answered") && answered.is("local-hangup") && !answered.is("busy"));
+        let busy = Report { answered: false, cause: EndCause::Busy, complaint: None };
+        assert!(busy.is("BUSY") && busy.is("TIMEOUT,BUSY") && !busy.is("answered"));
+        let answered = Report { answered: true, cause: EndCause::LocalHangup, complaint: None };
+        assert!(answered.is("answered") && answered.is("LOCAL_HANGUP") && !answered.is("BUSY"));
+    }
+
+    #[test]
+    fn a_peer_that_hangs_up_because_it_has_failed_is_no_success() {
+        for reason in ["SIP;cause=404;text=\"x.wav is in none of the audio folders\"", "sip ; cause=503"] {
+            let failed = Report { answered: true, complaint: complaint(reason), ..Report::default() };
+            assert!(!failed.is(ANSWERED) && failed.words().contains(reason), "{reason}");
+        }
+        for reason in ["", "Q.850;cause=16", "SIP;cause=200;text=\"Call completed elsewhere\"", "SIP"] {
+            assert_eq!(complaint(reason), None, "{reason}");
+        }
     }
 }
