@@ -7,6 +7,8 @@ RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin 
  && mkdir -p /var/lib/callplane/audio && chown -R callplane /var/lib/callplane
 WORKDIR /var/lib/callplane
 USER 10001:10001
+# WAV files for playbacks are put here: -v /somewhere:/var/lib/callplane/audio:ro
+ENV CALLPLANE_MEDIA__AUDIO_ROOTS='["/var/lib/callplane/audio"]'
 # SIP, the session API, the admin endpoint, the media service. RTP (10000 to 20000 UDP) is left out: `docker run -P` would
 # publish every port of it, and under another number than descriptions tell.
 EXPOSE 5060/udp 5060/tcp 7070/tcp 7071/tcp 7080/tcp

@@ -1,15 +1,19 @@
 # The two commands: `make run` builds Callplane and starts it with its engine; `make test` installs what the tests need
-# and passes them. Rust is the one prerequisite.
+# and passes them. Rust is the one prerequisite beside make.
 
 BINARY := target/release/callplane
 PYTHON := target/test-venv/bin/python
 BUF := target/test-tools/node_modules/.bin/buf
 
+# Where `make run` takes calls: from this host alone, unless told otherwise, as by `make run LISTEN=0.0.0.0`. An IPv4 address.
+LISTEN := 127.0.0.1
+
 .PHONY: run build test test-rust test-sipp test-service test-compose bench lint tools clean
 .PHONY: test-hostile test-hostile-short test-model test-model-short
 
 run: build
-	$(BINARY) serve --with-engine
+	$(BINARY) serve --with-engine --set media.bind_ipv4=$(LISTEN) \
+	  --set 'signaling.listeners=[{transport="udp",bind="$(LISTEN):5060"},{transport="tcp",bind="$(LISTEN):5060"}]'
 
 build: prerequisites
 	cargo build --release --bin callplane
@@ -17,6 +21,7 @@ build: prerequisites
 # A C compiler is all that the build needs beside Rust.
 .PHONY: prerequisites
 prerequisites:
+	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }
 	@command -v cc >/dev/null || { echo "installing a C compiler"; \
 	  $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends build-essential >/dev/null'; }
 

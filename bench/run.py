@@ -3,8 +3,8 @@
 
     bench/run.py [--quick] [--calls-only] [--binary target/release/callplane] [--json FILE]
 
-For calls: the server's CPU (user + system of its process) over completed calls at 500 calls a second and at the highest
-rate carried without failure, the server on one core and everything else on the other; set-up time from INVITE to 200 with
+For calls, each of which stands for 300 ms: the server's CPU (user + system of its process) over completed calls at 500
+calls a second and at the highest rate carried without failure, the server on one core and everything else on the other; set-up time from INVITE to 200 with
 the engine's decision in between; bytes for each held call. References in the same run: SIPp's built-in UAS at the same
 rates. For media: see `cargo bench --bench media_relay`, which this runs last.
 
@@ -33,6 +33,10 @@ SIP, API, TRUNK, REFERENCE = 15060, 17070, 15080, 15090
 SERVER_CORE, LOAD_CORE = "0", "1"
 # Calls a second at which CPU and set-up time are taken.
 RATE = 500
+# How long a call stands: one that is hung up at once is gone before it is bridged.
+HOLD_MS = 300
+# Answered after a 180, as the reference does.
+ANSWERED = "answer-180"
 
 
 class Server:
@@ -144,7 +148,7 @@ def uas(port):
 
 def calls_to(port, user, seconds):
     """A load on whoever listens there: the same caller for the reference and for Callplane."""
-    return lambda rate: sipp("basic_call", f"127.0.0.1:{port}", user, int(rate * seconds), rate)
+    return lambda rate: sipp("basic_call", f"127.0.0.1:{port}", user, int(rate * seconds), rate, HOLD_MS)
 
 
 def in_turns(server, engine, reference, options, figures):
@@ -152,7 +156,7 @@ def in_turns(server, engine, reference, options, figures):
     concern all of them. The ratio is the median of each turn's own."""
     loads = {
         "uas": (reference, calls_to(REFERENCE, "service", options.seconds)),
-        "answered": (server, calls_to(SIP, "answer", options.seconds)),
+        "answered": (server, calls_to(SIP, ANSWERED, options.seconds)),
         "bridged": (server, calls_to(SIP, "dial-bob", options.seconds)),
     }
     turns = {name: [] for name in loads}
@@ -180,7 +184,7 @@ def set_up(options, figures):
     """Set-up times in a run of their own, so that the probe's calls do not count as the load's."""
     probe = Probe("127.0.0.1", SIP, "answer", core=int(LOAD_CORE))
     probe.start()
-    calls_to(SIP, "answer", options.seconds * 2)(RATE)
+    calls_to(SIP, ANSWERED, options.seconds * 2)(RATE)
     probe.stop()
     figures["setup_p50_ms"], figures["setup_p99_ms"] = percentile(probe.times, 0.5), percentile(probe.times, 0.99)
     figures["setup_calls"], figures["setup_failed"] = len(probe.times), probe.failed
@@ -190,7 +194,7 @@ def highest_rates(server, reference, options, figures):
     rates = [1000, 1500, 2000, 2500, 3000, 4000, 5000, 6000]
     for name, process, port, user, most in (
         ("uas", reference, REFERENCE, "service", 6000),
-        ("answered", server, SIP, "answer", 6000),
+        ("answered", server, SIP, ANSWERED, 6000),
         ("bridged", server, SIP, "dial-bob", 2500),
     ):
         found = (0, float("nan"))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need on Debian or Ubuntu, and only what is missing:
-#   sipp, baresip, tshark, ip        from the distribution
+#   sipp, baresip, ip                from the distribution
 #   grpcio, grpcio-tools, protobuf, opentelemetry-proto   from PyPI, into target/test-venv
 #   buf                              from npm, into target/test-tools (only where npm is there)
 # Rust itself is a prerequisite. Needs root, or sudo, for the distribution's packages.

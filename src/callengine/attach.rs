@@ -1,7 +1,9 @@
-//! The engine's stream: connect, open, acknowledge what is dealt with, and attach again when it breaks.
+//! The engine's stream: connect, open, take up what the engine owns, acknowledge what is dealt with.
+
+mod owned;
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -13,15 +15,14 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::calls::{Calls, Step};
 use super::settings::CallEngineSettings;
+use crate::ground::with_causes;
 use crate::proto::session::v1::{
-    Ack, AttachItem, AttachRequest, AttachResponse, Cursor, Open, Ping, attach_item::Item,
-    attach_request::Message, event_service_client::EventServiceClient,
+    Ack, AttachItem, AttachRequest, AttachResponse, Cursor, Event, Open, Ping, attach_item::Item,
+    attach_request::Message, event::Payload, event_service_client::EventServiceClient, playback_ended::Cause,
 };
 
 /// Requests that the stream takes ahead. What does not fit waits behind them, see [`Attachment::backlog`].
 const OUTBOX_REQUESTS: usize = 4096;
-/// The pause before the engine attaches again: the first, doubled each time up to the last.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// How often the engine says something when it has nothing to say. Half of the service's patience.
 const PING_EVERY: Duration = Duration::from_secs(5);
 
@@ -32,18 +33,10 @@ const ACK_WITHIN: Duration = Duration::from_millis(100);
 /// How long the service may take to end a stream that the engine has closed.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Why the engine could not begin.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The API's address cannot be used.
-    #[error("engine.api {0:?} is no usable address")]
-    Address(String),
-}
-
 /// Why a stream ended.
 #[derive(Debug, thiserror::Error)]
-enum StreamEnd {
-    #[error("cannot connect: {0}")]
+pub(super) enum StreamEnd {
+    #[error("cannot connect: {}", with_causes(.0))]
     Connect(#[from] tonic::transport::Error),
     #[error("{0}")]
     Status(#[from] tonic::Status),
@@ -53,41 +46,12 @@ enum StreamEnd {
     Stopped,
 }
 
-/// Attaches and serves calls until told to stop; attaches again when the stream breaks.
-///
-/// # Errors
-/// When the API's address cannot be used. A service that is away is waited for.
-pub async fn run(settings: CallEngineSettings, stop: CancellationToken) -> Result<(), EngineError> {
-    let address = || EngineError::Address(settings.api.clone());
-    let endpoint = Endpoint::from_shared(settings.api.clone()).map_err(|_| address())?;
-    let endpoint = endpoint.connect_timeout(Duration::from_secs(5)).tcp_nodelay(true);
-    let name = settings.name();
-    let mut pause = BACKOFF.0;
-    loop {
-        let mut opened = false;
-        let end = attend(&endpoint, &settings, &name, &mut opened, &stop).await;
-        if stop.is_cancelled() {
-            return Ok(());
-        }
-        pause = if opened { BACKOFF.0 } else { (pause * 2).min(BACKOFF.1) };
-        tracing::warn!(
-            engine = name,
-            api = settings.api,
-            "attachment ended: {end}; trying again in {pause:?}"
-        );
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
-
 /// One attachment, from open to its end.
-async fn attend(
+pub(super) async fn attend(
     endpoint: &Endpoint,
     settings: &CallEngineSettings,
     name: &str,
-    opened: &mut bool,
+    on_opened: impl FnOnce(),
     stop: &CancellationToken,
 ) -> StreamEnd {
     let channel = match stop.run_until_cancelled(endpoint.connect()).await {
@@ -103,20 +67,26 @@ async fn attend(
         ..Default::default()
     };
     let requests = tokio_stream::once(Message::Open(open)).chain(ReceiverStream::new(requests));
-    let items = match stop.run_until_cancelled(attach(channel, requests)).await {
+    let mut items = match stop.run_until_cancelled(attach(channel.clone(), requests)).await {
         Some(Ok(items)) => items,
         Some(Err(status)) => return status.into(),
         None => return StreamEnd::Stopped,
     };
     let trunk = (!settings.trunk.is_empty()).then(|| settings.trunk.clone());
-    let attachment = Attachment {
+    let mut attachment = Attachment {
         calls: Calls::new(trunk),
         outbox,
         backlog: VecDeque::new(),
         timers: DelayQueue::new(),
         unacknowledged: None,
     };
-    attachment.serve(items, opened, stop).await
+    let begun = stop.run_until_cancelled(attachment.begin(&mut items, channel, settings, name)).await;
+    match begun {
+        Some(Ok(())) => on_opened(),
+        Some(Err(end)) => return end,
+        None => return attachment.leave(items).await,
+    }
+    attachment.serve(items, stop).await
 }
 
 async fn attach(
@@ -140,10 +110,30 @@ struct Attachment {
 }
 
 impl Attachment {
+    /// Waits until it is attached, then takes up the calls that it owns already. What happens meanwhile waits in the
+    /// stream.
+    async fn begin(
+        &mut self,
+        items: &mut tonic::Streaming<AttachResponse>,
+        channel: Channel,
+        settings: &CallEngineSettings,
+        name: &str,
+    ) -> Result<(), StreamEnd> {
+        let first = items.message().await?.ok_or(StreamEnd::Closed)?;
+        let owned = owned::sessions(channel, &settings.group, name).await?;
+        if !owned.is_empty() {
+            tracing::info!(engine = name, sessions = owned.len(), "takes up the calls that it owns");
+        }
+        let steps = self.calls.resume(&owned, SystemTime::now());
+        self.carry_out(steps);
+        let steps = self.on_response(first);
+        self.carry_out(steps);
+        self.send().map_err(|Closed| StreamEnd::Closed)
+    }
+
     async fn serve(
         mut self,
         mut items: tonic::Streaming<AttachResponse>,
-        opened: &mut bool,
         stop: &CancellationToken,
     ) -> StreamEnd {
         let mut ping = tokio::time::interval(PING_EVERY);
@@ -151,7 +141,7 @@ impl Attachment {
         loop {
             let steps = tokio::select! {
                 response = items.message() => match response {
-                    Ok(Some(response)) => self.on_response(response, opened),
+                    Ok(Some(response)) => self.on_response(response),
                     Ok(None) => return StreamEnd::Closed,
                     Err(status) => return status.into(),
                 },
@@ -198,11 +188,12 @@ impl Attachment {
         StreamEnd::Stopped
     }
 
-    fn on_response(&mut self, response: AttachResponse, opened: &mut bool) -> Vec<Step> {
+    fn on_response(&mut self, response: AttachResponse) -> Vec<Step> {
         let mut steps = Vec::new();
         for AttachItem { item } in response.items {
             match item {
                 Some(Item::Event(event)) => {
+                    tell(&event);
                     steps.append(&mut self.calls.on_event(&event));
                     if let Some(cursor) = event.cursor {
                         let by = self
@@ -219,10 +210,7 @@ impl Attachment {
                         tracing::info!(command = result.command_id, "refused: {told}");
                     }
                 }
-                Some(Item::Opened(open)) => {
-                    *opened = true;
-                    tracing::info!(version = open.version, "attached");
-                }
+                Some(Item::Opened(open)) => tracing::info!(version = open.version, "attached"),
                 Some(Item::Draining(_)) => tracing::info!("the service is draining"),
                 Some(Item::Gap(gap)) => tracing::warn!(?gap, "events were lost"),
                 Some(Item::Heartbeat(_) | Item::Snapshot(_)) | None => {}
@@ -269,6 +257,16 @@ impl Attachment {
             }
         }
         Ok(())
+    }
+}
+
+/// Tells what a caller that is hung up cannot know by itself.
+fn tell(event: &Event) {
+    if let Some(Payload::PlaybackEnded(ended)) = &event.payload
+        && ended.cause() == Cause::Failed
+    {
+        let (session, playback) = (&event.session_id, &ended.playback_id);
+        tracing::warn!(session, playback, reason = ended.reason, "cannot be played");
     }
 }
 

@@ -1,7 +1,12 @@
 //! All calls of the engine: which event belongs to which call, which timer, and which command is tried again.
 
+mod resumed;
+
 use std::collections::HashMap;
 use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
 
 use super::call::{Action, Asked, Call, callee_of};
 use super::command;
@@ -10,6 +15,7 @@ use crate::proto::session::v1::{
     BridgeMode, CallDirection, Command, CommandResult, CreateBridgeRequest, Event, Session, command::Verb,
     event::Payload,
 };
+use crate::telemetry::call_trace::{Beginning, SESSION_ID, Spans, remote_context, traceparent_of};
 
 /// How often joining a room is tried again: a room may end between the two commands that make and join it.
 const JOIN_TRIES_MAX: u8 = 3;
@@ -35,8 +41,12 @@ pub struct Calls {
     followed: HashMap<String, String>,
     /// Commands whose refusal has to be acted upon, by their number, until their result comes.
     awaited: HashMap<u64, Awaited>,
+    /// The revisions of sessions that were there when the engine attached: events up to them are no news.
+    known: HashMap<String, u64>,
     commands: u64,
     trunk: Option<String>,
+    /// By callers: what the engine does for each, in the call's trace.
+    spans: Spans<String>,
 }
 
 /// A command whose result is awaited.
@@ -77,6 +87,9 @@ impl Calls {
 
     /// An event came.
     pub fn on_event(&mut self, event: &Event) -> Vec<Step> {
+        if self.is_known(event) {
+            return Vec::new();
+        }
         if let Some(Payload::IncomingCall(incoming)) = &event.payload {
             return self.begin(event, &incoming.request_user, incoming.session.as_ref());
         }
@@ -98,6 +111,7 @@ impl Calls {
         }
         let host = session.map(|session| host_of(&session.request_uri)).unwrap_or_default();
         let (call, actions) = Call::begin(&event.session_id, user, host, self.trunk.as_deref());
+        self.trace(&event.session_id, &event.traceparent);
         self.calls.insert(event.session_id.clone(), call);
         self.steps(&event.session_id, actions)
     }
@@ -105,6 +119,18 @@ impl Calls {
     fn forget(&mut self, session: &str) {
         self.followed.remove(session);
         self.calls.remove(session);
+        self.known.remove(session);
+        self.spans.end(&session.to_owned());
+    }
+
+    /// Hangs a span under the call's, which the commands for the call carry on.
+    fn trace(&mut self, session: &str, traceparent: &str) {
+        if self.spans.is_on() {
+            let facts = vec![KeyValue::new(SESSION_ID, session.to_owned())];
+            let parent = remote_context(traceparent);
+            let beginning = Beginning { name: "call engine", kind: SpanKind::Internal, parent, facts };
+            self.spans.begin(session.to_owned(), beginning);
+        }
     }
 
     /// The time asked with [`Step::Wait`] is over.
@@ -122,14 +148,16 @@ impl Calls {
         let (caller, asked) = match (awaited, status.code) {
             (Some(Awaited::Join(join)), ALREADY_EXISTS) if self.calls.contains_key(&join.session) => {
                 let add = command::add_member(&join.bridge, &join.session);
-                return (vec![self.send_awaited(add, Awaited::Join(join))], None);
+                let caller = join.session.clone();
+                return (vec![self.send_awaited(&caller, add, Awaited::Join(join))], None);
             }
             (Some(Awaited::Join(join)), NOT_FOUND)
                 if join.tries < JOIN_TRIES_MAX && self.calls.contains_key(&join.session) =>
             {
                 let again = command::create_bridge(&join.bridge, join.mode, &[&join.session]);
+                let caller = join.session.clone();
                 let join = Awaited::Join(Join { tries: join.tries + 1, ..join });
-                return (vec![self.send_awaited(again, join)], None);
+                return (vec![self.send_awaited(&caller, again, join)], None);
             }
             (Some(Awaited::Join(join)), _) => (join.session, Asked::Bridge),
             (Some(Awaited::Other(caller, asked)), _) => (caller, asked),
@@ -161,8 +189,8 @@ impl Calls {
                     };
                     let other = || Asked::of(&verb).map(|asked| Awaited::Other(caller.to_owned(), asked));
                     let step = match join.or_else(other) {
-                        Some(awaited) => self.send_awaited(*verb, awaited),
-                        None => self.send(*verb),
+                        Some(awaited) => self.send_awaited(caller, *verb, awaited),
+                        None => self.send(caller, *verb),
                     };
                     steps.push(step);
                 }
@@ -171,17 +199,20 @@ impl Calls {
         steps
     }
 
-    fn send_awaited(&mut self, verb: Verb, awaited: Awaited) -> Step {
-        let step = self.send(verb);
+    fn send_awaited(&mut self, caller: &str, verb: Verb, awaited: Awaited) -> Step {
+        let step = self.send(caller, verb);
         self.awaited.insert(self.commands, awaited);
         step
     }
 
     /// Numbers the command, so that its result can be told from others.
-    fn send(&mut self, mut verb: Verb) -> Step {
+    fn send(&mut self, caller: &str, mut verb: Verb) -> Step {
         self.commands += 1;
         if let Some(context) = context_of(&mut verb) {
-            context.get_or_insert_default().command_id = self.commands.to_string();
+            let context = context.get_or_insert_default();
+            context.command_id = self.commands.to_string();
+            let span = self.spans.get(&caller.to_owned()).map(|span| span.context());
+            context.traceparent = span.as_ref().map(traceparent_of).unwrap_or_default();
         }
         Step::Send(Box::new(Command { verb: Some(verb), ..Default::default() }))
     }

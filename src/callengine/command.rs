@@ -5,13 +5,19 @@ use prost_types::Duration;
 
 use crate::proto::session::v1::{
     AddBridgeMemberRequest, AnswerSessionRequest, AudioFile, BridgeMode, CreateBridgeRequest,
-    CreateSessionRequest, HoldSessionRequest, MediaPreferences, RedirectSessionRequest, RejectSessionRequest,
-    ResumeSessionRequest, RingSessionRequest, StartEarlyMediaRequest, StartPlaybackRequest,
-    TerminateSessionRequest, Tone, command::Verb, start_playback_request::Source,
+    CreateSessionRequest, Header, HoldSessionRequest, MediaPreferences, RedirectSessionRequest,
+    RejectSessionRequest, ResumeSessionRequest, RingSessionRequest, StartEarlyMediaRequest,
+    StartPlaybackRequest, TerminateSessionRequest, Tone, command::Verb, start_playback_request::Source,
 };
+
+/// The longest text of a Reason.
+const REASON_CHARACTERS_MAX: usize = 200;
 
 /// The longest time until another try that can be told, seconds.
 const RETRY_AFTER_MAX_SECONDS: i64 = 86_400;
+
+/// The name of what a call plays, among that call's.
+const PLAYBACK: &str = "script";
 
 /// Ring the caller.
 #[must_use]
@@ -99,6 +105,19 @@ pub fn terminate(session: &str) -> Verb {
     Verb::TerminateSession(TerminateSessionRequest { session_id: session.into(), ..Default::default() })
 }
 
+/// Hang up, and tell the peer why by a Reason (RFC 3326): with the status that a refusal would have had.
+#[must_use]
+pub fn terminate_because(session: &str, status: u32, why: &str) -> Verb {
+    let quotable = |c: &char| !c.is_control() && !['"', '\\'].contains(c);
+    let why: String = why.chars().filter(quotable).take(REASON_CHARACTERS_MAX).collect();
+    let reason = Header { name: "Reason".into(), value: format!("SIP;cause={status};text=\"{why}\"") };
+    Verb::TerminateSession(TerminateSessionRequest {
+        session_id: session.into(),
+        headers: vec![reason],
+        ..Default::default()
+    })
+}
+
 /// Play a tone until stopped.
 #[must_use]
 pub fn tone(session: &str, frequency_hz: f64) -> Verb {
@@ -121,6 +140,8 @@ pub fn file(session: &str, path: &str) -> Verb {
 fn play(session: &str, source: Source) -> Verb {
     Verb::StartPlayback(StartPlaybackRequest {
         session_id: session.into(),
+        // One at a time, so that an engine that comes back does not begin it twice.
+        playback_id: PLAYBACK.into(),
         source: Some(source),
         ..Default::default()
     })

@@ -4,7 +4,8 @@
 //! URI; see [`script::Script`].
 //!
 //! ```text
-//!   attach.rs     the stream: connect, open, acknowledge, attach again
+//!   run.rs        attach, and attach again
+//!   attach.rs     the stream: connect, open, ask what the engine owns, acknowledge
 //!   calls.rs      all calls: which event belongs to which, timers, retries
 //!   call/         one call: events in, actions out
 //!   refusal.rs    a refused command, and what the caller is told of it
@@ -12,16 +13,17 @@
 //!   script.rs     user part → script
 //! ```
 //!
-//! What it knows of its calls lasts as long as a stream: a call that stands while the stream breaks stands on when the
-//! engine is back, and its timers and its pairing with a callee are forgotten.
+//! What it knows of its calls lasts as long as a stream. When it attaches, it asks which calls it owns and takes them up by
+//! what the service says of them: a caller and its callee find each other again, and pauses go on.
 
 pub mod attach;
 pub mod call;
 pub mod calls;
 pub mod command;
 pub mod refusal;
+pub mod run;
 pub mod script;
 pub mod settings;
 
-pub use attach::{EngineError, run};
+pub use run::{EngineError, run};
 pub use settings::CallEngineSettings;

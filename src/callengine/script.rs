@@ -16,6 +16,8 @@ pub enum Script {
     Echo,
     /// Answer and send nothing.
     Answer,
+    /// Send 180, answer at once, and send nothing.
+    AnswerRinging,
     /// Answer and play a tone of so many hertz.
     Tone(f64),
     /// Answer, play a WAV file, hang up.
@@ -49,6 +51,7 @@ impl Script {
     pub fn of_user(user: &str) -> Self {
         let Some((word, argument)) = user.split_once('-') else { return Self::of_word(user) };
         let script = match word {
+            "answer" if argument == "180" => Some(Self::AnswerRinging),
             "tone" => frequency(argument).map(Self::Tone),
             "play" => (!argument.is_empty()).then(|| Self::Play(argument.to_owned())),
             "ring" => seconds(argument).map(Self::Ring),
@@ -108,6 +111,7 @@ mod tests {
         let rows = [
             ("echo", Script::Echo),
             ("answer", Script::Answer),
+            ("answer-180", Script::AnswerRinging),
             ("tone-440", Script::Tone(440.0)),
             ("tone-1320.5", Script::Tone(1320.5)),
             ("play-welcome.wav", Script::Play("welcome.wav".into())),

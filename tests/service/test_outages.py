@@ -55,6 +55,18 @@ class EngineAway(ServiceTest):
         self.completes(caller)
 
 
+    def test_an_engine_that_was_killed_hangs_callees_up_with_their_callers_when_it_is_back(self):
+        callplane = self.callplane(signaling__engines__grace_ms="20000")
+        callee = self.process("callee", "sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", str(callplane.trunk), "-nostdin", "-m", "5")
+        caller = self.sipp(callplane, "basic_call", "dial-bob", 5, 5, 5000)
+        wait_until(lambda: callplane.counters()["bridges"] == 5, 10, "five pairs are bridged")
+        callplane.processes["engine"].kill()
+        callplane.start_engine()
+        self.completes(caller)
+        self.completes(callee)  # each got its BYE
+        wait_until(lambda: callplane.counters()["sessions"] == 0, 5, "no session is left")
+
+
 class MediaAway(ServiceTest):
     def test_media_killed_and_restarted_fails_calls_typed_and_new_calls_work_again(self):
         callplane = self.callplane(apart=True)

@@ -36,6 +36,11 @@ impl Callee {
         Self { session, ringing: false, connected: false, early: Early::Unasked, bridged: false }
     }
 
+    /// One that was there when the engine attached.
+    pub fn resumed(session: String, connected: bool, bridged: bool) -> Self {
+        Self { connected, bridged, ..Self::new(session) }
+    }
+
     /// The two could not be bridged: it may be tried again.
     pub fn not_bridged(&mut self) {
         self.bridged = false;

@@ -1,6 +1,7 @@
 //! One call of the engine: events in, actions out. No I/O, so that each script can be read and tested as a table.
 
 mod dialling;
+mod resumed;
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use super::command;
 use super::refusal::Refusal;
 use super::script::Script;
 use crate::proto::session::v1::{
-    BridgeMode, Event, Operation, command::Verb, event::Payload, operation_completed::Outcome,
+    BridgeMode, ErrorReason, Event, Operation, command::Verb, event::Payload, operation_completed::Outcome,
+    playback_ended::Cause,
 };
 
 pub(super) use self::dialling::callee_of;
@@ -109,6 +111,7 @@ impl Call {
                 vec![act(command::ring(&session)), Action::Wait(pause)]
             }
             Script::NoAnswer => vec![act(command::ring(&session))],
+            Script::AnswerRinging => vec![act(command::ring(&session)), act(command::answer(&session, ""))],
             Script::Early => vec![act(command::early_media(&session, ""))],
             Script::Reject(status) => vec![act(command::reject(&session, status))],
             Script::Redirect(user) => {
@@ -129,9 +132,10 @@ impl Call {
         match payload {
             Payload::Connected(_) => self.on_connected(),
             Payload::OperationCompleted(done) => self.on_completed(done.operation(), done.outcome()),
-            Payload::PlaybackEnded(_) if matches!(self.script, Script::Play(_)) => {
-                vec![act(command::terminate(&self.session))]
-            }
+            Payload::PlaybackEnded(ended) if matches!(self.script, Script::Play(_)) => match ended.cause() {
+                Cause::Failed => vec![act(command::terminate_because(&self.session, 404, &ended.reason))],
+                _ => vec![act(command::terminate(&self.session))],
+            },
             Payload::SessionEnded(_) => self.hang_up_callee(),
             _ => Vec::new(),
         }
@@ -201,6 +205,8 @@ impl Call {
             Asked::Bridge => self.on_not_bridged(),
             Asked::EarlyMedia => vec![act(command::answer(&self.session, ""))],
             Asked::Playback if self.waiting == Waiting::ToAnswer => Vec::new(),
+            // It goes on from before the engine attached again.
+            Asked::Playback if refusal.reason == ErrorReason::PlaybackExists => Vec::new(),
             Asked::Reject => vec![act(command::terminate(&self.session))],
             _ if self.connected => vec![act(command::terminate(&self.session))],
             _ => {

@@ -39,6 +39,7 @@ fn the_first_action_of_every_script_is_as_its_table_says() {
         ("answer", vec![act(command::answer("a", ""))]),
         ("ring-2", vec![act(command::ring("a")), Action::Wait(Duration::from_secs(2))]),
         ("noanswer", vec![act(command::ring("a"))]),
+        ("answer-180", vec![act(command::ring("a")), act(command::answer("a", ""))]),
         ("early", vec![act(command::early_media("a", ""))]),
         ("reject-486", vec![act(command::reject("a", 486))]),
         ("redirect-bob", vec![act(command::redirect("a", "sip:bob@192.0.2.1:5060"))]),
