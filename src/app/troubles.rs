@@ -22,13 +22,21 @@ const fn kind(total: &'static str, what: &'static str) -> Kind {
     Kind { total, what }
 }
 
-const KINDS: [Kind; 16] = [
+const KINDS: [Kind; 21] = [
     kind(
         "/signaling/shards/refused_no_engine",
         "calls refused: no engine of the group is attached or has room",
     ),
     kind("/signaling/shards/refused_full", "calls refused: there are signaling.sessions_max sessions"),
     kind("/signaling/shards/refused_draining", "requests refused: the process is to end"),
+    kind(
+        "/signaling/shards/refused_unconfirmed",
+        "calls refused: a source has its share of unacknowledged ones",
+    ),
+    kind("/signaling/shards/refused_rate", "calls refused: more come than are served"),
+    kind("/signaling/shards/refused_overdue", "calls refused: they had waited for too long"),
+    kind("/signaling/shards/events_suppressed", "events of sessions suppressed: their peers cause too many"),
+    kind("/signaling/transport/lookups_refused", "look-ups of names refused: too many are under way"),
     kind("/signaling/shards/media_timed_out", "media did not answer within signaling.media_timeout_ms"),
     kind("/signaling/shards/media_refused", "requests to media refused: too many wait for an answer"),
     kind(

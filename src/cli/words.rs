@@ -3,8 +3,8 @@
 use prost_types::Duration;
 
 use crate::proto::session::v1::{
-    Body, EndCause, MediaDirection, MediaSummary, OperationCompleted, PlaybackEnded, SessionEnded,
-    event::Payload, operation_completed::Outcome,
+    Body, EndCause, EventsSuppressed, MediaDirection, MediaSummary, OperationCompleted, PlaybackEnded,
+    SessionEnded, event::Payload, operation_completed::Outcome,
 };
 
 /// What happened.
@@ -37,13 +37,17 @@ pub(super) fn words(payload: &Payload) -> String {
         Payload::PlaybackEnded(ended) => playback_ended(ended),
         Payload::MediaHealth(health) if health.receiving => "audio is back".into(),
         Payload::MediaHealth(_) => "no audio comes".into(),
+        Payload::SessionRevoked(revoked) => format!("passed on to engine {}", revoked.to_engine_id),
+        Payload::EventsSuppressed(suppressed) => {
+            format!("{} events of the peer were left away", all(suppressed))
+        }
         Payload::SessionEnded(ended) => session_ended(ended),
     }
 }
 
-/// An end's cause, as the API spells it and `--expect` takes it.
+/// An end's cause, as logs spell it and `--expect` takes it.
 pub(super) fn cause(cause: EndCause) -> String {
-    cause.as_str_name().trim_start_matches("END_CAUSE_").to_owned()
+    bare(cause.as_str_name(), "END_CAUSE_")
 }
 
 /// Every cause that an end may have.
@@ -107,6 +111,12 @@ fn body(body: Option<&Body>) -> String {
     body.map_or_else(String::new, |body| format!(", {} of {} bytes", body.content_type, body.content.len()))
 }
 
+fn all(suppressed: &EventsSuppressed) -> u64 {
+    let EventsSuppressed { dtmf_received, info_received, message_received, progress, media_health } =
+        *suppressed;
+    [dtmf_received, info_received, message_received, progress, media_health].into_iter().map(u64::from).sum()
+}
+
 fn seconds(time: &Duration) -> f64 {
     time.seconds as f64 + f64::from(time.nanos) / 1e9
 }
@@ -155,7 +165,7 @@ mod tests {
             ..Default::default()
         };
         let rows = [
-            (Payload::SessionEnded(unreachable), "ended: NETWORK_FAILURE, 192.0.2.2:5060 cannot be reached"),
+            (Payload::SessionEnded(unreachable), "ended: network-failure, 192.0.2.2:5060 cannot be reached"),
             (Payload::Ringing(Ringing { sip_status: 180 }), "180 sent"),
             (Payload::OperationCompleted(refused), "update-media refused, 488 Not Acceptable Here"),
             (Payload::PlaybackStarted(PlaybackStarted { playback_id: "p".into() }), "playback p is heard"),
@@ -172,7 +182,7 @@ mod tests {
                 Payload::BridgeJoined(BridgeJoined { bridge_id: "b".into(), mode: BridgeMode::Mix.into() }),
                 "in bridge b, mix",
             ),
-            (Payload::SessionEnded(ended), "ended: BUSY, 486 Busy Here"),
+            (Payload::SessionEnded(ended), "ended: busy, 486 Busy Here"),
         ];
         for (payload, line) in rows {
             assert_eq!(words(&payload), line);
@@ -182,7 +192,7 @@ mod tests {
     #[test]
     fn causes_are_named_as_they_are_told() {
         let all: Vec<String> = causes().collect();
-        assert!(all.contains(&"LOCAL_HANGUP".into()) && all.contains(&"INTERNAL".into()));
-        assert!(!all.contains(&"UNSPECIFIED".into()));
+        assert!(all.contains(&"local-hangup".into()) && all.contains(&"internal".into()));
+        assert!(!all.contains(&"unspecified".into()));
     }
 }

@@ -46,8 +46,8 @@ impl Hole {
         self.more |= next.more;
         for lost in next.lost {
             // A flood of one session is found at once.
-            match self.lost.iter_mut().rev().find(|known| known.session == lost.session) {
-                Some(known) => known.last = known.last.max(lost.last),
+            match self.lost.iter().rposition(|known| known.session == lost.session) {
+                Some(place) => self.lost[place].last = self.lost[place].last.max(lost.last),
                 None if self.lost.len() < LOST_MAX => self.lost.push(lost),
                 None => self.more = true,
             }

@@ -34,7 +34,7 @@ class Ends(ServiceTest):
 
     def test_a_call_from_the_command_line_that_is_interrupted_is_hung_up(self):
         callplane = self.callplane()
-        for user, state, told in (("noanswer", "180 Ringing", "CANCELLED"), ("echo", "connected:", "LOCAL_HANGUP")):
+        for user, state, told in (("noanswer", "180 Ringing", "cancelled"), ("echo", "connected:", "local-hangup")):
             log = os.path.join(self.folder, f"{user}.log")
             uri = f"sip:{user}@127.0.0.1:{callplane.sip}"
             call = Process(binary(), "call", uri, "--api", f"http://127.0.0.1:{callplane.api}", "--seconds", "60", log=log)

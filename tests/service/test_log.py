@@ -81,7 +81,7 @@ class Log(ServiceTest):
             f'signaling.listeners=[{{transport="udp",bind="127.0.0.1:{free_port()}"}}]', "--set",
             f'signaling.grpc_listen="127.0.0.1:{free_port()}"',
         )
-        text = wait_until(lambda: re.search("WARN.*media service cannot be reached.*", signaling.text()), 10, "a warning")
+        text = wait_until(lambda: re.search("WARN.*media service away.*", signaling.text()), 10, "a warning")
         self.assertIn("Connection refused", text.group())
 
     def test_a_file_that_cannot_be_played_is_told_to_all_who_want_to_know(self):

@@ -27,7 +27,7 @@ pub struct CallArgs {
     /// A tone to play, 20 to 3900 hertz; 0 plays nothing.
     #[arg(long, default_value_t = 0.0, value_parser = hertz)]
     pub(super) tone: f64,
-    /// What counts as success: "answered", or end causes such as BUSY or TIMEOUT, separated by commas.
+    /// What counts as success: "answered", or end causes such as "busy" or "timeout", separated by commas.
     #[arg(long, default_value = "answered", value_parser = expectation)]
     pub(super) expect: String,
 }
@@ -57,13 +57,10 @@ fn hertz(text: &str) -> Result<f64, String> {
     hertz.ok_or_else(|| "is neither 0 nor 20 to 3900".into())
 }
 
-/// Causes may be written as `BUSY` or as `busy`, `NO_ENGINE` or as `no-engine`.
+/// Causes may also be written as the API spells them: `NO_ENGINE` for `no-engine`.
 fn expectation(text: &str) -> Result<String, String> {
     let is_known = |one: &str| one == ANSWERED || causes().any(|cause| cause == one);
-    let spelled = |one: &str| match one.to_ascii_uppercase().replace('-', "_") {
-        word if word == "ANSWERED" => ANSWERED.to_owned(),
-        word => word,
-    };
+    let spelled = |one: &str| one.to_ascii_lowercase().replace('_', "-");
     let expected: Vec<String> = text.split(',').map(spelled).collect();
     match expected.iter().find(|one| !is_known(one)) {
         None => Ok(expected.join(",")),
@@ -106,7 +103,7 @@ mod tests {
             assert!(error.contains(flag.split('=').next().unwrap()), "{error}");
         }
         for (flag, value) in
-            [("--tone", "0"), ("--tone", "440"), ("--expect", "answered,no-engine,BUSY"), ("--seconds", "0")]
+            [("--tone", "0"), ("--tone", "440"), ("--expect", "answered,NO_ENGINE,busy"), ("--seconds", "0")]
         {
             assert!(line(flag, value).is_ok(), "{flag} {value}");
         }

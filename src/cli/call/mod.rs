@@ -319,9 +319,9 @@ mod tests {
     #[test]
     fn what_was_expected_is_told_by_answer_or_end_cause() {
         let busy = Report { answered: false, cause: EndCause::Busy, complaint: None };
-        assert!(busy.is("BUSY") && busy.is("TIMEOUT,BUSY") && !busy.is("answered"));
+        assert!(busy.is("busy") && busy.is("timeout,busy") && !busy.is("answered"));
         let answered = Report { answered: true, cause: EndCause::LocalHangup, complaint: None };
-        assert!(answered.is("answered") && answered.is("LOCAL_HANGUP") && !answered.is("BUSY"));
+        assert!(answered.is("answered") && answered.is("local-hangup") && !answered.is("busy"));
     }
 
     #[test]

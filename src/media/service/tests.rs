@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::ground::{Instant, IpVersion};
-use crate::media::core::{EndpointKey, Fabric, Failure, Step};
+use crate::media::core::{EndpointKey, Fabric, Failure, Signaled, Step};
 use crate::media::worker::net::{EndpointSockets, Woken};
 use crate::media::worker::operation::{Create, Kept, Negotiate, Operation, Outcome, Reply, ReplyTo};
 use crate::sdp::Direction;
@@ -84,6 +84,8 @@ fn offer(endpoint: &str, affinity: &str) -> Operation {
         codecs: Vec::new(),
         codecs_from: String::new(),
         ip_version: None,
+        sources: None,
+        peer: Signaled::default(),
         step: Step::MakeOffer,
         commit: false,
     }))

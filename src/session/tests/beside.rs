@@ -1,6 +1,6 @@
 //! What runs beside the states: requests in the dialog, digits, playbacks, bridges, muting.
 
-use super::super::event::Outcome;
+use super::super::event::{Operation, Outcome};
 use super::super::media::{MediaError, PlaybackCause};
 use super::*;
 

@@ -139,9 +139,11 @@ pub(super) enum OpenError {
 
 /// What an error comes from: the errors around it only say that something went wrong.
 fn innermost(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .last()
-        .map_or_else(String::new, ToString::to_string)
+    let mut at = error;
+    while let Some(source) = at.source() {
+        at = source;
+    }
+    at.to_string()
 }
 
 #[cfg(test)]

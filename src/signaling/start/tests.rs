@@ -28,7 +28,7 @@ async fn signaling_ends_when_a_task_panics_that_it_cannot_be_without() {
 async fn what_fails_is_given_up_for_and_what_ends_as_told_is_not() {
     let rows: [(Ended, bool); 2] = [(Ok(()), false), (Err("gone".into()), true)];
     for (outcome, given_up) in rows {
-        let middle = Middle::new(&settings(1), Handle::current());
+        let middle = Middle::new(&settings(1), Handle::current(), 1);
         middle.run_vital("what this test runs", ready(outcome));
         tokio::task::yield_now().await;
         assert_eq!(middle.board.tasks.running(), 0);

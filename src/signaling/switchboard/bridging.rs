@@ -137,7 +137,8 @@ impl Switchboard {
         let (command_id, engine) = (std::sync::Arc::clone(&caller.command_id), caller.engine.clone());
         let command = Box::new(Command { command_id, engine, verb });
         let expires = Instant::from_nanos(u64::MAX);
-        shard.follow_up(Request::Command { session, command, reply: Reply::Waiting(reply), expires }).is_ok()
+        let reply = Reply::Waiting(reply);
+        shard.follow_up(Request::Command { session, command, reply, expires, trace: None }).is_ok()
     }
 
     /// Has a session join a bridge. `reply` hears what comes of it, in any case.

@@ -156,16 +156,16 @@ fn digits_that_nobody_could_press_are_bounded_and_counted() {
     a.header.payload_type = 101;
     for muted in [false, true] {
         exchange.fabric.mute(a.endpoint, muted).unwrap();
-        for n in 0..10_000_u32 {
+        for n in 0..600_u32 {
             a.header.timestamp = n;
             let event = TelephoneEvent { event: (n % 10) as u8, end: true, volume: 10, duration_ticks: 800 };
             exchange.say(&mut a, &event.to_bytes());
-            exchange.pass(Duration::from_micros(100));
+            exchange.pass(Duration::from_millis(3));
         }
         a.header.ssrc += 1;
     }
     let told = digits_told(&exchange.events()).len();
-    assert!(told <= 60, "{told} in 2 s");
+    assert!(told <= 4, "{told} of 1,200");
     let counted = exchange.fabric.counters().digits_unbelieved;
-    assert_eq!(counted + told as u64, 20_000);
+    assert_eq!(counted + told as u64, 1_200);
 }

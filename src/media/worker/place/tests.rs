@@ -58,6 +58,7 @@ fn negotiate(endpoint: &str) -> Operation {
         direction: Direction::SendRecv,
         codecs: Vec::new(),
         codecs_from: String::new(),
+        ip_version: None,
         sources: None,
         peer: Signaled::default(),
         step: Step::MakeOffer,

@@ -10,7 +10,7 @@ use crate::media::core::{Ask, BridgeKey, BridgeMode, EndpointKey, Failure, Inten
 use crate::media::worker::clock;
 use crate::media::worker::net::Backend;
 use crate::media::worker::node;
-use crate::media::worker::operation::{Negotiate, Operation, Outcome, Reply, ReplyTo};
+use crate::media::worker::operation::{Negotiate, Operation, Outcome, Reply};
 use crate::media::worker::owner::Owner;
 
 impl<B: Backend> Worker<B> {

@@ -62,6 +62,17 @@ impl MediaLink {
         }
     }
 
+    /// Tells each shard its part of what media can carry: endpoints, each with a port.
+    pub(super) fn tell_capacity(&self, capacity: Option<&proto::Capacity>) {
+        let Some(capacity) = capacity else { return };
+        let endpoints = capacity.endpoints_max.min(capacity.endpoints + capacity.ports_free);
+        let shards = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
+        for (number, shard) in (0..shards).zip(&*self.shards) {
+            let endpoints = crate::engine::share(endpoints, number, shards);
+            shard.answer(Input::MediaCapacity { endpoints });
+        }
+    }
+
     fn node_state(&self, phase: Phase) -> Told {
         match phase {
             Phase::Unspecified => Told::Other,
