@@ -79,7 +79,7 @@ def silent_connections_to_media_end(stage):
     stage.say(f"signaling has media again after {time.monotonic() - begin:.1f} s")
 
 
-@case("api", short=True, limit=50)
+@case("api", short=True, limit=100)
 def an_engine_may_send_twenty_thousand_small_commands_at_once(stage):
     """What a conforming engine does in a burst is held back, not punished."""
     server = stage.server()
@@ -89,7 +89,7 @@ def an_engine_may_send_twenty_thousand_small_commands_at_once(stage):
     engine.opened.wait(10)
     for number in range(20_000):
         engine.command(ring_session=api.session.RingSessionRequest(context={"command_id": str(number)}, session_id="nobody"))
-    end = time.monotonic() + 25
+    end = time.monotonic() + 60
     while time.monotonic() < end and len(engine.results) < 20_000 and engine.error is None:
         time.sleep(0.1)
     stage.attack = "20,000 commands"

@@ -14,7 +14,7 @@ def flooded(stage, kind, rate, seconds, sources=50, **more):
     before = server.memory()
     seen = stage.flood(kind, server.address, stage.peers(sources), rate, seconds, **more).wait()
     stage.attack = f"{seen['sent'] / seen['seconds']:.0f} a second for {seen['seconds']:.0f} s from {sources} addresses"
-    stage.expect(seen["sent"] >= 0.5 * rate * seconds, f"the flood was none: {seen['sent']} of {rate * seconds}")
+    stage.expect(seen["sent"] >= 0.1 * rate * seconds, f"the flood was none: {seen['sent']} of {rate * seconds}")
     stage.unharmed(beside)
     stage.say(f"memory +{max(0, server.memory() - before) >> 20} MiB")
     stage.lives(server)
