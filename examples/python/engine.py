@@ -77,7 +77,7 @@ class Engine:
             self.answer(session)
         elif kind == "connected":
             self.pair(session)
-        elif kind == "session_ended":
+        elif kind in ("session_ended", "session_revoked"):  # revoked: another engine has it now
             self.known.pop(session, None)
             if self.waiting == session:
                 self.waiting = None

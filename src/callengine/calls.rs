@@ -93,11 +93,12 @@ impl Calls {
         if let Some(Payload::IncomingCall(incoming)) = &event.payload {
             return self.begin(event, &incoming.request_user, incoming.session.as_ref());
         }
-        let ended = matches!(event.payload, Some(Payload::SessionEnded(_)));
+        // One that was passed on is another engine's from then on.
+        let over = matches!(event.payload, Some(Payload::SessionEnded(_) | Payload::SessionRevoked(_)));
         let caller = self.followed.get(&event.session_id).unwrap_or(&event.session_id).clone();
         let actions = self.calls.get_mut(&caller).map(|call| call.on_event(event)).unwrap_or_default();
         let steps = self.steps(&caller, actions);
-        if ended {
+        if over {
             self.forget(&event.session_id);
         }
         steps
@@ -287,11 +288,14 @@ mod tests {
 
     #[test]
     fn a_call_is_forgotten_with_its_last_event() {
-        let mut calls = Calls::new(None);
-        assert!(matches!(verbs(&calls.on_event(&incoming("a", "echo")))[..], [Verb::AnswerSession(_)]));
-        assert_eq!(calls.len(), 1);
-        calls.on_event(&event("a", Payload::SessionEnded(Default::default())));
-        assert!(calls.is_empty());
+        let lasts = [Payload::SessionEnded(Default::default()), Payload::SessionRevoked(Default::default())];
+        for last in lasts {
+            let mut calls = Calls::new(None);
+            assert!(matches!(verbs(&calls.on_event(&incoming("a", "echo")))[..], [Verb::AnswerSession(_)]));
+            assert_eq!(calls.len(), 1);
+            assert_eq!(calls.on_event(&event("a", last)), vec![]);
+            assert!(calls.is_empty());
+        }
     }
 
     #[test]

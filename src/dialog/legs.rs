@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::{LegEvent, LegId, LegIntent};
 use crate::ground::timer::TimerWheel;
-use crate::ground::{Allowance, Asker, Flow, Instant, IpVersion, Now, Random, Transport};
+use crate::ground::{Asker, Flow, Instant, IpVersion, Now, Pace, Random, Transport};
 use crate::sip::{Method, Request};
 use crate::transaction::Transactions;
 
@@ -17,7 +17,7 @@ use super::leg::{Common, Context, Leg, Shared, State, Timer};
 use super::locate::{FirstHop, Located, Unlocated, locate};
 use super::mark::Marks;
 use super::refusal;
-use super::settings::{DialogSettings, STRAYS_PER_SECOND};
+use super::settings::DialogSettings;
 use super::view::DialogView;
 
 /// What this floor wants done, besides what it does through the transactions.
@@ -77,7 +77,7 @@ impl Legs {
             timers: TimerWheel::new(),
             index,
             marks,
-            strays: Allowance::new(STRAYS_PER_SECOND, STRAYS_PER_SECOND, Instant::ZERO),
+            strays: Pace::default(),
             owners: OwnKeyMap::default(),
             lookups: OwnKeyMap::default(),
             last_lookup: 0,

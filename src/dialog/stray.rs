@@ -3,10 +3,10 @@
 //! BYE, both without anything being kept.
 //!
 //! That we sent the INVITE shows in its From tag ([`super::mark`]). Whoever had one can show it again with another's
-//! address in Contact, so that only [`STRAYS_PER_SECOND`](super::settings::STRAYS_PER_SECOND) are answered, and no name is looked up for them: what names
+//! address in Contact, so that only [`STRAYS_PER_SECOND`] are answered, and no name is looked up for them: what names
 //! none but a name is answered where it came from.
 
-use crate::ground::{Flow, Now, Reason};
+use crate::ground::{Flow, Now, Rate, Reason};
 use crate::sip::{Method, Response};
 use crate::transaction::Transactions;
 
@@ -14,7 +14,11 @@ use super::leg::Shared;
 use super::legs::Legs;
 use super::locate::{Located, Origin, locate};
 use super::request::{Draft, Purpose};
+use super::settings::STRAYS_PER_SECOND;
 use super::state::Dialog;
+
+/// How many are answered.
+const STRAYS: Rate = Rate::new(STRAYS_PER_SECOND, STRAYS_PER_SECOND);
 
 /// Why it is ended.
 const TOO_LATE: Reason = Reason::q850(102, "Answered too late");
@@ -33,7 +37,7 @@ impl Legs {
         if !shared.sent_invite_of(response) {
             return;
         }
-        if !shared.strays.take(now.mono) {
+        if !shared.strays.allows(&STRAYS, now.mono) {
             shared.counters.accepted_dropped += 1;
             return;
         }

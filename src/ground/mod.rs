@@ -2,7 +2,6 @@
 //!
 //! Everything here is pure and serialisable. No module below this one.
 
-mod allowance;
 mod asker;
 mod causes;
 mod chunks;
@@ -22,7 +21,6 @@ mod text;
 mod time;
 pub mod timer;
 
-pub use allowance::Allowance;
 pub use asker::Asker;
 pub use causes::with_causes;
 pub use chunks::Chunks;

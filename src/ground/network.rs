@@ -16,6 +16,44 @@ pub const fn is_private(address: IpAddr) -> bool {
     }
 }
 
+/// How far an address reaches: nobody beyond it means the same by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// This host: loopback, unspecified, 0.0.0.0/8.
+    Host,
+    /// The link.
+    Link,
+    /// The site: RFC 1918, RFC 4193, RFC 6598.
+    Site,
+    /// The Internet.
+    Internet,
+}
+
+impl Reach {
+    /// How far this one reaches. An IPv4 address written as an IPv6 one is what it is.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let of_host = match address {
+            IpAddr::V4(v4) => v4.is_loopback() || v4.octets()[0] == 0,
+            IpAddr::V6(v6) => v6.is_loopback() || v6.is_unspecified(),
+        };
+        match (of_host, is_link_local(address), is_private(address)) {
+            (true, ..) => Self::Host,
+            (_, true, _) => Self::Link,
+            (_, _, true) => Self::Site,
+            (..) => Self::Internet,
+        }
+    }
+}
+
+/// Whether it is the address of many: multicast, broadcast.
+#[must_use]
+pub fn is_of_many(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
+}
+
 /// Whether an address reaches no further than its link: 169.254.0.0/16 (where clouds keep their metadata), fe80::/10.
 #[must_use]
 pub const fn is_link_local(address: IpAddr) -> bool {
@@ -67,6 +105,29 @@ mod tests {
             let address: IpAddr = text.parse().unwrap();
             assert_eq!((is_private(address), is_link_local(address)), (private, link_local), "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_reaches_as_far_as_its_network() {
+        let rows = [
+            ("127.0.0.99", Reach::Host),
+            ("0.0.0.0", Reach::Host),
+            ("0.1.2.3", Reach::Host),
+            ("::1", Reach::Host),
+            ("::ffff:127.0.0.1", Reach::Host),
+            ("169.254.169.254", Reach::Link),
+            ("fe80::1", Reach::Link),
+            ("10.0.0.1", Reach::Site),
+            ("100.64.0.1", Reach::Site),
+            ("::ffff:192.168.0.1", Reach::Site),
+            ("fd00::1", Reach::Site),
+            ("203.0.113.7", Reach::Internet),
+            ("2001:db8::1", Reach::Internet),
+        ];
+        for (text, reach) in rows {
+            assert_eq!(Reach::of(text.parse().unwrap()), reach, "{text}");
+        }
+        assert!(Reach::Host < Reach::Link && Reach::Link < Reach::Site && Reach::Site < Reach::Internet);
     }
 
     #[test]

@@ -60,7 +60,7 @@ def refused_descriptions_in_numbers_cost_no_call(stage):
 @case("flood", short=True, limit=50)
 def unacknowledged_calls_of_one_source_leave_room_for_others(stage):
     """INVITEs of one address that are answered and never acknowledged; the node has 400 endpoints."""
-    server = stage.server(media__endpoints_max=400)
+    server = stage.server(media__endpoints_max=400, signaling__calls__unconfirmed_max=300)
     beside = stage.victims(server, rate=10)
     seen = stage.flood("invite", server.address, [stage.peer(66)], 250, 5).wait()
     most = server.held().get("sessions")
@@ -71,10 +71,10 @@ def unacknowledged_calls_of_one_source_leave_room_for_others(stage):
 
 
 @case("flood", limit=60)
-def unacknowledged_calls_of_many_sources_end_by_themselves(stage):
-    """The same from a hundred addresses: new calls may be refused meanwhile, held ones go on, and it is over afterwards."""
-    server = stage.server(media__endpoints_max=400)
-    held = stage.victims(server, rate=0)
+def unacknowledged_calls_of_many_sources_leave_room_for_known_ones(stage):
+    """The same from a hundred addresses: who has confirmed a call before goes on calling; a newcomer does when it is over."""
+    server = stage.server(media__endpoints_max=400, signaling__calls__unconfirmed_max=300)
+    known = stage.victims(server, rate=5)
     seen = stage.flood("invite", server.address, stage.peers(100), 250, 5).wait()
     stage.attack = f"{seen['sent']} INVITEs in {seen['seconds']:.0f} s from 100 addresses"
     begin = time.monotonic()
@@ -86,9 +86,9 @@ def unacknowledged_calls_of_many_sources_end_by_themselves(stage):
             call.bye(1)
         return call
 
-    wait_until(taken, 20, "a new call is taken again")
-    stage.say(f"a new call is taken {time.monotonic() - begin:.1f} s after its end")
-    stage.unharmed(held)
+    wait_until(taken, 20, "a newcomer's call is taken again")
+    stage.say(f"a newcomer's call is taken {time.monotonic() - begin:.1f} s after its end")
+    stage.unharmed(known)
     stage.settles(server, 25)
 
 

@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 
 use crate::ground::leg::{LegEvent, LegFailure, LegIntent, RemoteTag};
-use crate::ground::{Allowance, Body, Flow, HeaderField, Now, Reason};
+use crate::ground::{Body, Flow, HeaderField, Pace, Rate, Reason};
 use crate::sip::{Request, Response, StatusCode};
 use crate::transaction::{CancelError, TransactionId};
 
@@ -22,6 +22,9 @@ use super::context::Context;
 use super::inside::{self, Handled};
 use super::{Answering, Confirmed, State, Stepped, late};
 
+/// Provisional responses that are told of one INVITE.
+const PROVISIONALS: Rate = Rate::new(PROVISIONALS_PER_SECOND, PROVISIONALS_BURST);
+
 /// A callee that accepts the call and lacks the description it owes.
 const BREACH: Reason = Reason::q850(111, "No session description where one is owed");
 
@@ -36,7 +39,7 @@ pub(in crate::dialog) struct Calling {
     /// The session has hung up: CANCEL is sent, or will be. This goes with the BYE if a 2xx crosses it.
     parting: Option<closing::Parting>,
     /// Provisional responses that may be told.
-    told: Allowance,
+    told: Pace,
 }
 
 /// One early dialog (RFC 3261 §12.1).
@@ -46,10 +49,16 @@ pub(in crate::dialog) struct Fork {
 }
 
 impl Calling {
-    pub fn begin(seed: Dialog, transaction: TransactionId, exchange: Exchange, now: Now) -> State {
-        let told = Allowance::new(PROVISIONALS_BURST, PROVISIONALS_PER_SECOND, now.mono);
+    pub fn begin(seed: Dialog, transaction: TransactionId, exchange: Exchange) -> State {
         let forks = SmallVec::new();
-        State::Calling(Box::new(Self { seed, transaction, exchange, forks, parting: None, told }))
+        State::Calling(Box::new(Self {
+            seed,
+            transaction,
+            exchange,
+            forks,
+            parting: None,
+            told: Pace::default(),
+        }))
     }
 
     pub fn intent(mut self: Box<Self>, ctx: &mut Context<'_>, intent: LegIntent) -> Stepped {
@@ -99,7 +108,7 @@ impl Calling {
         if self.parting.is_some() {
             return State::Calling(self);
         }
-        if !self.told.take(ctx.now.mono) {
+        if !self.told.allows(&PROVISIONALS, ctx.now.mono) {
             ctx.shared.counters.provisionals_dropped += 1;
             return State::Calling(self);
         }

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::{LegEvent, LegFailure, LegId, Unanswered};
 use crate::ground::timer::TimerWheel;
-use crate::ground::{Allowance, Flow, Now, Random};
+use crate::ground::{Flow, Now, Pace, Random};
 use crate::sip::{BuildError, Request, Response, StatusCode};
 use crate::transaction::{TransactionId, Transactions};
 
@@ -66,7 +66,7 @@ pub(in crate::dialog) struct Shared {
     pub index: DialogIndex,
     pub marks: Marks,
     /// 2xx without their INVITE that may be answered.
-    pub strays: Allowance,
+    pub strays: Pace,
     pub owners: OwnKeyMap<TransactionId, Owner>,
     pub lookups: OwnKeyMap<u64, Lookup>,
     pub last_lookup: u64,

@@ -1,6 +1,5 @@
 //! The beginning of an outgoing leg: the INVITE is made and its target found (RFC 3261 §8.1.1, §13.2.1).
 
-use crate::ground::Now;
 use crate::ground::leg::{Invite, LegIntent};
 use crate::sip::{Method, Uri};
 use crate::transaction::TransactionId;
@@ -60,7 +59,7 @@ fn begin(ctx: &mut Context<'_>, invite: Invite) -> Result<State, LegIntentError>
         content: invite.offer.into(),
     };
     match ctx.send(&mut seed, draft) {
-        Ok(Sent::Transaction(transaction)) => Ok(Calling::begin(seed, transaction, exchange, ctx.now)),
+        Ok(Sent::Transaction(transaction)) => Ok(Calling::begin(seed, transaction, exchange)),
         Ok(Sent::Waiting | Sent::Alone) => Ok(State::Locating(Box::new(Locating { seed, exchange }))),
         Err(Unsent::Unwritable(error)) => Err(error.into()),
         Err(Unsent::Failure(failure)) => {
@@ -85,7 +84,7 @@ impl Locating {
     }
 
     /// The INVITE is on its way.
-    pub fn sent(self, transaction: TransactionId, now: Now) -> State {
-        Calling::begin(self.seed, transaction, self.exchange, now)
+    pub fn sent(self, transaction: TransactionId) -> State {
+        Calling::begin(self.seed, transaction, self.exchange)
     }
 }

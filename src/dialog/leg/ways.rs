@@ -96,7 +96,7 @@ impl State {
             None => ctx.dispatch(before, draft, flows.clone()),
         };
         match (sent, self) {
-            (Ok(Sent::Transaction(id)), Self::Locating(locating)) => locating.sent(id, ctx.now),
+            (Ok(Sent::Transaction(id)), Self::Locating(locating)) => locating.sent(id),
             (Ok(_), state) => state,
             (Err(unsent), state) => state.unsent(ctx, before.key, purpose, unsent.failure()),
         }

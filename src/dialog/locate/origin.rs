@@ -5,12 +5,13 @@
 //! or `10.0.0.5` would have us speak to our own network. Its requests go to where it was seen, which is also where a
 //! peer behind NAT is reached (`received` of RFC 3581, for requests). Multicast and broadcast are nobody's address.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use smallvec::smallvec;
 
 use super::Flows;
 use crate::ground::Flow;
+use crate::ground::network::{Reach, is_of_many};
 use crate::sip::{Headers, Rport};
 
 /// The peer who gave a URI: where it is seen, and by what address it calls itself when that is another.
@@ -20,19 +21,6 @@ pub(in crate::dialog) struct Origin {
     /// The address in its Via, which a NAT has changed on the way, of a peer that asks to be answered where it is seen
     /// (rport, RFC 3581).
     translated: Option<IpAddr>,
-}
-
-/// How far an address reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Reach {
-    /// This host: loopback, unspecified, 0.0.0.0/8.
-    Host,
-    /// The link: 169.254.0.0/16, fe80::/10.
-    Link,
-    /// The site: RFC 1918, carrier-grade NAT (RFC 6598), fc00::/7.
-    Site,
-    /// The Internet.
-    Internet,
 }
 
 impl Origin {
@@ -57,13 +45,13 @@ impl Origin {
 
     /// Whether it may be spoken to there because it says so.
     pub fn may_name(&self, address: IpAddr) -> bool {
-        !is_of_many(address) && reach(address) >= reach(self.source.remote.ip())
+        !is_of_many(address) && Reach::of(address) >= Reach::of(self.source.remote.ip())
     }
 
     /// Whether it calls itself by this address and is reached by another: behind a NAT that has addresses of the same
     /// kind on both sides, as between two private networks.
     fn is_behind_nat(&self, named: IpAddr) -> bool {
-        self.translated == Some(named) && reach(named) < Reach::Internet
+        self.translated == Some(named) && Reach::of(named) < Reach::Internet
     }
 }
 
@@ -83,26 +71,4 @@ pub(super) fn ways(direct: Option<Flow>, origin: Option<&Origin>) -> Option<Flow
         // Over UDP nothing tells that the direct way fails but a silence of 32 seconds.
         (false, false) => Some(smallvec![direct]),
     }
-}
-
-fn reach(address: IpAddr) -> Reach {
-    match address.to_canonical() {
-        IpAddr::V4(v4) if v4.is_loopback() || v4.octets()[0] == 0 => Reach::Host,
-        IpAddr::V4(v4) if v4.is_link_local() => Reach::Link,
-        IpAddr::V4(v4) if v4.is_private() || is_shared(v4.octets()) => Reach::Site,
-        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unspecified() => Reach::Host,
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => Reach::Link,
-        IpAddr::V6(v6) if v6.is_unique_local() => Reach::Site,
-        IpAddr::V4(_) | IpAddr::V6(_) => Reach::Internet,
-    }
-}
-
-/// 100.64.0.0/10: carrier-grade NAT (RFC 6598).
-const fn is_shared(octets: [u8; 4]) -> bool {
-    octets[0] == 100 && octets[1] & 0xc0 == 64
-}
-
-fn is_of_many(address: IpAddr) -> bool {
-    let address = address.to_canonical();
-    address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
 }

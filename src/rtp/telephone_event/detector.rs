@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::TelephoneEvent;
-use crate::ground::{Allowance, Instant};
+use crate::ground::{Instant, Pace, Rate};
 use crate::rtp::{Header, is_ahead};
 
 /// The duration at which an event goes on as a new segment (RFC 4733 §2.5.1.3), in ticks.
@@ -57,9 +57,12 @@ pub struct DigitDetector {
     running: Option<Running>,
     /// Where the last two digits that are over began, the last one first.
     over: [Option<u32>; 2],
-    allowance: Allowance,
+    pace: Pace,
     unbelieved: u32,
 }
+
+/// Digits that are believed.
+const DIGITS: Rate = Rate::new(DIGITS_PER_SECOND_MAX, DIGITS_PER_SECOND_MAX);
 
 /// An event that has not ended.
 #[derive(Clone, Debug)]
@@ -75,8 +78,7 @@ struct Running {
 
 impl Default for DigitDetector {
     fn default() -> Self {
-        let allowance = Allowance::new(DIGITS_PER_SECOND_MAX, DIGITS_PER_SECOND_MAX, Instant::ZERO);
-        Self { stream: None, running: None, over: [None; 2], allowance, unbelieved: 0 }
+        Self { stream: None, running: None, over: [None; 2], pace: Pace::default(), unbelieved: 0 }
     }
 }
 
@@ -143,7 +145,7 @@ impl DigitDetector {
         let digit = running.event.digit()?;
         let duration_ticks = running.duration_ticks();
         let lasted = duration_ticks >= DURATION_TICKS_MIN || now.since(running.began_at) >= DURATION_MIN;
-        if lasted && self.allowance.take(now) {
+        if lasted && self.pace.allows(&DIGITS, now) {
             return Some(Digit { digit, duration_ticks });
         }
         self.unbelieved += 1;

@@ -79,6 +79,9 @@ impl Endpoint {
         }
         let kind = remote.payloads.kind_of(header.payload_type).ok_or(Dropped::UnknownPayload)?;
         let receiving = remote.may_be_heard();
+        if arrival == Arrival::First {
+            self.begin_to_listen_anew();
+        }
         self.heard(now, outputs);
         if !receiving {
             return Err(Dropped::NotReceiving);
@@ -87,11 +90,7 @@ impl Endpoint {
         match (arrival, self.muted) {
             (Arrival::Duplicate | Arrival::Jump, _) => Err(Dropped::OutOfOrder),
             (_, true) => Err(Dropped::Muted),
-            (Arrival::First, false) => {
-                self.begin_to_listen_anew();
-                Ok(kind)
-            }
-            (Arrival::InOrder { .. } | Arrival::Reordered, false) => Ok(kind),
+            (Arrival::First | Arrival::InOrder { .. } | Arrival::Reordered, false) => Ok(kind),
         }
     }
 

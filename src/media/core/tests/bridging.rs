@@ -167,6 +167,24 @@ fn a_member_whose_stream_begins_anew_is_heard_on_wherever_its_numbers_stand() {
 }
 
 #[test]
+fn a_member_whose_stream_begins_anew_while_it_is_muted_is_heard_when_it_is_not() {
+    let mut exchange = Exchange::new();
+    let [a, b] = exchange.phones();
+    let mut a = a.with_tone(440.0);
+    exchange.bridge(BridgeMode::Mix, &[&a, &b]);
+    exchange.talk(&mut [&mut a], 150);
+    exchange.pass(Duration::from_secs(1));
+    exchange.fabric.mute(a.endpoint, true).unwrap();
+    (a.header.ssrc, a.header.sequence) = (a.header.ssrc + 1, a.header.sequence.wrapping_sub(2_000));
+    exchange.talk(&mut [&mut a], 50);
+    exchange.fabric.mute(a.endpoint, false).unwrap();
+    exchange.talk(&mut [&mut a], 10);
+    exchange.sent();
+    exchange.talk(&mut [&mut a], 50);
+    assert!(share(&b.heard(&exchange.sent()), 440.0) > 0.95);
+}
+
+#[test]
 fn listeners_that_say_nothing_share_one_payload_for_each_codec() {
     let mut exchange = Exchange::new();
     let mut talker = exchange.phone("0 101", "").with_tone(440.0);
