@@ -1,17 +1,23 @@
-//! What the pure parts of media cost: descriptions per call, packets and samples per 20 ms.
+//! What the pure parts of media cost: descriptions per call, packets and samples per 20 ms, turns of the 20 ms clock.
 //!
 //! `cargo bench --bench media_content`
 
 use std::hint::black_box;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use callplane::codec::{Codec, Concealment, Decoder, Encoder, Tone, mix};
-use callplane::ground::Instant;
+use callplane::ground::{Instant, Random};
+use callplane::media::core::{
+    self as media, Ask, BridgeMode, EndpointKey, EndpointSettings, Fabric, FabricSettings, PlayOrder,
+    PlaySource, Safeguards, Signaled, Standpoint, Step, Wire,
+};
 use callplane::rtp::{
     BufferLayout, HEADER_BYTES, Header, JitterBuffer, OutgoingStream, PacketView, PacketViewMut, Reception,
     SourceId,
 };
-use callplane::sdp::{Intent, LocalMedia, apply_answer, make_answer, make_offer};
+use callplane::sdp::{Direction, Intent, LocalMedia, apply_answer, make_answer, make_offer};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 #[global_allocator]
@@ -134,5 +140,75 @@ fn samples(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, descriptions, packets, samples);
+/// Packets that go nowhere.
+struct Nowhere;
+
+impl Wire for Nowhere {
+    fn send(&mut self, _: EndpointKey, _: SocketAddr, packet: &[u8]) -> bool {
+        black_box(packet);
+        true
+    }
+}
+
+/// A fabric with endpoints whose peers ask for this packet time.
+fn carrying(endpoints: usize, ptime: &str) -> (Fabric, Vec<EndpointKey>) {
+    let settings = FabricSettings { endpoints_max: endpoints, bridges_max: 1 };
+    let mut fabric = Fabric::new(settings, Random::from_key([1, 2]));
+    let local = SocketAddr::from(([192, 0, 2, 1], 10_000));
+    let standpoint = Standpoint { bind: local.ip(), rests_until: Instant::ZERO };
+    let safeguards = Arc::new(Safeguards::default());
+    let offer: bytes::Bytes = [PHONE, ptime.as_bytes()].concat().into();
+    let keys = (0..endpoints).map(|n| {
+        let (id, safeguards) = (n.to_string().into(), Arc::clone(&safeguards));
+        let rtp_timeout = Duration::from_secs(30);
+        let settings = EndpointSettings { id, owner: 1, local, standpoint, rtp_timeout, safeguards };
+        let key = fabric.open(settings).expect("there is room");
+        let intent =
+            media::Intent { direction: Direction::SendRecv, codecs: Codec::ALL.to_vec(), sources: None };
+        let step = Step::AnswerOffer(offer.clone());
+        let (remote, peer) = (String::new(), Signaled::default());
+        let ask = Ask { generation: 1, remote, intent, peer, site: None, step };
+        fabric.negotiate(key, ask).expect("an answer");
+        fabric.commit(key, 1, "", Instant::ZERO).expect("in force");
+        key
+    });
+    let keys = keys.collect();
+    (fabric, keys)
+}
+
+fn clock(c: &mut Criterion) {
+    for (name, ptime) in [("20", ""), ("30", "a=ptime:30\r\n")] {
+        let (mut fabric, keys) = carrying(500, ptime);
+        for key in keys {
+            let source = PlaySource::Tone { frequency_hz: 440.0, level_db: -12.0, duration: None };
+            let order = PlayOrder { playback: "p".into(), source };
+            fabric.play(key, order, Instant::ZERO).expect("a tone");
+        }
+        turns(c, &format!("20 ms: 500 tones in packets of {name} ms"), fabric);
+    }
+    let (mut fabric, keys) = carrying(100, "");
+    let room = fabric.create_bridge("room".into(), 1, BridgeMode::Mix).expect("a room");
+    for key in keys {
+        fabric.add_member(room, key, Instant::ZERO).expect("a member");
+    }
+    turns(c, "20 ms: a silent room of 100", fabric);
+}
+
+/// Lets the clock go round, a millisecond at a time.
+fn turns(c: &mut Criterion, name: &str, mut fabric: Fabric) {
+    let mut millis = 1;
+    c.bench_function(name, |b| {
+        b.iter(|| {
+            for _ in 0..20 {
+                millis += 1;
+                fabric.handle_timeout(Instant::from_millis(millis), &mut Nowhere);
+            }
+            while let Some(told) = fabric.poll_output() {
+                black_box(told);
+            }
+        });
+    });
+}
+
+criterion_group!(benches, descriptions, packets, samples, clock);
 criterion_main!(benches);
