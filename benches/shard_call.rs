@@ -48,7 +48,8 @@ impl Caller {
         };
         let engine = EngineRef { group: "default".into(), id: "bench".into() };
         let mut shard = Shard::new(settings, Random::from_key([1, 2]));
-        let attached = AttachedEngine { engine: engine.clone(), sessions_max: None };
+        let attached =
+            AttachedEngine { engine: engine.clone(), sessions_max: None, ready: true, still: false };
         shard.handle(Input::Engines(vec![attached]), Now::default());
         let (session, response, ended) = (None, None, false);
         let (now, spent) = (Now::default(), Duration::ZERO);

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, ResolveHosts, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 /// Answers kept, each a name's addresses of one family.
 const CACHED_MAX: u64 = 4_096;
@@ -145,11 +145,16 @@ fn changed() -> [Option<SystemTime>; FILES.len()] {
 
 /// A resolver by the system's files. Without name servers only the hosts file answers.
 fn read_system() -> Option<Arc<TokioResolver>> {
-    let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+    let builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
         tracing::warn!(%error, "no name servers: only the hosts file is used");
         let nobody = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
         TokioResolver::builder_with_config(nobody, TokioRuntimeProvider::default())
     });
+    built(builder)
+}
+
+/// A resolver with the bounds of this module.
+fn built(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Option<Arc<TokioResolver>> {
     let options = builder.options_mut();
     options.cache_size = CACHED_MAX;
     (options.positive_max_ttl, options.negative_max_ttl) = (Some(KEPT_MAX.0), Some(KEPT_MAX.1));
@@ -170,6 +175,10 @@ fn read_system() -> Option<Arc<TokioResolver>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use hickory_resolver::config::{ConnectionConfig, NameServerConfig};
+
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(10);
@@ -192,9 +201,78 @@ mod tests {
         assert!(names.look_up("localhost").await.is_ok(), "whoever gave up leaves nothing behind");
     }
 
+    /// A name server that says 192.0.2.7 of what begins with `there`, that there is no such name of what begins with
+    /// `none`, and nothing of anything else. The names look up there, and what it was asked is counted.
+    async fn served(time_max: Duration) -> (Names, Arc<AtomicUsize>) {
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut connection = ConnectionConfig::udp();
+        connection.port = socket.local_addr().unwrap().port();
+        let server = NameServerConfig::new([127, 0, 0, 1].into(), true, vec![connection]);
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let system = System { dns: built(builder), changed: changed(), looked: Instant::now() };
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        tokio::spawn(async move {
+            let mut room = [0; 512];
+            loop {
+                let (length, from) = socket.recv_from(&mut room).await.unwrap();
+                counted.fetch_add(1, Ordering::Relaxed);
+                if let Some(answer) = answer_to(&room[..length]) {
+                    socket.send_to(&answer, from).await.unwrap();
+                }
+            }
+        });
+        (Names { time_max, system: Mutex::new(system), under_way: Mutex::default() }, asked)
+    }
+
+    /// RFC 1035 §4: the question again, and an address record or why there is none.
+    fn answer_to(query: &[u8]) -> Option<Vec<u8>> {
+        let question = &query[12..];
+        let end = question.iter().position(|&byte| byte == 0)? + 5;
+        let (there, none) = (question[1..].starts_with(b"there"), question[1..].starts_with(b"none"));
+        let address = there && question[end - 3] == 1;
+        let code = if none { 3 } else { 0 };
+        let (answers, authorities) = if address { (1, 0) } else { (0, 1) };
+        let mut answer = query[..2].to_vec();
+        answer.extend([0x81, 0x80 | code, 0, 1, 0, answers, 0, authorities, 0, 0]);
+        answer.extend(&question[..end]);
+        // The name of the question; the type; class IN; a TTL of 60 s.
+        answer.extend([0xc0, 12, 0, if address { 1 } else { 6 }, 0, 1, 0, 0, 0, 60]);
+        if address {
+            answer.extend([0, 4, 192, 0, 2, 7]);
+        } else {
+            answer.extend([0, 22, 0, 0]);
+            answer.extend([0, 0, 0, 60].repeat(5));
+        }
+        (there || none).then_some(answer)
+    }
+
     #[tokio::test]
-    async fn what_is_not_answered_in_time_says_so() {
-        let names = Names::new(Duration::ZERO);
-        assert_eq!(names.look_up("callplane.invalid").await, Err(NameError::Time));
+    async fn an_answer_is_kept_and_so_is_one_that_says_that_there_is_nothing() {
+        let (names, asked) = served(PATIENCE).await;
+        let found: Addresses = Ok(vec![IpAddr::from([192, 0, 2, 7])].into());
+        for name in ["there.example", "THERE.Example"] {
+            assert_eq!(names.look_up(name).await, found);
+            assert_eq!(asked.load(Ordering::Relaxed), 2, "once for each family");
+        }
+        for _ in 0..2 {
+            assert_eq!(names.look_up("none.example").await, Err(NameError::NotFound));
+            assert_eq!(asked.load(Ordering::Relaxed), 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_answered_in_time_says_so_and_keeps_nobody_else_waiting() {
+        let (names, _) = served(Duration::from_millis(300)).await;
+        let silent = (0..50).map(|number| format!("silent-{number}.example"));
+        let silent = futures_util::future::join_all(silent.map(|name| {
+            let names = &names;
+            async move { names.look_up(&name).await }
+        }));
+        let (silent, there) = tokio::join!(silent, names.look_up("there.example"));
+        assert!(silent.iter().all(|answer| *answer == Err(NameError::Time)), "{silent:?}");
+        assert!(there.is_ok());
+        assert!(lock(&names.under_way).is_empty());
     }
 }

@@ -284,7 +284,7 @@ const BY_HAND: [(&str, Verdict, &str); 21] = [
     ),
     (
         "no empty line",
-        Syntax(400),
+        Fine,
         "OPTIONS sip:a@b SIP/2.0|Via: SIP/2.0/UDP h;branch=z9hG4bK1|To: <sip:a@b>|From: sip:c@d;tag=1|Call-ID: 1|CSeq: 1 OPTIONS|",
     ),
     (

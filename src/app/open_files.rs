@@ -72,6 +72,16 @@ pub(super) fn fit_limit(settings: &mut Settings, services: Services) {
     }
 }
 
+/// The limit with the soft one as high as the hard one; `None` where it is.
+fn raised(limit: &Rlimit) -> Option<Rlimit> {
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    (raised != *limit).then_some(raised)
+}
+
+fn told(limit: Option<u64>) -> String {
+    limit.map_or_else(|| "none".into(), |limit| limit.to_string())
+}
+
 /// What may be open at most, by what is counted by the piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Wanted {

@@ -11,7 +11,9 @@ const ALIKE: f64 = 0.6;
 /// The one of some names that may have been meant.
 pub(super) fn meant<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |name: &'a str| (strsim::normalized_damerau_levenshtein(written, name), name);
-    let likeliest = names.into_iter().map(likeness).max_by(|one, other| one.0.total_cmp(&other.0));
+    // Of several that are equally alike the first.
+    let likeliest =
+        names.into_iter().map(likeness).reduce(|best, next| if next.0 > best.0 { next } else { best });
     likeliest.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, name)| name)
 }
 

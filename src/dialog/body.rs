@@ -73,10 +73,12 @@ pub(super) fn of_invite(request: &Request, settings: &DialogSettings) -> Result<
             body: if more { whole(headers, &body) } else { None },
         }),
         // RFC 3261 §20.11: who says nothing of `handling` requires that it be understood.
-        Reading::Not if disposition.is_some_and(|disposition| disposition.is_optional()) => {
+        Reading::Not | Reading::Required
+            if disposition.is_some_and(|disposition| disposition.is_optional()) =>
+        {
             Ok(Content { description: None, body: whole(headers, &body) })
         }
-        Reading::Not => Err(Refusal::with(
+        Reading::Not | Reading::Required => Err(Refusal::with(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             HeaderName::Accept,
             accepted_types(settings),
@@ -96,7 +98,7 @@ pub(super) fn of_response(response: &Response) -> Content {
     let disposition = headers.content_disposition().ok().flatten();
     let (description, more) = match Reader::lenient().read(&media_type, disposition, &body) {
         Ok(Reading::Understood { description, more }) => (description, more),
-        Ok(Reading::Not) | Err(_) => (None, true),
+        Ok(Reading::Not | Reading::Required) | Err(_) => (None, true),
     };
     Content {
         description: description.map(|sdp| Description(own(&sdp))),
@@ -113,6 +115,6 @@ pub(super) fn description(headers: Headers<'_>, body: &Bytes) -> Option<Descript
     let disposition = headers.content_disposition().ok().flatten();
     match Reader::lenient().read(&media_type, disposition, body) {
         Ok(Reading::Understood { description, .. }) => description.map(|sdp| Description(own(&sdp))),
-        Ok(Reading::Not) | Err(_) => None,
+        Ok(Reading::Not | Reading::Required) | Err(_) => None,
     }
 }

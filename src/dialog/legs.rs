@@ -77,6 +77,7 @@ impl Legs {
             timers: TimerWheel::new(),
             index,
             marks,
+            fork_byes: Pace::default(),
             strays: Pace::default(),
             owners: OwnKeyMap::default(),
             lookups: OwnKeyMap::default(),

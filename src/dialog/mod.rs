@@ -38,6 +38,7 @@ mod sequence;
 pub mod settings;
 mod state;
 mod stray;
+mod target;
 mod view;
 
 #[cfg(test)]

@@ -22,8 +22,10 @@ pub(super) enum Reading {
         /// Whether there is more than the description.
         more: bool,
     },
-    /// Something that must be understood is not.
+    /// It is not understood.
     Not,
+    /// A part of it that says `handling=required` is not.
+    Required,
 }
 
 /// How bodies are read.
@@ -128,11 +130,14 @@ impl<'a> Reader<'a> {
                     more |= also || (found.is_some() && description.is_some());
                     found = found.or(description);
                 }
-                Reading::Not => {
+                reading @ (Reading::Not | Reading::Required) => {
                     let disposition = part.content_disposition();
                     let optional = disposition.is_some_and(|disposition| disposition.is_optional());
                     let required = disposition.is_some_and(|disposition| disposition.is_required());
-                    if self.strict && (required || root == Some(place) && !optional) {
+                    if self.strict && (required || !optional && reading == Reading::Required) {
+                        return Ok(Reading::Required);
+                    }
+                    if self.strict && root == Some(place) && !optional {
                         return Ok(Reading::Not);
                     }
                     // With a root, the others only help to read it (RFC 2387).

@@ -12,6 +12,7 @@ use super::leg::{Context, Owner, Proceeding, State};
 use super::legs::Legs;
 use super::refusal::{self, Refusal};
 use super::state::{Dialog, DialogError};
+use super::target;
 
 /// Retry-After of a 503 for want of room, in seconds.
 const RETRY_AFTER: &str = "5";
@@ -130,7 +131,7 @@ impl Legs {
         refusal::scheme(request)?;
         refusal::extensions(request)?;
         refusal::descriptions_accepted(request)?;
-        refusal::contact(request)?;
+        target::check(request)?;
         let content = body::of_invite(request, &self.shared.settings)?;
         if self.legs.len() >= self.shared.settings.legs_max {
             self.shared.counters.refused_at_limit += 1;

@@ -7,7 +7,6 @@ use crate::sip::{
 
 use super::counters::Counters;
 use super::settings::{DialogSettings, Listener};
-use super::state::is_target;
 
 /// What we do in a dialog: Allow.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE";
@@ -97,28 +96,6 @@ pub(super) fn signed<'a>(
 pub(super) fn warning(listener: Option<&Listener>, mismatch: Mismatch) -> String {
     let agent = listener.map_or_else(|| "callplane".to_owned(), |at| format!("{}:{}", at.host, at.port));
     format!("{} {agent} {}", mismatch.warn_code(), quote(mismatch.text()))
-}
-
-/// RFC 3261 §8.1.1.8, §12.1.1: an INVITE has exactly one Contact, and that is a SIP URI: the dialog's remote target. Of
-/// clients of RFC 2543, known by a branch without the cookie, it may lack (RFC 4475 §3.4.1): their requests come from
-/// where they are.
-pub(super) fn contact(request: &Request) -> Result<(), Refusal> {
-    let headers = request.headers();
-    let mut contacts = headers.contacts();
-    let what = match (contacts.next(), contacts.next()) {
-        (None, _) => match headers.top_via() {
-            Ok(via) if via.magic_branch().is_none() => return Ok(()),
-            _ => "Contact is missing",
-        },
-        (Some(_), Some(_)) => "more than one Contact",
-        (Some(Err(_)), None) => "Contact is malformed",
-        (Some(Ok(contact)), None) => match contact.address() {
-            Some(address) if is_target(address.uri_text()) => return Ok(()),
-            Some(_) => "Contact is no SIP URI",
-            None => "Contact is *",
-        },
-    };
-    Err(Refusal::bad(what))
 }
 
 /// RFC 3261 §8.2.2.3: whatever the peer requires must be known. CANCEL and ACK never come here.

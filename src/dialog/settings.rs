@@ -23,6 +23,13 @@ pub const GLARE_RETRIES_MAX: u8 = 5;
 /// How long a look-up may take before it counts as failed, whatever the resolver says.
 pub const LOOKUP_TIME: Duration = Duration::from_secs(32);
 
+/// Forks of one INVITE of ours, besides the one that won, to which a BYE is repeated like any other although they are not
+/// at the address that was called: what a proxy is likely to have asked. To further ones it is sent once.
+pub const REPEATED_FORKS_MAX: usize = 2;
+
+/// How many of these a shard has in a second.
+pub const REPEATED_FORKS_PER_SECOND: u32 = 20;
+
 /// 2xx without their INVITE that a shard answers at once and in a second, with ACK and BYE. Further ones are dropped and
 /// counted; whoever means it repeats them.
 pub const STRAYS_PER_SECOND: u32 = 50;

@@ -5,12 +5,13 @@
 use std::net::IpAddr;
 
 use crate::ground::leg::Invite;
-use crate::ground::{Flow, ListenerId, Pace, Transport, WallTime};
-use crate::sip::{HeaderError, HeaderName, NameAddr, Request, Response, Uri};
+use crate::ground::{Flow, ListenerId, Pace, WallTime};
+use crate::sip::{HeaderError, NameAddr, Request, Response};
 
 use super::index::DialogKey;
 use super::locate::Origin;
 use super::settings::DIALOG_TEXT_BYTES_MAX;
+use super::target::{source_uri, target, usable_target};
 
 /// Who sent the INVITE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -99,32 +100,6 @@ impl Texts<'_> {
             *end = kept.len() as u16;
         }
         Ok((kept.into_boxed_str(), ends))
-    }
-}
-
-/// The remote target of a message: the URI of its Contact. For peers that give none, as those of RFC 2543 may, or one
-/// that is no SIP URI, it is `otherwise`.
-fn target<'a>(contact: Result<Option<NameAddr<'a>>, HeaderError>, otherwise: &'a str) -> &'a str {
-    contact.ok().flatten().and_then(|contact| usable_target(contact.uri_text())).unwrap_or(otherwise)
-}
-
-/// A Contact's URI as a remote target: without headers, which no request URI may have (RFC 3261 §19.1.1). `None` when it
-/// is no SIP URI.
-fn usable_target(uri: &str) -> Option<&str> {
-    let target = uri.split_once('?').map_or(uri, |(uri, _)| uri);
-    Uri::parse(target).is_ok_and(|uri| uri.is_sip()).then_some(target)
-}
-
-/// Whether a Contact's URI can be a remote target.
-pub(super) fn is_target(uri: &str) -> bool {
-    usable_target(uri).is_some()
-}
-
-/// Where a request came from, as a URI: whoever gives no usable Contact can be reached there at least.
-fn source_uri(flow: &Flow) -> String {
-    match flow.transport {
-        Transport::Udp => format!("sip:{}", flow.remote),
-        transport => format!("sip:{};transport={}", flow.remote, transport.via_token().to_ascii_lowercase()),
     }
 }
 
@@ -332,14 +307,6 @@ impl Dialog {
         self.fallback = None;
         self.origin = None;
         Ok(true)
-    }
-
-    /// Whether a response says where requests of its dialog go: by a Contact or by the routes before it.
-    pub fn names_target(response: &Response) -> bool {
-        let headers = response.headers();
-        let contact = headers.first_contact().ok().flatten();
-        contact.is_some_and(|contact| is_target(contact.uri_text()))
-            || headers.contains(HeaderName::RecordRoute)
     }
 
     /// Whether requests in it go the same way as in another: it is the same dialog, or was before its target changed.

@@ -16,6 +16,7 @@ use super::locate::{Located, Origin, locate};
 use super::request::{Draft, Purpose};
 use super::settings::STRAYS_PER_SECOND;
 use super::state::Dialog;
+use super::target::names_target;
 
 /// How many are answered.
 const STRAYS: Rate = Rate::new(STRAYS_PER_SECOND, STRAYS_PER_SECOND);
@@ -72,7 +73,7 @@ impl Shared {
 
     fn way_of_stray(&self, dialog: &Dialog, response: &Response, flow: &Flow) -> Flow {
         let back = Flow { connection: None, ..*flow };
-        if !Dialog::names_target(response) {
+        if !names_target(response) {
             return back;
         }
         let origin = Origin::of_response(flow);

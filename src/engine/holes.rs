@@ -55,7 +55,7 @@ impl Hole {
     }
 }
 
-/// All holes of a log, in order; none begins where another ends.
+/// All holes of a log, in order. Where one begins where another ends, the first was sent before it was dropped.
 #[derive(Debug, Default)]
 pub(super) struct Holes {
     holes: VecDeque<Hole>,
@@ -68,8 +68,8 @@ impl Holes {
         self.bytes
     }
 
-    /// Adds entries that were dropped, in their order.
-    pub fn add(&mut self, dropped: Vec<Hole>) {
+    /// Adds entries that were dropped, in their order. Those up to `sent` were sent before: a gap does not name them.
+    pub fn add(&mut self, dropped: Vec<Hole>, sent: u64) {
         let (mut old, mut new) =
             (std::mem::take(&mut self.holes).into_iter().peekable(), dropped.into_iter().peekable());
         loop {
@@ -79,12 +79,17 @@ impl Holes {
                 (_, None) => old.next(),
             };
             let Some(next) = next else { break };
-            match self.holes.back_mut().filter(|last| last.last + 1 == next.first) {
+            match self.holes.back_mut().filter(|last| last.last + 1 == next.first && last.last != sent) {
                 Some(last) => last.join(next),
                 None => self.holes.push_back(next),
             }
         }
         self.measure();
+    }
+
+    /// Nothing counts as sent any more.
+    pub fn rewind(&mut self) {
+        self.add(Vec::new(), 0);
     }
 
     fn measure(&mut self) {

@@ -215,7 +215,7 @@ impl Log {
             }
         }
         let count = dropped.len() as u64;
-        self.holes.add(dropped);
+        self.holes.add(dropped, self.sent);
         count
     }
 
@@ -278,6 +278,7 @@ impl Log {
         self.sent = self.acked;
         self.gaps.clear();
         self.passed_over = 0;
+        self.holes.rewind();
     }
 }
 

@@ -68,7 +68,8 @@ impl Shard {
         let engine =
             engine.unwrap_or_else(|| EngineRef { group: Arc::clone(&self.default_group), id: "".into() });
         let parent = create.parent.clone();
-        let outgoing = match self.has_share(&engine).and_then(|()| self.outgoing(id, create)) {
+        let checked = self.outgoing(id, create);
+        let outgoing = match checked.and_then(|outgoing| self.has_share(&engine).map(|()| outgoing)) {
             Ok(outgoing) => outgoing,
             Err(error) => return self.reply(ticket, Err(error)),
         };

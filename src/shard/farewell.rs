@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Shard;
 use super::pending::SlotId;
 use crate::ground::{Instant, Now};
+use crate::session::command::EngineRef;
 use crate::session::event::EndCause;
 
 /// How many calls a shard ends in a second when many are to end.
@@ -24,10 +25,12 @@ const ROUND_MS: (u64, u64) = (15, 25);
 const ROUND: usize = (HANG_UPS_PER_SECOND as u64 * (ROUND_MS.0 + ROUND_MS.1) / 2 / 1000) as usize;
 
 /// Why a call ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Why {
-    /// For this cause.
-    Cause(EndCause),
+    /// The process shuts down.
+    Shutdown,
+    /// This engine is gone; a call that was passed on to another in the meantime goes on.
+    EngineGone(EngineRef),
     /// Its endpoint went with the media service.
     MediaLost,
 }
@@ -52,8 +55,11 @@ impl Farewells {
         self.next
     }
 
-    /// All that wait are to be ended within [`HANG_UP_ALL_WITHIN`].
+    /// All that wait are to be ended within [`HANG_UP_ALL_WITHIN`], whatever for.
     fn hurry(&mut self) {
+        for (_, why) in &mut self.waiting {
+            *why = Why::Shutdown;
+        }
         let rounds = HANG_UP_ALL_WITHIN.as_millis() as usize / ROUND_MS.1 as usize;
         self.round = self.round.max(self.waiting.len().div_ceil(rounds));
     }
@@ -66,10 +72,10 @@ impl Shard {
             if let Some(entry) = self.slots.get_mut(slot)
                 && !std::mem::replace(&mut entry.to_be_ended, true)
             {
-                self.farewells.waiting.push_back((slot, why));
+                self.farewells.waiting.push_back((slot, why.clone()));
             }
         }
-        if why == Why::Cause(EndCause::Shutdown) {
+        if why == Why::Shutdown {
             self.farewells.hurry();
         }
         if self.farewells.next.is_none() {
@@ -82,11 +88,14 @@ impl Shard {
         for _ in 0..self.farewells.round {
             let Some((slot, why)) = self.farewells.waiting.pop_front() else { break };
             self.with_session(slot, now, |session, cx| match why {
-                Why::Cause(cause) => session.give_up(cause, cx),
+                Why::Shutdown => session.give_up(EndCause::Shutdown, cx),
+                Why::EngineGone(engine) if *session.engine() == engine => {
+                    session.give_up(EndCause::EngineGone, cx);
+                }
                 Why::MediaLost if session.has_endpoint() => {
                     session.endpoint_lost("the media service was lost".into(), cx);
                 }
-                Why::MediaLost => {}
+                Why::EngineGone(_) | Why::MediaLost => {}
             });
             if let Some(entry) = self.slots.get_mut(slot) {
                 entry.to_be_ended = false;

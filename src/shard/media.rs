@@ -5,7 +5,6 @@ use super::slots::Entry;
 use super::{Shard, SlotId};
 use crate::ground::{Now, SessionId};
 use crate::session::command::EngineRef;
-use crate::session::event::EndCause;
 use crate::session::media::{MediaError, MediaEvent, MediaReply};
 use crate::session::{Asked, MediaFault};
 
@@ -74,12 +73,12 @@ impl Shard {
 
     pub(super) fn engine_gone(&mut self, engine: &EngineRef, now: Now) {
         let theirs = self.those(|entry| entry.session.engine() == engine);
-        self.end_by_rounds(theirs, Why::Cause(EndCause::EngineGone), now);
+        self.end_by_rounds(theirs, Why::EngineGone(engine.clone()), now);
     }
 
     pub(super) fn hang_up_all(&mut self, now: Now) {
         let all = self.those(|_| true);
-        self.end_by_rounds(all, Why::Cause(EndCause::Shutdown), now);
+        self.end_by_rounds(all, Why::Shutdown, now);
     }
 
     fn those(&self, are: impl Fn(&Entry) -> bool) -> Vec<SlotId> {

@@ -29,6 +29,7 @@ mod peer;
 mod pending;
 mod queries;
 mod recorded;
+mod refused;
 mod settings;
 mod slots;
 mod sources;

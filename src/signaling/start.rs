@@ -43,7 +43,7 @@ pub enum StartError {
     #[error("signaling.{0}")]
     Listener(#[from] BindError),
     /// The API's listener.
-    #[error("signaling.grpc_listen: cannot listen on {0}: {}", transport::why_not_bound(*.0, .1))]
+    #[error("signaling.grpc_listen: cannot listen on {}: {}", .0, transport::why_not_bound(*.0, .1))]
     Grpc(SocketAddr, #[source] io::Error),
     /// Threads or runtimes.
     #[error("cannot begin threads: {0}")]

@@ -119,21 +119,23 @@ impl<S: Subscriber> Filter<S> for Limited {
         true
     }
 
-    fn callsite_enabled(&self, _: &'static Metadata<'static>) -> Interest {
-        Interest::always()
+    /// A place whose events may be left out has to be asked about each of them: the registry expects it.
+    fn callsite_enabled(&self, place: &'static Metadata<'static>) -> Interest {
+        if is_limited(place) { Interest::sometimes() } else { Interest::always() }
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
         let place = event.metadata();
-        if *place.level() > Level::INFO || [CALLS_TARGET, OWN_TARGET].contains(&place.target()) {
-            return true;
-        }
-        self.0.takes(place.callsite(), self.0.began.elapsed(), || words_of(event))
+        !is_limited(place) || self.0.takes(place.callsite(), self.0.began.elapsed(), || words_of(event))
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Some(LevelFilter::TRACE)
     }
+}
+
+fn is_limited(place: &Metadata<'_>) -> bool {
+    *place.level() <= Level::INFO && ![CALLS_TARGET, OWN_TARGET].contains(&place.target())
 }
 
 /// What an event says, without its fields.

@@ -201,7 +201,7 @@ fn proceeding(
     }
 }
 
-/// The final response. `None` when it is a refusal that cannot be acknowledged, because it has no readable To.
+/// The final response. `None` when it is a refusal that cannot be acknowledged, because no ACK can be written.
 fn answered(request: &Request, response: &Response, timing: &Timing) -> Option<(ClientInvite, Effects)> {
     let effects = Effects::none().tell(Tell::Response).stop_retransmission();
     if response.status().is_success() {

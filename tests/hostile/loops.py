@@ -16,8 +16,11 @@ def bridged(stage, server, caller, callee):
 
 def goes_round(stage, server, kick, seconds=3, beside=None):
     """Kicks a loop and checks that what goes round is bounded, and that it ends with its calls."""
+    first = server.received()
     for call in kick:
         call.talk(8, 0.005)
+    time.sleep(0.2)
+    stage.expect(server.received() - first >= 4 * len(kick), "what is to go round did not come: the case shows nothing")
     begin, before, cpu = time.monotonic(), server.received(), server.cpu()
     time.sleep(seconds)
     own = 0 if beside is None else 100  # the calls beside, at 50 packets a second each

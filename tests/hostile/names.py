@@ -12,7 +12,8 @@ class Resolver:
         self.line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.line.bind((ip, 53))
         self.line.settimeout(0.5)
-        threading.Thread(target=self.run, daemon=True).start()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
 
     def run(self):
         while not self.closed:
@@ -44,4 +45,5 @@ class Resolver:
 
     def close(self):
         self.closed = True
+        self.thread.join(2)  # who waits in it holds its port
         self.line.close()

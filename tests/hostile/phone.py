@@ -22,7 +22,8 @@ class Phone:
         self.line.bind((ip, port))
         self.port = self.line.getsockname()[1]
         self.calls, self.called, self.closed = {}, queue.Queue(), False
-        threading.Thread(target=self.read, daemon=True).start()
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
 
     @property
     def contact(self):
@@ -80,6 +81,7 @@ class Phone:
 
     def close(self):
         self.closed = True
+        self.thread.join(2)  # who waits in it holds its port
         for call in list(self.calls.values()):
             call.close()
         self.line.close()

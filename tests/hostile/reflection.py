@@ -100,11 +100,15 @@ def a_stranger_that_a_mesh_names_is_not_flooded(stage):
     server = stage.server()
     phone, victim = stage.phone(20, server), stage.ear(VICTIM)
     calls = [phone.call("mesh-fan", place=victim.getsockname()[:2]) for _ in range(12)]
-    talker = phone.call("mesh-fan")
+    talker, listener = phone.call("mesh-fan"), phone.call("mesh-fan")
+    listener.talk(5)
     hear(victim)
+    listener.heard()
     talker.talk(150)
     time.sleep(0.3)
     count = hear(victim)
+    heard = listener.heard()
+    stage.expect(heard >= 120, f"a member that wants to hear gets {heard} of 150 packets: the case shows nothing")
     stage.attack = "150 packets of one talker"
     stage.say(f"the stranger gets {count} packets of {150 * len(calls)}")
     stage.expect(count <= 75 * len(calls), f"the stranger gets {count} packets of a talker's 150")
@@ -116,12 +120,14 @@ def early_audio_to_an_address_that_never_sent_is_little(stage):
     server = stage.server()
     phone, victim = stage.phone(20, server), stage.ear(VICTIM)
     calls = [phone.invite("early", place=victim.getsockname()[:2]) for _ in range(5)]
+    honest = phone.invite("early")
     time.sleep(3)
     count = hear(victim)
+    stage.expect(honest.heard() > 20, "an honest caller hears no early audio: the case shows nothing")
     stage.attack = "5 INVITEs"
     stage.say(f"the stranger gets {count} packets")
     stage.expect(count <= 5 * 60, f"the stranger gets {count} packets of 5 INVITEs")
-    for call in calls:
+    for call in [*calls, honest]:
         call.close()
 
 

@@ -242,6 +242,7 @@ pub fn negotiate(
         intent: Some(proto::Intent { direction: direction.into(), ..proto::Intent::default() }),
         step: Some(step),
         commit: false,
+        peer: None,
     })
 }
 

@@ -13,15 +13,6 @@ use crate::harness::{
     PATIENCE, Studio, add_member, answer_offer, close, commit, create_bridge, make_offer, play_tone, settings,
 };
 
-/// Whether the machine has IPv6; if not, the test says that it is skipped.
-fn has_ipv6() -> bool {
-    let there = UdpSocket::bind("[::1]:0").is_ok();
-    if !there {
-        println!("skipped: this machine has no IPv6");
-    }
-    there
-}
-
 fn both(first_port: u16) -> MediaSettings {
     MediaSettings { bind_ipv6: Some(Ipv6Addr::LOCALHOST), port_rest_ms: 1, ..settings(first_port, 10) }
 }
@@ -80,11 +71,9 @@ fn forget(socket: &UdpSocket) {
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
 }
 
+#[cfg_attr(not(callplane_ipv6), ignore = "this machine had no IPv6 when the tests were built")]
 #[tokio::test]
 async fn a_peer_that_goes_over_to_the_other_version_and_back_is_followed() {
-    if !has_ipv6() {
-        return;
-    }
     let mut studio = Studio::start(&both(25_400)).await;
     let (four, six) = (phone("127.0.0.1:0"), phone("[::1]:0"));
     let (first, at) = answered(&mut studio, 1, &offer(&four)).await;
@@ -119,11 +108,9 @@ async fn a_peer_that_goes_over_to_the_other_version_and_back_is_followed() {
     assert_eq!((snapshot.sockets, snapshot.ports.used), (0, 0));
 }
 
+#[cfg_attr(not(callplane_ipv6), ignore = "this machine had no IPv6 when the tests were built")]
 #[tokio::test]
 async fn a_change_that_comes_to_nothing_leaves_no_second_socket() {
-    if !has_ipv6() {
-        return;
-    }
     let mut studio = Studio::start(&both(25_420)).await;
     let (four, six) = (phone("127.0.0.1:0"), phone("[::1]:0"));
     answered(&mut studio, 1, &offer(&four)).await;
@@ -160,11 +147,9 @@ async fn a_change_that_comes_to_nothing_leaves_no_second_socket() {
     assert_eq!(counts(&studio), (0, 0));
 }
 
+#[cfg_attr(not(callplane_ipv6), ignore = "this machine had no IPv6 when the tests were built")]
 #[tokio::test]
 async fn an_endpoint_that_moves_between_workers_on_its_way_to_the_other_version_takes_both_sockets_along() {
-    if !has_ipv6() {
-        return;
-    }
     let mut settings = both(25_440);
     settings.workers = 2;
     let mut studio = Studio::start(&settings).await;
@@ -197,11 +182,9 @@ async fn a_peer_of_a_version_that_media_does_not_have_is_refused_in_mid_call_and
     assert_eq!(studio.node.snapshot().sockets, 1);
 }
 
+#[cfg_attr(not(callplane_ipv6), ignore = "this machine had no IPv6 when the tests were built")]
 #[tokio::test]
 async fn an_address_of_the_line_decides_the_version_and_an_offer_of_ours_has_the_one_asked_for() {
-    if !has_ipv6() {
-        return;
-    }
     let mut studio = Studio::start(&both(25_480)).await;
     let six = phone("[::1]:0");
     let of_the_line = offer(&six).replace("c=IN IP6 ::1\r\n", "c=IN IP4 127.0.0.1\r\n") + "c=IN IP6 ::1\r\n";

@@ -176,8 +176,8 @@ class Server:
         if counted is None:
             return {"counters": None}
         names = ("sessions", "legs", "dialogs", "transactions", "directory", "bridges", "media_requests", "lookups", "commands_pending",
-                 "requests_waiting", "sip_connections")
-        held = {name: counted["signaling"]["held"][name] for name in names}
+                 "requests_waiting", "sip_connections", "unconfirmed", "media_releases")
+        held = {name: counted["signaling"]["held"].get(name, 0) for name in names}
         media = counted.get("media") or {}
         held.update({f"media {name}": media.get(name) for name in ("endpoints", "bridges", "playbacks", "sockets")})
         return held

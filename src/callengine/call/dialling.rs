@@ -112,7 +112,7 @@ impl Call {
     }
 
     /// The caller is given the callee's codec, so that the bridge relays and need not transcode.
-    fn answer(&self) -> Vec<Action> {
+    pub(super) fn answer(&self) -> Vec<Action> {
         let codecs_from = self.callee.as_ref().map_or("", |callee| &callee.session);
         vec![act(command::answer(&self.session, codecs_from))]
     }

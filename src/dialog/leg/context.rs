@@ -65,6 +65,8 @@ pub(in crate::dialog) struct Shared {
     pub timers: TimerWheel<(LegId, Timer)>,
     pub index: DialogIndex,
     pub marks: Marks,
+    /// BYEs to forks elsewhere that may be repeated.
+    pub fork_byes: Pace,
     /// 2xx without their INVITE that may be answered.
     pub strays: Pace,
     pub owners: OwnKeyMap<TransactionId, Owner>,

@@ -1,17 +1,21 @@
 //! ACK to a 2xx: the first one, the repeated ones, and those of forks that nobody wants any more (RFC 3261 §13.2.2.4).
 
-use crate::ground::{Description, Flow, Reason};
+use crate::ground::{Description, Flow, Rate, Reason};
 use crate::sip::{Method, Response};
 use crate::transaction::TransactionId;
 
 use super::super::index::DialogKey;
 use super::super::request::{Draft, Purpose};
+use super::super::settings::{REPEATED_FORKS_MAX, REPEATED_FORKS_PER_SECOND};
 use super::super::state::Dialog;
 use super::acks::Known;
 use super::context::{Context, Owner};
 
 /// What a fork is told that comes too late (RFC 3326 §2).
 const ELSEWHERE: Reason = Reason::sip(200, "Call completed elsewhere");
+
+/// BYEs to forks elsewhere that a shard repeats.
+const REPEATED: Rate = Rate::new(REPEATED_FORKS_PER_SECOND, 2 * REPEATED_FORKS_PER_SECOND);
 
 /// The dialog that a response belongs to. `None` when its ids cannot be read.
 pub(super) fn key_of(ctx: &Context<'_>, response: &Response) -> Option<DialogKey> {
@@ -72,10 +76,10 @@ pub(super) fn acknowledge_late(
     };
     dialog.key = ctx.shared.index.key(dialog.call_id(), dialog.local_tag(), dialog.remote_tag());
     let forks_max = ctx.shared.settings.forks_max;
-    let asked = match ctx.shared.owners.get_mut(&invite) {
+    let (asked, forks) = match ctx.shared.owners.get_mut(&invite) {
         Some(Owner::Client { acks, to, .. }) if acks.len() < forks_max => {
             acks.begin(dialog.key);
-            *to
+            (*to, acks.len())
         }
         _ => {
             ctx.shared.counters.accepted_dropped += 1;
@@ -87,9 +91,11 @@ pub(super) fn acknowledge_late(
     if is_fork {
         ctx.shared.counters.forks_ended += 1;
         let answers = dialog.hop.is_some_and(|hop| [flow.remote.ip(), asked] == [hop.remote.ip(); 2]);
-        // Whoever was asked and answers may have a BYE repeated to him. Anybody else whom he names gets one, and one more
-        // each time that the 2xx comes again.
-        let purpose = if answers { Purpose::ForkBye } else { Purpose::LoneBye(invite) };
+        // Whoever was asked and answers may have a BYE repeated to him, and so may the few that a proxy is likely to have
+        // asked. Anybody else who is named gets one, and one more each time that the 2xx comes again.
+        let repeated = answers
+            || forks <= 1 + REPEATED_FORKS_MAX && ctx.shared.fork_byes.allows(&REPEATED, ctx.now.mono);
+        let purpose = if repeated { Purpose::ForkBye } else { Purpose::LoneBye(invite) };
         let mut bye = Draft::bare(purpose, Method::Bye, dialog.next_sequence());
         bye.fields.push(ELSEWHERE.field());
         if ctx.send(&mut dialog, bye).is_err() {

@@ -9,6 +9,7 @@ use crate::transaction::TransactionId;
 use super::super::locate::{Flows, Located, Origin, flow_to, locate};
 use super::super::request::{Draft, Purpose, is_too_long};
 use super::super::state::Dialog;
+use super::super::target::names_target;
 use super::acks::Acks;
 use super::context::{Context, Owner, Shared};
 
@@ -69,7 +70,7 @@ impl Context<'_> {
     /// came from.
     pub fn settle_hop_of_response(&mut self, dialog: &mut Dialog, response: &Response, source: &Flow) {
         let origin = Origin::of_response(source);
-        if Dialog::names_target(response) {
+        if names_target(response) {
             return self.settle_hop(dialog, &origin);
         }
         dialog.heard_at = Some(source.remote.ip());

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use super::bench::{Bench, answer_to, header, sdp, settings};
-use crate::dialog::settings::{PROVISIONALS_BURST, STRAYS_PER_SECOND};
+use super::bench::{Bench, answer_to, header, invite_to, sdp, settings};
+use crate::dialog::settings::{
+    PROVISIONALS_BURST, REPEATED_FORKS_MAX, REPEATED_FORKS_PER_SECOND, STRAYS_PER_SECOND,
+};
 use crate::dialog::{DialogSettings, LegState};
-use crate::ground::leg::{LegEvent, LegFailure, LegId};
+use crate::ground::leg::{Invite, LegEvent, LegFailure, LegId, LegIntent};
 use crate::sip::{HeaderName, Message, Method, Request};
 
 const VICTIM: &str = "203.0.113.9";
@@ -40,9 +42,10 @@ fn however_many_2xx_a_callee_makes_up_the_one_it_names_hears_little() {
         bench.receive(&accepted_elsewhere(&invite, &format!("x{n}"), "<sip:victim@203.0.113.9>"));
     }
     assert_eq!(to_victim(&mut bench), 2 * (forks - 1), "one ACK and one BYE to each fork that may be");
-    assert_eq!(bench.transactions.len(), 1, "the INVITE's");
+    assert_eq!(bench.transactions.len(), 1 + REPEATED_FORKS_MAX, "the INVITE's, and the first forks' BYEs");
     bench.advance(Duration::from_secs(31));
-    assert_eq!(to_victim(&mut bench), 0, "nothing is repeated by itself");
+    let repeated = to_victim(&mut bench);
+    assert!((1..=10 * REPEATED_FORKS_MAX).contains(&repeated), "{repeated} more");
     let counters = bench.legs.counters();
     assert_eq!(
         (counters.forks_ended, counters.accepted_dropped),
@@ -52,6 +55,24 @@ fn however_many_2xx_a_callee_makes_up_the_one_it_names_hears_little() {
     assert_eq!(bench.legs.dialogs(leg)[0].leg_state, LegState::Confirmed);
     bench.hang_up(leg);
     bench.assert_empty();
+}
+
+/// However many INVITEs one makes us send.
+#[test]
+fn byes_to_forks_elsewhere_are_repeated_at_a_rate() {
+    let mut bench = Bench::new();
+    for n in 0..100 {
+        let leg = bench.legs.open().expect("a leg");
+        let call_id = format!("call-{n}");
+        let invite = Invite { offer: Some(sdp("offer")), call_id, ..invite_to("sip:bob@198.51.100.7") };
+        assert_eq!(bench.intent(leg, LegIntent::Invite(Box::new(invite))), Ok(()));
+        let invite = bench.request(&Method::Invite);
+        bench.answer(&invite, 200, "bob-0", Some(&sdp("answer")));
+        bench.receive(&accepted_elsewhere(&invite, "x", "<sip:victim@203.0.113.9>"));
+        bench.sent.clear();
+    }
+    let repeated = bench.transactions.len() - 100;
+    assert_eq!(repeated, 2 * REPEATED_FORKS_PER_SECOND as usize);
 }
 
 #[test]

@@ -69,8 +69,12 @@ fn a_name_is_the_engines_that_makes_a_call_and_else_the_peers_that_gave_it() {
     assert_eq!(bench.intent(leg, LegIntent::HangUp { fields: Vec::new(), body: None }), Ok(()));
 
     let mut bench = Bench::new();
-    let invite = bench.head(&Method::Invite, 1, None).build().unwrap();
-    let invite = invite.edit().set(HeaderName::Contact, "<sip:alice@slow.example.com>").build().unwrap();
+    let head = bench.head(&Method::Invite, 1, None);
+    let invite = Bench::offering(head, Some(&sdp("offer")))
+        .edit()
+        .set(HeaderName::Contact, "<sip:alice@slow.example.com>")
+        .build()
+        .unwrap();
     bench.receive(&invite.into());
     let (leg, _) = bench.events.pop_front().unwrap();
     let accept = LegIntent::Accept { description: Some(sdp("o")), fields: Vec::new(), body: None };

@@ -1,7 +1,5 @@
 //! How many packets of one peer are taken.
 
-use std::time::Duration;
-
 use crate::ground::Instant;
 
 /// Packets a second of one endpoint's peer that are taken: four times what codecs send in packets of 10 ms.
@@ -29,14 +27,16 @@ impl PacketRate {
         }
         taken
     }
-
-    /// How long after a burst as long as may be another one may follow.
-    pub const REFILL: Duration = Duration::from_nanos(WORTH * PACKETS_AT_ONCE_MAX as u64);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    /// How long after a burst as long as may be another one may follow.
+    const REFILL: Duration = Duration::from_nanos(WORTH * PACKETS_AT_ONCE_MAX as u64);
 
     fn taken(rate: &mut PacketRate, packets: u32, now: Instant) -> u32 {
         (0..packets).map(|_| u32::from(rate.takes(now))).sum()
@@ -47,10 +47,7 @@ mod tests {
         let (mut rate, start) = (PacketRate::default(), Instant::from_millis(1000));
         assert_eq!(taken(&mut rate, 1000, start), PACKETS_AT_ONCE_MAX);
         assert_eq!(taken(&mut rate, 1000, start + Duration::from_millis(10)), 4);
-        assert_eq!(
-            taken(&mut rate, 1000, start + Duration::from_millis(10) + PacketRate::REFILL),
-            PACKETS_AT_ONCE_MAX
-        );
+        assert_eq!(taken(&mut rate, 1000, start + Duration::from_millis(10) + REFILL), PACKETS_AT_ONCE_MAX);
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! Digits found in a stream of event packets, whatever is lost, repeated, reordered or made up among them.
 
+mod running;
+
 use std::time::Duration;
+
+use running::Running;
 
 use super::TelephoneEvent;
 use crate::ground::{Instant, Pace, Rate};
 use crate::rtp::{Header, is_ahead};
 
-/// The duration at which an event goes on as a new segment (RFC 4733 §2.5.1.3), in ticks.
-const SEGMENT_TICKS: u32 = 0xFFFF;
-/// How far from there a new segment may begin: the report of the full duration may be lost, or rounded by the sender.
-const SEGMENT_SLACK_TICKS: u32 = 800;
 /// How long audio must run past an event's last report until its end counts as lost, in ticks: 0.2 s at 8 kHz.
 const AUDIO_AFTER_END_TICKS: u32 = 1600;
 /// How far behind the last digit a packet may be and still be an old one rather than a new timeline, in ticks: 10 s at
@@ -24,10 +24,6 @@ pub const DIGIT_END_LOST: Duration = Duration::from_millis(300);
 
 /// The least that two digits begin apart, in ticks: the shortest tone that ITU-T Q.24 recognises, 40 ms at 8 kHz.
 const APART_TICKS_MIN: u32 = 320;
-/// The least that a digit has to last: by its own report in ticks, 20 ms at 8 kHz, or by the clock. Half of what Q.24
-/// asks for: of a short key all but the first report may be lost.
-const DURATION_TICKS_MIN: u32 = 160;
-const DURATION_MIN: Duration = Duration::from_millis(20);
 
 /// Digits of one peer that are believed in a second; as many may come at once after a pause. A hand presses four, a
 /// dialler of ITU-T Q.24 at most twelve.
@@ -64,18 +60,6 @@ pub struct DigitDetector {
 /// Digits that are believed.
 const DIGITS: Rate = Rate::new(DIGITS_PER_SECOND_MAX, DIGITS_PER_SECOND_MAX);
 
-/// An event that has not ended.
-#[derive(Clone, Debug)]
-struct Running {
-    event: TelephoneEvent,
-    /// The RTP timestamp of its current segment.
-    timestamp: u32,
-    /// What earlier segments lasted.
-    segments_ticks: u32,
-    began_at: Instant,
-    reported_at: Instant,
-}
-
 impl Default for DigitDetector {
     fn default() -> Self {
         Self { stream: None, running: None, over: [None; 2], pace: Pace::default(), unbelieved: 0 }
@@ -99,17 +83,11 @@ impl DigitDetector {
         let (timestamp, too_close) = (header.timestamp, self.is_too_close(header.timestamp));
         let before = match &mut self.running {
             Some(running) if running.timestamp == timestamp => {
-                let longest = running.event.duration_ticks.max(event.duration_ticks);
-                running.event = TelephoneEvent { duration_ticks: longest, ..event };
-                running.reported_at = now;
+                running.report(event, now);
                 None
             }
             Some(running) if running.goes_on_as(header, event) => {
-                let segment_ticks = timestamp.wrapping_sub(running.timestamp);
-                running.segments_ticks = running.segments_ticks.saturating_add(segment_ticks);
-                running.timestamp = timestamp;
-                running.event = event;
-                running.reported_at = now;
+                running.begin_segment(timestamp, event, now);
                 None
             }
             _ if too_close => {
@@ -143,10 +121,8 @@ impl DigitDetector {
         let running = self.running.take()?;
         self.over = [Some(running.timestamp), self.over[0]];
         let digit = running.event.digit()?;
-        let duration_ticks = running.duration_ticks();
-        let lasted = duration_ticks >= DURATION_TICKS_MIN || now.since(running.began_at) >= DURATION_MIN;
-        if lasted && self.pace.allows(&DIGITS, now) {
-            return Some(Digit { digit, duration_ticks });
+        if running.lasted(now) && self.pace.allows(&DIGITS, now) {
+            return Some(Digit { digit, duration_ticks: running.duration_ticks() });
         }
         self.unbelieved += 1;
         None
@@ -201,25 +177,6 @@ impl DigitDetector {
 
     fn is_too_close(&self, timestamp: u32) -> bool {
         self.last_began().is_some_and(|before| timestamp.wrapping_sub(before) < APART_TICKS_MIN)
-    }
-}
-
-impl Running {
-    const fn new(event: TelephoneEvent, timestamp: u32, now: Instant) -> Self {
-        Self { event, timestamp, segments_ticks: 0, began_at: now, reported_at: now }
-    }
-
-    fn duration_ticks(&self) -> u32 {
-        self.segments_ticks.saturating_add(u32::from(self.event.duration_ticks))
-    }
-
-    /// Whether a packet is the next segment of this event: the same key without a new beginning, where the last segment
-    /// could not count on.
-    fn goes_on_as(&self, header: &Header, event: TelephoneEvent) -> bool {
-        let since = header.timestamp.wrapping_sub(self.timestamp);
-        event.event == self.event.event
-            && !header.marker
-            && since.abs_diff(SEGMENT_TICKS) <= SEGMENT_SLACK_TICKS
     }
 }
 

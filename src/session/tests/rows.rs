@@ -87,7 +87,12 @@ fn re_confirmed(answer: Option<&str>) -> LegEvent {
 // Media answers for the 200.
 #[case(AwaitingAnswerMedia, Done, AwaitingAck, "200(answer)")]
 #[case(AwaitingAnswerMedia, Refused(nothing()), Ending, "488 warns 301, close")]
-#[case(AwaitingAnswerMedia, Refused(MediaError::BadDescription(String::new())), Ending, "400, close")]
+#[case(
+    AwaitingAnswerMedia,
+    Refused(MediaError::BadDescription(String::new())),
+    Ending,
+    "400 warns 399, close"
+)]
 #[case(AwaitingAnswerMedia, Refused(MediaError::NoPort), Ending, "503 after 5, close")]
 #[case(AwaitingAnswerMedia, Refused(MediaError::Unavailable), Ending, "503 after 5, close")]
 #[case(AwaitingAnswerMedia, Refused(MediaError::NoEndpoint), Ending, "500, close")]

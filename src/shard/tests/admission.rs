@@ -126,7 +126,12 @@ fn options_get_what_an_invite_would_get() {
             "the engine has no room",
             |bench| {
                 let engine = EngineRef { group: "sales".into(), id: "e9".into() };
-                bench.handle(Input::Engines(vec![AttachedEngine { engine, sessions_max: Some(0) }]));
+                bench.handle(Input::Engines(vec![AttachedEngine {
+                    engine,
+                    sessions_max: Some(0),
+                    ready: true,
+                    still: false,
+                }]));
             },
             "480",
         ),
@@ -140,8 +145,9 @@ fn options_get_what_an_invite_would_get() {
         settings.unconfirmed_max = if what == "unconfirmed" { 1 } else { 100 };
         let mut bench = Bench::with(settings);
         let engine = EngineRef { group: "sales".into(), id: "e1".into() };
-        let other = AttachedEngine { engine: super::engine("e1"), sessions_max: None };
-        let engines = vec![AttachedEngine { engine, sessions_max: None }, other];
+        let other =
+            AttachedEngine { engine: super::engine("e1"), sessions_max: None, ready: true, still: false };
+        let engines = vec![AttachedEngine { engine, sessions_max: None, ready: true, still: false }, other];
         bench.handle(Input::Engines(engines));
         assert_eq!(refused(&mut bench, &options("before")).0, "200", "{what}");
         change(&mut bench);

@@ -64,7 +64,7 @@ fn lost_media_ends_calls_that_are_up_or_wait_and_no_others() {
     bench.asked.clear();
     bench.media_answers = true;
     bench.handle(Input::MediaLost);
-    assert_eq!(bench.sent(), ["BYE", "503"]);
+    assert_eq!(bench.sent(), ["503", "BYE"]);
     assert_eq!(bench.shard.load().sessions, 1, "the one that only rings goes on");
     let causes = bench.events.iter().filter_map(|(_, event)| match &event.payload {
         EventPayload::Ended(ended) => Some(ended.cause),

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::trace::SpanContext;
 use tokio::sync::oneshot;
 use tonic::{Request, Status};
 

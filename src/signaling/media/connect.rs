@@ -1,6 +1,5 @@
 //! How the media service is reached: as another process, or as the service itself in this one.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,19 +130,10 @@ impl MediaConnection {
 /// The stream could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OpenError {
-    #[error("cannot connect: {}", innermost(.0))]
+    #[error("cannot connect: {}", with_causes(.0))]
     Connect(#[from] tonic::transport::Error),
     #[error("it refused the stream: {}", .0.message())]
     Refused(#[from] Status),
-}
-
-/// What an error comes from: the errors around it only say that something went wrong.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut at = error;
-    while let Some(source) = at.source() {
-        at = source;
-    }
-    at.to_string()
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl SignalingSettings {
     }
 
     /// What is of no use with 0: nothing would ever come through, or in time.
-    fn at_least_one(&self) -> [(&'static str, u64); 16] {
+    fn at_least_one(&self) -> [(&'static str, u64); 17] {
         let Self { engines, calls, sip, sockets, api, .. } = self;
         let count = |count: usize| count as u64;
         [

@@ -117,7 +117,7 @@ fn a_response_copies_what_it_must_and_nothing_else() {
     let trying = ResponseBuilder::to_request(&request, StatusCode::TRYING).build();
     assert_eq!(
         trying.map(|response| text(response.as_bytes())),
-        Ok("SIP/2.0 100 Trying|Via: SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bK776|Via: SIP/2.0/TCP p0    ;branch=z9hG4bKq|\
+        Ok("SIP/2.0 100 Trying|Via: SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bK776|Via: SIP/2.0/TCP p0 ;branch=z9hG4bKq|\
             From: \"Alice\" <sip:alice@example.org>;tag=a1|To: <sip:bob@example.com>|Call-ID: 7@192.0.2.1|CSeq: 314159 INVITE|\
             Timestamp: 7|Content-Length: 0||".to_owned())
     );

@@ -122,7 +122,7 @@ fn the_top_via_says_where_a_request_came_from() {
             "SIP / 2.0 /|  UDP h ; branch = x",
             "192.0.2.2",
             9,
-            "SIP / 2.0 /    UDP h ;branch=x;received=192.0.2.2",
+            "SIP / 2.0 / UDP h ;branch=x;received=192.0.2.2",
         ),
         ("nonsense", "192.0.2.2", 9, "nonsense"),
     ] {

@@ -281,10 +281,13 @@ fn the_ack_to_a_refusal_has_the_invites_branch_and_the_responses_to() {
 }
 
 #[test]
-fn a_refusal_without_a_to_is_no_answer() {
+fn a_refusal_without_a_to_is_acknowledged_with_the_invites() {
     let bad = response(486).edit().remove(crate::sip::HeaderName::To).build().unwrap();
-    assert_eq!(bad.status(), StatusCode::BUSY_HERE);
-    assert_eq!(calling(500).step(Input::Response(&bad), &udp()), (calling(500), Effects::unexpected()));
-    let (state, effects) = proceeding(false).step(Input::Response(&bad), &udp());
-    assert_eq!((state, effects), (proceeding(false), Effects::unexpected()));
+    for state in [calling(500), proceeding(false)] {
+        let (state, effects) = state.step(Input::Response(&bad), &udp());
+        let ack = String::from_utf8(effects.send.unwrap().to_vec()).unwrap();
+        assert!(ack.starts_with("ACK ") && ack.contains("\r\nTo: <sip:bob@example.com>\r\n"), "{ack}");
+        assert!(matches!(state, ClientInvite::Completed { .. }));
+        assert_eq!(effects.tell, Tell::Response);
+    }
 }

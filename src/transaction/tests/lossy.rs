@@ -79,8 +79,11 @@ impl World {
             match output {
                 Output::Transmit { bytes, .. } => self.post(false, &bytes),
                 Output::ToUser(TransactionEvent::Request { id, request, .. }) => self.answer(id, &request),
+                // An ACK that comes after its transaction's end is for whoever knows its tag.
                 Output::ToUser(
-                    TransactionEvent::ServerFailed { .. } | TransactionEvent::Terminated { .. },
+                    TransactionEvent::ServerFailed { .. }
+                    | TransactionEvent::Terminated { .. }
+                    | TransactionEvent::Ack { .. },
                 ) => {}
                 Output::ToUser(event) => panic!("{event:?}"),
             }
@@ -90,7 +93,6 @@ impl World {
     fn answer(&mut self, id: TransactionId, request: &Request) {
         let branch = request.headers().top_via().unwrap().branch.unwrap().to_owned();
         *self.asked.entry(branch).or_default() += 1;
-        // With the layer's own tag an ACK that comes after its transaction's end vanishes.
         let tag = self.server.to_tag(request);
         let codes: &[u16] = if request.method() == &Method::Invite { &[180, 486] } else { &[200] };
         for code in codes {

@@ -130,7 +130,12 @@ fn a_request_may_come_another_way_as_soon_as_the_first_was_refused() {
             assert_eq!(rig.receive_on(flow, another("z9hG4bK-3")).lines(), ["SIP/2.0 482 Loop Detected"]);
             rig.respond(second, &request, 486);
             assert!(is_new(&rig.receive_on(flow, another("z9hG4bK-4"))));
-            assert!(rig.receive_on(flow, invite()).events.is_empty(), "a repeat of the first is still one");
+            if !flow.transport.is_reliable() {
+                assert!(
+                    rig.receive_on(flow, invite()).events.is_empty(),
+                    "a repeat of the first is still one"
+                );
+            }
             rig.advance(ms(64_000));
             assert_eq!(rig.layer.counters().merged, 1);
         }

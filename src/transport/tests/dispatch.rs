@@ -116,7 +116,9 @@ fn a_cancel_keeps_behind_its_invite_over_shards_listeners_and_batches_of_any_siz
                 let mut arrivals = Vec::new();
                 taken += queue.take_batch(&mut arrivals, batch);
                 for arrival in arrivals {
-                    let Arrival::Message(message) = arrival else { panic!("{arrival:?}") };
+                    let (Arrival::Message(message) | Arrival::Overdue(message)) = arrival else {
+                        panic!("{arrival:?}")
+                    };
                     let text = String::from_utf8(message.bytes.to_vec()).unwrap();
                     let call = text.lines().find(|line| line.starts_with("Call-ID")).unwrap().to_owned();
                     if text.starts_with("INVITE") {
@@ -149,14 +151,16 @@ fn overdue(queue: &mut ShardQueue, max: usize) -> Vec<bool> {
 
 #[test]
 fn a_new_request_that_waited_too_long_is_told_apart_and_what_belongs_to_a_call_is_not() {
-    let (dispatcher, mut queues, _) = dispatcher(1, &LaneBounds::default());
+    let patience = (Duration::from_secs(5), Duration::from_secs(5));
+    let bounds = LaneBounds { patience, ..LaneBounds::default() };
+    let (dispatcher, mut queues, _) = dispatcher(1, &bounds);
     let waited = |message: Bytes, millis: u64| {
         let mut message = received(message);
         message.at -= Duration::from_millis(millis);
         dispatcher.deliver(message).unwrap();
     };
     waited(request("BYE", "a", 0), 9_000);
-    waited(request("INVITE", "a", 0), 600);
+    waited(request("INVITE", "a", 0), 9_000);
     waited(request("INVITE", "b", 0), 300);
     assert_eq!(overdue(&mut queues[0], 100), [false, true, false]);
 }
@@ -190,9 +194,9 @@ fn a_flood_of_one_lane_leaves_the_other_its_room_and_its_share() {
     let refused = dispatcher.deliver(received(request("INVITE", "more", 0)));
     assert_eq!(refused, Err(Refused::NewRequest));
     for i in 0..100 {
-        dispatcher.deliver(received(request("BYE", &i.to_string(), 0))).unwrap();
+        dispatcher.deliver(received(in_dialog("BYE", &i.to_string()))).unwrap();
     }
-    let refused = dispatcher.deliver(received(request("BYE", "more", 0)));
+    let refused = dispatcher.deliver(received(in_dialog("BYE", "more")));
     assert_eq!(refused, Err(Refused::Ongoing));
     let taken = take_all(&mut queues[0], 16);
     assert_eq!(taken.iter().filter(|method| *method == "INVITE").count(), 2, "one in eight: {taken:?}");

@@ -101,7 +101,7 @@ impl Rig {
 
     async fn message(&mut self) -> Received {
         match self.arrival().await {
-            Arrival::Message(message) => message,
+            Arrival::Message(message) | Arrival::Overdue(message) => message,
             Arrival::Notice(notice) => panic!("expected a message, got {notice:?}"),
         }
     }
@@ -109,7 +109,7 @@ impl Rig {
     async fn notice(&mut self) -> Notice {
         match self.arrival().await {
             Arrival::Notice(notice) => notice,
-            Arrival::Message(message) => panic!("expected news, got {message:?}"),
+            Arrival::Message(message) | Arrival::Overdue(message) => panic!("expected news, got {message:?}"),
         }
     }
 

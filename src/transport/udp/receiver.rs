@@ -104,6 +104,7 @@ impl UdpReceiver {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    in_a_row = 0;
                     ready.clear_ready_matching(Ready::READABLE);
                 }
                 // Nothing was read, and the error itself waits in its own queue.

@@ -10,6 +10,7 @@ use super::super::super::error::LegIntentError;
 use super::super::super::locate::Origin;
 use super::super::super::offer_answer::{Breach, Carrier, Exchange};
 use super::super::super::refusal::{self, Refusal};
+use super::super::super::target;
 use super::super::accepted::AckWait;
 use super::super::confirmed::Confirmed;
 use super::super::context::{Context, Owner, Timer};
@@ -33,7 +34,7 @@ impl Confirmed {
             }
         };
         let content = match refusal {
-            None => refusal::contact(request).and_then(|()| body::of_invite(request, &ctx.shared.settings)),
+            None => target::check(request).and_then(|()| body::of_invite(request, &ctx.shared.settings)),
             Some(refusal) => Err(refusal),
         };
         match content {

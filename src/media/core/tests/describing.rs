@@ -153,7 +153,7 @@ fn forked_dialogs_are_remotes_of_which_one_is_heard() {
     let [mut first, mut second] = exchange.phones();
     let endpoint = exchange.open();
     let offered = exchange.negotiate(endpoint, 1, "", Direction::SendRecv, Step::MakeOffer).unwrap();
-    assert!(offered.agreed.is_none() && text(&offered.local).contains("m=audio 20002"));
+    assert!(offered.agreed.is_none() && text(&offered.local).contains("m=audio 20008"));
     for (tag, phone) in [("first", &mut first), ("second", &mut second)] {
         phone.endpoint = endpoint;
         *phone = phone.clone().with_tone(440.0);

@@ -58,7 +58,8 @@ fn no_silence_is_told_while_nothing_is_to_come() {
 fn a_phone_behind_a_nat_is_answered_where_it_sends_from() {
     let mut exchange = Exchange::new();
     let [a, b] = exchange.phones();
-    let announced = a.address;
+    let announced = SocketAddr::from(([192, 168, 1, 5], 4000));
+    exchange.answer(a.endpoint, 2, &description(announced, "0 101", ""), Direction::SendRecv);
     let (mut a, mut b) = (a.with_tone(440.0), b.with_tone(880.0));
     exchange.bridge(BridgeMode::Relay, &[&a, &b]);
     exchange.talk(&mut [&mut b], 1);

@@ -79,13 +79,13 @@ fn a_close_that_a_full_worker_refuses_reaches_it_when_it_is_asked_for_again() {
     let releases =
         || [Operation::Close { endpoint: "a".into() }, Operation::DestroyBridge { bridge: bridge() }];
     fill(&node);
-    releases().map(ask);
+    releases().into_iter().for_each(ask);
     let mut items = Vec::new();
     let polled = owner.poll_items(stream, 9, &mut items, &mut Context::from_waker(Waker::noop()));
     assert_eq!(polled, Poll::Ready(StreamState::Items));
     let refused = |item: &Item| matches!(item, Item::Reply { reply: Err(Failure::Limit { .. }), .. });
     assert!(items.len() == 2 && items.iter().all(refused), "{items:?}");
     assert_eq!(empty(&node).len(), 0);
-    releases().map(ask);
+    releases().into_iter().for_each(ask);
     assert_eq!(empty(&node).len(), 2, "they have their places still");
 }

@@ -13,6 +13,9 @@ pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 /// How long media may take to answer. Then the stream is given up and opened anew.
 pub const HEARTBEAT_TIME_MAX: Duration = Duration::from_secs(3);
 
+/// How much later than it was due something is looked at only when this process was stopped or could not run.
+const LATE: Duration = Duration::from_millis(500);
+
 /// What is to be done about the heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beat {
@@ -46,6 +49,11 @@ impl Heart {
     pub fn beat(&mut self, now: Instant) -> Beat {
         match *self {
             _ if now < self.due() => Beat::Wait,
+            // It is we who did not run: what media has said meanwhile is still to be read.
+            Self::Asked(_) if now.duration_since(self.due()) >= LATE => {
+                *self = Self::Asked(now);
+                Beat::Wait
+            }
             Self::Asked(_) => Beat::Silent,
             Self::Answered(_) => {
                 *self = Self::Asked(now);
@@ -75,5 +83,15 @@ mod tests {
         assert_eq!(heart.beat(at(3_999)), Beat::Ask);
         assert_eq!(heart.beat(at(3_999)), Beat::Wait);
         assert_eq!(heart.beat(at(6_999)), Beat::Silent);
+    }
+
+    #[test]
+    fn whoever_was_stopped_itself_gives_media_its_time_anew() {
+        let begin = Instant::now();
+        let at = |millis| begin + Duration::from_millis(millis);
+        let mut heart = Heart::Asked(begin);
+        assert_eq!(heart.beat(at(20_000)), Beat::Wait);
+        assert_eq!(heart.due(), at(23_000));
+        assert_eq!(heart.beat(at(23_000)), Beat::Silent);
     }
 }

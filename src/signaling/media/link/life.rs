@@ -203,20 +203,26 @@ impl MediaLink {
         loop {
             let rested_at = self.pending().rested_at();
             let due = rested_at.map_or(heart.due(), |at| at.min(heart.due()));
-            match tokio::time::timeout_at(due, responses.next()).await {
+            let heard = tokio::time::timeout_at(due, responses.next()).await;
+            let now = Instant::now();
+            if now >= due {
+                self.pending().wake_releases(now);
+                match heart.beat(now) {
+                    // What is heard now may be the answer.
+                    Beat::Silent if heard.is_err() => {
+                        return Err("it is connected and does not answer".to_owned().into());
+                    }
+                    Beat::Ask => self.pending().ask_heartbeat(),
+                    Beat::Silent | Beat::Wait => {}
+                }
+                self.stream_waker.wake();
+            }
+            match heard {
                 Ok(Some(Ok(response))) => return Ok(response.items),
                 Ok(Some(Err(status))) => return Err(told(&status).into()),
                 Ok(None) => return Err("it ended the stream".to_owned().into()),
                 Err(_) => {}
             }
-            let now = Instant::now();
-            self.pending().wake_releases(now);
-            match heart.beat(now) {
-                Beat::Silent => return Err("it is connected and does not answer".to_owned().into()),
-                Beat::Ask => self.pending().ask_heartbeat(),
-                Beat::Wait => {}
-            }
-            self.stream_waker.wake();
         }
     }
 
