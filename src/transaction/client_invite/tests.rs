@@ -1,6 +1,6 @@
 use super::super::fixture::{invite, ms, response_to, tcp, udp};
 use super::*;
-use crate::sip::{StatusCode, build_cancel};
+use crate::sip::build_cancel;
 
 /// Every input there is, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
