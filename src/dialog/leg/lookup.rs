@@ -34,7 +34,7 @@ impl Lookup {
         let flows = flows.filter_map(|remote| flow_to(self.transport, *remote, settings, listener));
         let flows: Flows = flows.take(ADDRESSES_MAX).collect();
         match origin {
-            Some(origin) if !addresses.is_empty() && addresses.iter().filter(believed).next().is_none() => {
+            Some(origin) if !addresses.is_empty() && !addresses.iter().any(|remote| believed(&remote)) => {
                 Flows::from_slice(&[origin.seen()])
             }
             _ => flows,

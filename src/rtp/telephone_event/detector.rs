@@ -46,7 +46,7 @@ pub type Digits = std::iter::Flatten<std::array::IntoIter<Option<Digit>, 2>>;
 /// What is remembered belongs to one stream: time stamps of another SSRC have nothing to do with it (RFC 3550 §5.1).
 /// A digit is believed when it lasts long enough, begins long enough after the one before, and there are not more than
 /// [`DIGITS_PER_SECOND_MAX`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct DigitDetector {
     /// The stream that is listened to, and its newest sequence number.
     stream: Option<(u32, u16)>,
@@ -59,12 +59,6 @@ pub struct DigitDetector {
 
 /// Digits that are believed.
 const DIGITS: Rate = Rate::new(DIGITS_PER_SECOND_MAX, DIGITS_PER_SECOND_MAX);
-
-impl Default for DigitDetector {
-    fn default() -> Self {
-        Self { stream: None, running: None, over: [None; 2], pace: Pace::default(), unbelieved: 0 }
-    }
-}
 
 impl DigitDetector {
     /// A detector that has heard nothing.

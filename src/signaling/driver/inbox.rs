@@ -39,7 +39,7 @@ pub enum Request {
         /// From then on it is not carried out any more.
         expires: Instant,
         /// The span of the engine that gives it, where it told one.
-        trace: Option<SpanContext>,
+        trace: Option<Box<SpanContext>>,
     },
     /// A question.
     Query {

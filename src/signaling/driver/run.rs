@@ -244,7 +244,7 @@ impl<C: Core> Driver<C> {
                     return self.command_reply(waiting, Err(Refusal::Deadline), now);
                 }
                 self.waiting.insert(ticket, waiting);
-                match (&command.verb, trace) {
+                match (&command.verb, trace.map(|asked| *asked)) {
                     (Verb::Create(create), asked) => {
                         self.traces.about_to_make(&session, asked, create.parent.as_ref());
                     }

@@ -43,7 +43,7 @@ pub struct CommandOutcome {
 /// The way back of one command's result into its stream. Dropped unsent it says that Callplane failed.
 #[derive(Debug)]
 pub struct StreamReply {
-    open: Option<OpenReply>,
+    open: Option<Box<OpenReply>>,
 }
 
 #[derive(Debug)]
@@ -56,14 +56,14 @@ struct OpenReply {
 }
 
 impl StreamReply {
-    pub(super) const fn new(
+    pub(super) fn new(
         engine: Arc<EngineHandle>,
         stream: Attachment,
         command_id: String,
         named: Named,
         makes: Makes,
     ) -> Self {
-        Self { open: Some(OpenReply { engine, stream, command_id, named, makes }) }
+        Self { open: Some(Box::new(OpenReply { engine, stream, command_id, named, makes })) }
     }
 
     /// Sends what came of a command to a session, within `urgency`. Whose stream is to be woken when, if it was not.

@@ -263,7 +263,7 @@ fn submit(
         command,
         reply,
         expires: caller.deadline.expires,
-        trace: caller.trace.clone(),
+        trace: caller.trace.clone().map(Box::new),
     };
     match shard.request(request) {
         Err(Request::Command { reply, .. }) => Err((reply, Refusal::Full(Bound::ShardRequests))),
