@@ -153,8 +153,14 @@ fn ended(session: &str, revision: u64) -> Logged {
     of(session, revision, EventPayload::Ended(Box::new(Ended::with_cause(EndCause::RemoteHangup))))
 }
 
+/// A session and the revision of an event that is left of it.
+type KeptEvent = (String, u64);
+
+/// A session and the first and last revision that a gap names of it.
+type LostSpan = (String, u64, u64);
+
 /// What is left of each session, and what the gaps name.
-fn rest(log: &mut Log) -> (Vec<(String, u64)>, Vec<(String, u64, u64)>) {
+fn rest(log: &mut Log) -> (Vec<KeptEvent>, Vec<LostSpan>) {
     let (mut kept, mut lost) = (Vec::new(), Vec::new());
     while let Some(next) = log.next(u32::MAX) {
         match next {
