@@ -125,8 +125,9 @@ fn an_early_answer_that_media_cannot_apply_is_progress_without_media() {
 /// Gateways that ring by one port and speak by another.
 #[test]
 fn the_answer_in_the_2xx_counts_where_it_differs_from_the_early_one() {
+    type OfMedia = fn(&mut Bench);
     // While media has the early one, while it works on it, after it could not apply it.
-    let ways: [(fn(&mut Bench), &str); 3] = [
+    let ways: [(OfMedia, &str); 3] = [
         (Bench::media_does_all, "apply #1 of t1 to commit, Connected"),
         (|_| {}, "apply #1 of t1 to commit, Connected"),
         (

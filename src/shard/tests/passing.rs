@@ -26,7 +26,7 @@ fn told(bench: &mut Bench) -> Vec<(String, String)> {
     bench.events.drain(..).map(|(engine, event)| (engine.id.to_string(), words(&event.payload))).collect()
 }
 
-fn pairs<'a>(told: &'a [(String, String)]) -> Vec<(&'a str, &'a str)> {
+fn pairs(told: &[(String, String)]) -> Vec<(&str, &str)> {
     told.iter().map(|(engine, what)| (engine.as_str(), what.as_str())).collect()
 }
 
