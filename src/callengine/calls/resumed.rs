@@ -82,14 +82,14 @@ mod tests {
     }
 
     fn hung_up(steps: &[Step]) -> Vec<&str> {
-        let of = |step| match step {
-            &Step::Send(ref command) => match &command.verb {
+        let of = steps.iter().filter_map(|step| match step {
+            Step::Send(command) => match &command.verb {
                 Some(Verb::TerminateSession(request)) => Some(request.session_id.as_str()),
                 _ => None,
             },
             Step::Wait(..) => None,
-        };
-        steps.iter().filter_map(of).collect()
+        });
+        of.collect()
     }
 
     #[test]
