@@ -227,11 +227,12 @@ class Engine:
         return seen
 
     async def get(self, service, rpc, request):
+        """The session or bridge of the answer, None of one that has none, or the reason of a refusal."""
         try:
             response = await getattr(self.stubs[service], rpc)(request, timeout=8)
         except api.grpc.aio.AioRpcError as error:
             return reason_of_error(error)
-        return response.session if service == "session" else response.bridge
+        return getattr(response, service, None)
 
     def unchanged(self, command_id, command, before, after):
         """A command that was refused has changed nothing."""
