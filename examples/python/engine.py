@@ -38,7 +38,6 @@ class Engine:
 
     def __init__(self, talk_seconds):
         self.outbox = queue.Queue()
-        self.over = threading.Event()
         self.talk_seconds = talk_seconds
         self.waiting = None  # the session that hears the tone
         self.partner = {}  # session -> the other one of its bridge
@@ -112,16 +111,10 @@ class Engine:
     def hang_up(self, session):
         self.command(terminate_session=sessions.TerminateSessionRequest(session_id=session))
 
-    def keep_alive(self):
-        """An engine that says nothing for three heartbeats is taken for dead."""
-        while not self.over.wait(4):
-            self.outbox.put(stream.AttachRequest(ping=stream.Ping()))
-
     def attend(self, channel, options):
         """One stream, from its beginning to its end."""
         name = {"engine_id": options.id, "group": options.group}
         self.outbox.put(stream.AttachRequest(open=stream.Open(**name)))
-        threading.Thread(target=self.keep_alive, daemon=True).start()
         try:
             for response in event_service.EventServiceStub(channel).Attach(iter(self.outbox.get, None)):
                 for item in response.items:
@@ -136,7 +129,6 @@ class Engine:
                     elif kind == "command_result" and item.command_result.status.code:
                         print("refused:", item.command_result.status.message, file=sys.stderr, flush=True)
         finally:
-            self.over.set()
             self.outbox.put(None)  # ends the stream's half of ours
 
 
