@@ -17,14 +17,12 @@ use super::calls::{Calls, Step};
 use super::settings::CallEngineSettings;
 use crate::ground::with_causes;
 use crate::proto::session::v1::{
-    Ack, AttachItem, AttachRequest, AttachResponse, Cursor, Event, Open, Ping, attach_item::Item,
+    Ack, AttachItem, AttachRequest, AttachResponse, Cursor, Event, Open, attach_item::Item,
     attach_request::Message, event::Payload, event_service_client::EventServiceClient, playback_ended::Cause,
 };
 
 /// Requests that the stream takes ahead. What does not fit waits behind them, see [`Attachment::backlog`].
 const OUTBOX_REQUESTS: usize = 4096;
-/// How often the engine says something when it has nothing to say. Half of the service's patience.
-const PING_EVERY: Duration = Duration::from_secs(5);
 
 /// How long an acknowledgement waits for a command to go with. One by itself costs the service as much as a command, and
 /// nobody waits for it.
@@ -136,8 +134,6 @@ impl Attachment {
         mut items: tonic::Streaming<AttachResponse>,
         stop: &CancellationToken,
     ) -> StreamEnd {
-        let mut ping = tokio::time::interval(PING_EVERY);
-        ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let steps = tokio::select! {
                 response = items.message() => match response {
@@ -157,10 +153,6 @@ impl Attachment {
                 }
                 () = stop.cancelled() => return self.leave(items).await,
                 Some(expired) = self.timers.next() => self.calls.on_timer(expired.get_ref()),
-                _ = ping.tick() => {
-                    self.backlog.push_back(Message::Ping(Ping {}));
-                    Vec::new()
-                }
             };
             self.carry_out(steps);
             if self.send().is_err() {

@@ -12,8 +12,8 @@ use super::call::{Action, Asked, Call, callee_of};
 use super::command;
 use super::refusal::Refusal;
 use crate::proto::session::v1::{
-    BridgeMode, CallDirection, Command, CommandResult, CreateBridgeRequest, Event, Session, command::Verb,
-    event::Payload,
+    BridgeMode, CallDirection, Command, CommandResult, CommandStatus, CreateBridgeRequest, Event, Session,
+    command::Verb, event::Payload,
 };
 use crate::telemetry::call_trace::{Beginning, SESSION_ID, Spans, remote_context, traceparent_of};
 
@@ -162,9 +162,9 @@ impl Calls {
             }
             (Some(Awaited::Join(join)), _) => (join.session, Asked::Bridge),
             (Some(Awaited::Other(caller, asked)), _) => (caller, asked),
-            (None, _) => return (Vec::new(), Some(status.message.clone())),
+            (None, _) => return (Vec::new(), told(status)),
         };
-        (self.on_refused(&caller, asked, &Refusal::of(status)), Some(status.message.clone()))
+        (self.on_refused(&caller, asked, &Refusal::of(status)), told(status))
     }
 
     fn on_refused(&mut self, caller: &str, asked: Asked, refusal: &Refusal) -> Vec<Step> {
@@ -252,10 +252,15 @@ fn context_of(verb: &mut Verb) -> Option<&mut Option<crate::proto::session::v1::
     })
 }
 
+/// What a person should know of a refusal: nothing where the call has ended meanwhile.
+fn told(status: &CommandStatus) -> Option<String> {
+    (!Refusal::of(status).is_gone()).then(|| status.message.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::session::v1::{CommandStatus, IncomingCall};
+    use crate::proto::session::v1::IncomingCall;
 
     fn incoming(session: &str, user: &str) -> Event {
         Event {

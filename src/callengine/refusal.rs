@@ -3,7 +3,7 @@
 use prost_types::{Any, Duration};
 use tonic_types::pb::{ErrorInfo, QuotaFailure, RetryInfo};
 
-use crate::proto::session::v1::{CommandStatus, ErrorReason};
+use crate::proto::session::v1::{CommandStatus, ErrorReason, SessionState};
 
 /// What the bound is called that a call has reached which went through too many proxies (RFC 3261 §16.3).
 const HOPS: &str = "Max-Forwards";
@@ -17,15 +17,17 @@ pub struct Refusal {
     pub bound: String,
     /// When to try again, where that is known.
     pub retry_after: Option<Duration>,
+    /// The session that the command was for is being ended.
+    pub is_ending: bool,
 }
 
 impl Refusal {
     /// Reads the details of a status.
     #[must_use]
     pub fn of(status: &CommandStatus) -> Self {
-        let reason = detail::<ErrorInfo>(&status.details, "google.rpc.ErrorInfo")
-            .and_then(|info| ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason)))
-            .unwrap_or_default();
+        let info = detail::<ErrorInfo>(&status.details, "google.rpc.ErrorInfo").unwrap_or_default();
+        let reason = ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason)).unwrap_or_default();
+        let state = info.metadata.get("state").and_then(|name| SessionState::from_str_name(name));
         let quota = detail::<QuotaFailure>(&status.details, "google.rpc.QuotaFailure");
         let bound = quota.and_then(|quota| quota.violations.into_iter().next()).map(|first| first.subject);
         let retry = detail::<RetryInfo>(&status.details, "google.rpc.RetryInfo");
@@ -33,13 +35,15 @@ impl Refusal {
             reason,
             bound: bound.unwrap_or_default(),
             retry_after: retry.and_then(|retry| retry.retry_delay),
+            is_ending: matches!(state, Some(SessionState::Terminating | SessionState::Terminated)),
         }
     }
 
-    /// Whether the session that the command was for is over: nobody is left to be told anything.
+    /// Whether the session that the command was for is over, or ends just now: nobody is left to be told anything. Commands
+    /// and a caller who hangs up meet all the time.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        self.reason == ErrorReason::SessionNotFound
+        self.is_ending || self.reason == ErrorReason::SessionNotFound
     }
 
     /// The status with which a call ends that this refusal stops, and its Retry-After.
@@ -75,7 +79,13 @@ mod tests {
 
     /// A status as the service writes it.
     fn refused(reason: &str, bound: &str) -> CommandStatus {
-        let mut details = ErrorDetails::with_error_info(reason, "callplane.dev", []);
+        refused_in("SESSION_STATE_CONNECTED", reason, bound)
+    }
+
+    /// As [`refused`], of a session in this state.
+    fn refused_in(state: &str, reason: &str, bound: &str) -> CommandStatus {
+        let state = [("state".to_owned(), state.to_owned())];
+        let mut details = ErrorDetails::with_error_info(reason, "callplane.dev", state);
         if !bound.is_empty() {
             details.add_quota_failure_violation(bound, "is reached");
             details.set_retry_info(Some(std::time::Duration::from_secs(1)));
@@ -100,7 +110,13 @@ mod tests {
         for (reason, bound, told) in rows {
             assert_eq!(Refusal::of(&refused(reason, bound)).sip_status(), told, "{reason} {bound}");
         }
+    }
+
+    #[test]
+    fn nobody_is_told_of_a_session_that_is_over_or_ends() {
         assert!(Refusal::of(&refused("SESSION_NOT_FOUND", "")).is_gone());
+        assert!(Refusal::of(&refused_in("SESSION_STATE_TERMINATING", "WRONG_STATE", "")).is_gone());
+        assert!(!Refusal::of(&refused("WRONG_STATE", "")).is_gone());
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn over(operation: Operation, outcome: Outcome) -> Event {
 }
 
 pub(super) fn refused(reason: ErrorReason) -> Refusal {
-    Refusal { reason, bound: String::new(), retry_after: None }
+    Refusal { reason, bound: String::new(), retry_after: None, is_ending: false }
 }
 
 pub(super) fn ended(session: &str, status: u32) -> Event {
