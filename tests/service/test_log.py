@@ -59,6 +59,7 @@ class Log(ServiceTest):
                     ).encode(),
                     ("127.0.0.1", callplane.sip),
                 )
+        wait_until(lambda: self.lines(callplane, "negotiation failed"), 20, "the first is refused")
         wait_until(lambda: callplane.counters()["sessions"] == 0, 20, "all are refused")
         refused = self.lines(callplane, "negotiation failed")
         self.assertTrue(1 <= len(refused) <= 100, len(refused))

@@ -102,6 +102,10 @@ impl MediaLink {
         loop {
             let one_stream = self.one_stream(&connection, &mut known, &lost, &bridges);
             let Some(end) = self.closing.run_until_cancelled(one_stream).await else { break };
+            if self.closing.is_cancelled() {
+                // Media ends its half when ours has ended, which may be seen before the reason.
+                break;
+            }
             self.broken();
             let cause = match end {
                 StreamEnd::Broken(cause) => cause,
