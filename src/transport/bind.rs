@@ -240,7 +240,7 @@ mod tests {
         let taken = first.local_address(ListenerId(1)).unwrap();
         let error = bind_all(vec![listener(7, Transport::Udp, &taken.to_string())]).unwrap_err();
         let text = error.to_string();
-        assert!(text.starts_with(&format!("listener 7 cannot bind UDP {taken}:")), "{text}");
+        assert!(text.starts_with(&format!("listeners[7].bind: cannot bind UDP {taken}:")), "{text}");
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
             vec![listener(1, Transport::Udp, "127.0.0.1:0"), listener(1, Transport::Tcp, "127.0.0.1:0")];
         assert!(matches!(bind_all(twice), Err(BindError::Twice(ListenerId(1)))));
         let tls = bind_all(vec![listener(3, Transport::Tls, "127.0.0.1:0")]).unwrap_err();
-        assert_eq!(tls.to_string(), "listener 3 (127.0.0.1:0): transport TLS is not served");
+        assert_eq!(tls.to_string(), "listeners[3].transport: TLS is not served (127.0.0.1:0)");
     }
 
     #[test]

@@ -241,11 +241,12 @@ mod tests {
         let _same_network = take("2001:db8::2").unwrap();
         assert_eq!(take("2001:db8::3").unwrap_err(), NoPlace::Source);
         let _ours = connections.take_place(None, &settings, &counters).unwrap();
-        let _other = take("192.0.2.1").unwrap();
+        let other = take("192.0.2.1").unwrap();
         assert_eq!(take("192.0.2.2").unwrap_err(), NoPlace::Total);
         assert_eq!(counters.snapshot().connections_open, 4);
-        drop(first);
-        assert!(take("2001:db8::3").is_ok());
+        drop((first, other));
+        let again = take("2001:db8::3");
+        assert!(again.is_ok());
         assert_eq!(counters.snapshot().connections_open, 3);
         assert_eq!(counters.snapshot().connections_refused_source, 1);
         assert_eq!(counters.snapshot().connections_refused_total, 1);
