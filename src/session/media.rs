@@ -45,6 +45,8 @@ pub struct SignaledPeer {
     pub reached: bool,
     /// Who may send, where the engine does not say.
     pub sources: RtpSources,
+    /// Calls from there were confirmed lately: it is hardly a forged address.
+    pub familiar: bool,
 }
 
 /// How audio is to be negotiated.

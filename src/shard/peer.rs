@@ -2,6 +2,7 @@
 
 use super::offers::MediaAsk;
 use super::slots::Entry;
+use super::sources::Unconfirmed;
 use super::{Shard, SlotId};
 use crate::ground::Now;
 use crate::session::Asked;
@@ -17,6 +18,7 @@ impl Shard {
             // Whoever answers, or sends within a dialog, has read what we sent; a connection was opened both ways.
             reached: heard.is_some() || entry.source.is_some_and(|source| source.transport.is_reliable()),
             sources: sources.copied().unwrap_or(self.settings.rtp_sources),
+            familiar: entry.unconfirmed.as_ref().is_none_or(Unconfirmed::is_familiar),
         }
     }
 

@@ -68,6 +68,13 @@ pub(super) struct Standing {
 #[must_use]
 pub(super) struct Unconfirmed(Standing);
 
+impl Unconfirmed {
+    /// Whether its source was proven when it came in.
+    pub const fn is_familiar(&self) -> bool {
+        self.0.proven
+    }
+}
+
 /// Callers by source.
 #[derive(Debug)]
 pub(super) struct Sources {

@@ -21,8 +21,12 @@ use crate::support::{Scripted, settings, soon, until};
 
 fn ask(request: u64, session: &str, body: MediaRequest) -> Output {
     let call_id = matches!(body, MediaRequest::Negotiate { .. }).then(|| "call-1".into());
-    let peer =
-        SignaledPeer { address: Some([203, 0, 113, 7].into()), reached: true, sources: RtpSources::Subnet };
+    let peer = SignaledPeer {
+        address: Some([203, 0, 113, 7].into()),
+        reached: true,
+        sources: RtpSources::Subnet,
+        familiar: true,
+    };
     Output::Media { request, session: id(session), call_id, peer, body }
 }
 

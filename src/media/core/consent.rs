@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::source::Signaled;
 use crate::ground::Instant;
 
 /// Packets a second to a host that has shown nothing, over all endpoints; as many may go at once.
@@ -18,9 +19,12 @@ pub const UNASKED_PER_SECOND: u64 = 50;
 /// By so many streams more the rest of a host may be sent for each endpoint whose peer there wants it.
 pub const SHARE_OF_CONSENT: u64 = 4;
 
-/// Packets that one endpoint sends at most while its peer has shown nothing at all, neither by packets nor by signaling: 30 s
-/// of early media. An INVITE whose source is forged costs no more.
-pub const UNREACHED_PACKETS_MAX: u32 = 1500;
+/// Packets that one endpoint sends at most while its peer has shown nothing at all, neither by packets nor by signaling, and
+/// none has confirmed a call from there: 5 s of early media. An INVITE whose source is forged costs no more.
+pub const STRANGER_PACKETS_MAX: u32 = 250;
+
+/// The same, where calls from there were confirmed lately: a minute of early media.
+pub const FAMILIAR_PACKETS_MAX: u32 = 3000;
 
 /// Hosts that are told apart. Those past it share one budget.
 pub const HOSTS_MAX: usize = 4096;
@@ -133,9 +137,10 @@ impl Leave {
         }
     }
 
-    /// Whether a packet may go there without that. `reached`: the peer has shown that it is somewhere at least.
-    pub fn spares(&mut self, ip: IpAddr, reached: bool, consents: &Consents, now: Instant) -> bool {
-        let few = reached || self.spared < UNREACHED_PACKETS_MAX;
+    /// Whether a packet may go there without that.
+    pub fn spares(&mut self, ip: IpAddr, peer: Signaled, consents: &Consents, now: Instant) -> bool {
+        let most = if peer.familiar { FAMILIAR_PACKETS_MAX } else { STRANGER_PACKETS_MAX };
+        let few = peer.reached || self.spared < most;
         let taken = few && self.of(ip, consents).takes(now);
         if taken {
             self.spared = self.spared.saturating_add(1);
@@ -168,6 +173,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::media::core::SourcePolicy;
 
     fn ip(last: u8) -> IpAddr {
         IpAddr::from([203, 0, 113, last])
@@ -179,13 +185,16 @@ mod tests {
         for packet in 0..seconds * 50 {
             let now = from + Duration::from_millis(packet * 20);
             for leave in leaves.iter_mut() {
-                sent += u64::from(leave.is_given(to) || leave.spares(to, true, consents, now));
+                sent += u64::from(leave.is_given(to) || leave.spares(to, REACHED, consents, now));
             }
         }
         sent
     }
 
     const START: Instant = Instant::from_millis(1000);
+
+    const REACHED: Signaled =
+        Signaled { address: None, reached: true, familiar: false, policy: SourcePolicy::Exact };
 
     #[test]
     fn a_phone_that_only_listens_is_sent_all_of_its_stream() {
@@ -231,7 +240,7 @@ mod tests {
         let mut leave = Leave::default();
         leave.give(ip(1), &consents);
         assert!(leave.is_given(ip(1)) && !leave.is_given(ip(2)));
-        assert!(leave.spares(ip(2), true, &consents, START));
+        assert!(leave.spares(ip(2), REACHED, &consents, START));
         assert!(!leave.is_given(ip(1)), "its peer is elsewhere now");
         assert_eq!(consents.host(ip(1)).consenting.load(Ordering::Relaxed), 0);
     }
@@ -243,25 +252,29 @@ mod tests {
         let mut leaves: Vec<Leave> = (0..HOSTS_MAX + 100).map(|_| Leave::default()).collect();
         let mut spared = 0;
         for (n, leave) in leaves.iter_mut().enumerate() {
-            spared += usize::from(leave.spares(address(n), true, &consents, START));
+            spared += usize::from(leave.spares(address(n), REACHED, &consents, START));
         }
         assert_eq!(spared, HOSTS_MAX + UNASKED_PER_SECOND as usize);
         assert_eq!(consents.counts().hosts, HOSTS_MAX);
         leaves.clear();
-        assert!(Leave::default().spares(address(HOSTS_MAX * 2), true, &consents, START));
+        assert!(Leave::default().spares(address(HOSTS_MAX * 2), REACHED, &consents, START));
         assert_eq!(consents.counts().hosts, 1);
     }
 
     #[test]
-    fn a_peer_that_has_shown_nothing_at_all_is_sent_half_a_minute() {
-        let consents = Consents::default();
-        let mut leave = Leave::default();
-        let mut sent = 0;
-        for packet in 0..60 * 50 {
-            let now = START + Duration::from_millis(packet * 20);
-            sent += u32::from(leave.spares(ip(1), false, &consents, now));
+    fn a_peer_that_has_shown_nothing_is_sent_little_and_more_where_calls_were_confirmed() {
+        for (familiar, most) in [(false, STRANGER_PACKETS_MAX), (true, FAMILIAR_PACKETS_MAX)] {
+            let consents = Consents::default();
+            let peer = Signaled { familiar, ..Signaled::default() };
+            let mut leave = Leave::default();
+            let mut sent = 0;
+            for packet in 0..90 * 50 {
+                let now = START + Duration::from_millis(packet * 20);
+                sent += u32::from(leave.spares(ip(1), peer, &consents, now));
+            }
+            assert_eq!(sent, most);
+            let later = START + Duration::from_secs(91);
+            assert!(leave.spares(ip(1), REACHED, &consents, later), "it has acknowledged");
         }
-        assert_eq!(sent, UNREACHED_PACKETS_MAX);
-        assert!(leave.spares(ip(1), true, &consents, START + Duration::from_secs(61)), "it has acknowledged");
     }
 }

@@ -25,6 +25,8 @@ pub struct Signaled {
     pub address: Option<IpAddr>,
     /// It has shown that it gets what is sent to that address.
     pub reached: bool,
+    /// Calls from there were confirmed lately: it is hardly a forged address.
+    pub familiar: bool,
     /// Who may send besides the announced address.
     pub policy: SourcePolicy,
 }

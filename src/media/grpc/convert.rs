@@ -164,7 +164,7 @@ fn signaled(asked: Option<&proto::Peer>) -> Result<Signaled, Failure> {
         text => Some(text.parse().map_err(|_| bad("peer.address must be an IP address"))?),
     };
     let policy = source_policy(peer.sources()).unwrap_or_default();
-    Ok(Signaled { address, reached: peer.reached, policy })
+    Ok(Signaled { address, reached: peer.reached, familiar: peer.familiar, policy })
 }
 
 /// The codecs of these names (`PCMU` or `PCMU/8000`) that are spoken here.

@@ -71,6 +71,20 @@ fn a_callee_is_reached_when_it_answers() {
 }
 
 #[test]
+fn a_caller_is_familiar_once_a_call_from_there_was_confirmed_lately() {
+    let mut bench = Bench::new();
+    bench.up("c1");
+    assert!(!bench.peers[0].1.familiar);
+    bench.peers.clear();
+    bench.up("c2");
+    assert!(bench.peers[0].1.familiar);
+    bench.peers.clear();
+    bench.pass(Duration::from_secs(3_700));
+    bench.up("c3");
+    assert!(!bench.peers[0].1.familiar);
+}
+
+#[test]
 fn who_may_send_is_said_by_the_listener_or_by_what_holds_for_all() {
     let mut settings = settings();
     settings.rtp_sources = RtpSources::Subnet;

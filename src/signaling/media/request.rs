@@ -100,6 +100,7 @@ fn peer(peer: SignaledPeer) -> proto::Peer {
         address: peer.address.map(|address| address.to_string()).unwrap_or_default(),
         reached: peer.reached,
         sources: sources(peer.sources).into(),
+        familiar: peer.familiar,
     }
 }
 

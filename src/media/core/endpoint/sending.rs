@@ -55,6 +55,6 @@ impl Endpoint {
         if vouched {
             self.leave.give(to.ip(), consents);
         }
-        vouched || self.leave.spares(to.ip(), peer.reached, consents, now)
+        vouched || self.leave.spares(to.ip(), peer, consents, now)
     }
 }
