@@ -1,6 +1,6 @@
 # Two ways to the same image:
 #   docker build -t callplane .                       builds Callplane inside
-#   docker build -t callplane --target prebuilt .     takes target/release/callplane as built outside
+#   docker build -t callplane --target prebuilt .     takes target/release/callplane as built outside, or another BINARY
 FROM debian:bookworm-slim AS runtime
 # A number: Kubernetes can tell that it is not root (runAsNonRoot).
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin callplane \
@@ -16,7 +16,8 @@ ENTRYPOINT ["/usr/local/bin/callplane"]
 CMD ["serve"]
 
 FROM runtime AS prebuilt
-COPY target/release/callplane /usr/local/bin/callplane
+ARG BINARY=target/release/callplane
+COPY ${BINARY} /usr/local/bin/callplane
 
 FROM rust:1-bookworm AS build
 WORKDIR /src

@@ -2,6 +2,9 @@
 # and passes them. Rust is the one prerequisite beside make.
 
 BINARY := target/release/callplane
+# What the suites test: the same code with overflow checks and debug assertions, as `cargo test` has built it already.
+# `make test-service TESTED=target/release/callplane` tests what is shipped.
+TESTED := target/debug/callplane
 PYTHON := target/test-venv/bin/python
 BUF := target/test-tools/node_modules/.bin/buf
 
@@ -33,29 +36,33 @@ test: tools test-rust test-sipp test-service test-hostile-short test-model-short
 test-rust:
 	cargo test --quiet
 
-test-sipp: tools build
-	CALLPLANE=$(CURDIR)/$(BINARY) sipp_scenarios/run_tests.sh
+target/debug/callplane: prerequisites
+	cargo test --no-run --quiet --test process
+target/release/callplane: build
 
-test-service: tools build
-	cd tests/service && CALLPLANE=$(CURDIR)/$(BINARY) python3 -B -m unittest -v
+test-sipp: tools $(TESTED)
+	CALLPLANE=$(CURDIR)/$(TESTED) sipp_scenarios/run_tests.sh
+
+test-service: tools $(TESTED)
+	cd tests/service && CALLPLANE=$(CURDIR)/$(TESTED) python3 -B -m unittest -v
 
 # Attacks, floods, freezes and deaths, with calls beside them; about ten minutes, and a table in target/hostile.md.
 test-hostile: tools build
 	CALLPLANE=$(CURDIR)/$(BINARY) $(PYTHON) -B tests/hostile
 
-test-hostile-short: tools build
-	CALLPLANE=$(CURDIR)/$(BINARY) $(PYTHON) -B tests/hostile --short
+test-hostile-short: tools $(TESTED)
+	CALLPLANE=$(CURDIR)/$(TESTED) $(PYTHON) -B tests/hostile --short
 
 # Random engines and peers against a model of the API; about ten minutes. SEED=n runs one seed again.
 test-model: tools build
 	CALLPLANE=$(CURDIR)/$(BINARY) $(PYTHON) -B tests/model
 
-test-model-short: tools build
-	CALLPLANE=$(CURDIR)/$(BINARY) $(PYTHON) -B tests/model --short
+test-model-short: tools $(TESTED)
+	CALLPLANE=$(CURDIR)/$(TESTED) $(PYTHON) -B tests/model --short
 
 # Needs Docker with compose. The image takes the binary that is built here.
-test-compose: tools build
-	scripts/test-compose.sh
+test-compose: tools $(TESTED)
+	CALLPLANE_BINARY=$(TESTED) scripts/test-compose.sh
 
 bench: tools build
 	python3 -B bench/run.py
