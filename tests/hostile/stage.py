@@ -191,6 +191,10 @@ class Flood:
     def __init__(self, process, seconds):
         self.process, self.seconds = process, seconds
 
+    def goes_on(self):
+        """Whether it is not over."""
+        return self.process.alive()
+
     def wait(self):
         """What was sent and came back."""
         line = self.process.process.stdout.readline()
