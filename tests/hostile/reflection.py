@@ -77,7 +77,7 @@ def bytes_out_for_each_byte_in_are_few(stage):
         stage.expect(packets <= AUDIO_MAX, f"{name}: {packets} packets of audio to an address that has shown nothing")
     due = sum(most > 0 for _, _, most in ROWS)
     stage.expect(answered == due, f"{answered} of {due} requests are answered: the case shows nothing of the others")
-    stage.expect(heard == 2, f"{heard} of 2 requests that lead to audio do: the case shows nothing")
+    stage.expect(heard > 0, "no request leads to audio: the case shows nothing of it")
 
 
 @case("reflection", short=True, public=True)
@@ -86,6 +86,8 @@ def maddr_sends_no_answer_to_a_stranger(stage):
     server = stage.server()
     victim, sender = stage.ear(VICTIM), stage.ear(66)
     port = victim.getsockname()[1]
+    # Without `rport` an answer goes to the source's address and the port of Via.
+    home = stage.ear(66, port)
     own = f"{stage.peer(66)}:{sender.getsockname()[1]}".encode()
     data = message("OPTIONS", sender.getsockname(), server.address)
     via = b"SIP/2.0/UDP " + own
@@ -96,12 +98,12 @@ def maddr_sends_no_answer_to_a_stranger(stage):
     ]
     for each in forged:
         sender.sendto(each, server.address)
-    answered, _ = drained(sender, patient(1))
+    answered, _ = drained(home, patient(1))
     count, _ = drained(victim, 0.3)
     stage.attack = "3 OPTIONS"
     stage.say(f"the stranger gets {count} answers")
     stage.expect(count == 0, f"the stranger gets {count} answers")
-    stage.expect(answered > 0, "the sender gets no answer either: the case shows nothing")
+    stage.expect(answered == len(forged), f"the sender gets {answered} of {len(forged)} answers: the case shows nothing of the others")
 
 
 @case("reflection", short=True)

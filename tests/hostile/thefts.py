@@ -187,7 +187,7 @@ def floods_at_an_endpoint_do_not_touch_its_call(stage):
 
 @case("theft", limit=40)
 def a_peer_that_sends_a_thousand_times_too_much_harms_itself_alone(stage):
-    """One caller in a room of three and beside others sends 20,000 packets a second to its own endpoint."""
+    """One caller in a room of three and beside others sends thousands of packets a second to its own endpoint."""
     server = stage.server()
     beside = stage.victims(server)
     phone = stage.phone(20, server)
@@ -195,7 +195,7 @@ def a_peer_that_sends_a_thousand_times_too_much_harms_itself_alone(stage):
     for call in calls:
         call.echoed(5)
     begin, sent, heard = time.monotonic(), 0, 0
-    while time.monotonic() < begin + 3:
+    while time.monotonic() < begin + 3 or sent < 10_000 and time.monotonic() < begin + patient(10):
         for _ in range(40):
             calls[0].ear.sendto(calls[0].stream.next(), calls[0].media)
         sent += 40
@@ -204,7 +204,7 @@ def a_peer_that_sends_a_thousand_times_too_much_harms_itself_alone(stage):
     time.sleep(patient(0.3))
     heard, seconds = heard + calls[1].heard(), time.monotonic() - begin
     most = 400 * seconds + 400  # PACKETS_PER_SECOND_MAX and what may come at once, media/core/rate.rs
-    stage.attack = f"{sent} packets in 3 s"
+    stage.attack = f"{sent} packets in {seconds:.0f} s"
     stage.say(f"another member of its room gets {heard} packets")
     stage.expect(heard > 100, f"a member gets {heard} packets: the case shows nothing")
     stage.expect(sent > 2 * most, f"only {sent} packets are sent: the case shows nothing")
