@@ -53,7 +53,7 @@ def run(each, folder, public, lane):
     except Exception:
         stage.failures.append(traceback.format_exc(limit=-3).strip().replace("\n", " / "))
     finally:
-        limited(60, stage.end)
+        stage.end()
     if stage.failures:
         verdict = "FAIL: " + "; ".join(stage.failures)
     seconds = time.monotonic() - begin

@@ -1,9 +1,8 @@
 """Datagrams, requests and events in numbers."""
 import time
 
-from hostile.engine import Engine
 from hostile.phone import Phone
-from hostile.stage import case, wait_until
+from hostile.stage import case, patient, slower, wait_until
 from peers import rtp, sip
 
 
@@ -14,7 +13,7 @@ def flooded(stage, kind, rate, seconds, sources=50, **more):
     before = server.memory()
     seen = stage.flood(kind, server.address, stage.peers(sources), rate, seconds, **more).wait()
     stage.attack = f"{seen['sent'] / seen['seconds']:.0f} a second for {seen['seconds']:.0f} s from {sources} addresses"
-    stage.expect(seen["sent"] >= 0.1 * rate * seconds, f"the flood was none: {seen['sent']} of {rate * seconds}")
+    stage.expect(seen["sent"] >= 0.1 * slower(rate) * seconds, f"the flood was none: {seen['sent']} of {slower(rate) * seconds:.0f}")
     stage.unharmed(beside)
     stage.say(f"memory +{max(0, server.memory() - before) >> 20} MiB")
     stage.lives(server)
@@ -57,15 +56,23 @@ def refused_descriptions_in_numbers_cost_no_call(stage):
     flooded(stage, "bad sdp", 1000, 5)
 
 
+def few_unconfirmed(stage):
+    """A server on which few calls at a time may wait for their ACK, and how many: fewer where a flood comes slower."""
+    most = round(slower(300))
+    return stage.server(media__endpoints_max=400, signaling__calls__unconfirmed_max=most), most
+
+
 @case("flood", short=True, limit=50)
 def unacknowledged_calls_of_one_source_leave_room_for_others(stage):
     """INVITEs of one address that are answered and never acknowledged; the node has 400 endpoints."""
-    server = stage.server(media__endpoints_max=400, signaling__calls__unconfirmed_max=300)
+    server, most = few_unconfirmed(stage)
     beside = stage.victims(server, rate=10)
     seen = stage.flood("invite", server.address, [stage.peer(66)], 250, 5).wait()
-    most = server.held().get("sessions")
+    held = server.sessions() or 0
     stage.attack = f"{seen['sent']} INVITEs in {seen['seconds']:.0f} s from 1 address"
-    stage.say(f"{most} sessions at its end; {seen['back_bytes'] / max(1, seen['bytes']):.1f} bytes back for each byte")
+    stage.say(f"{held} sessions at its end; {seen['back_bytes'] / max(1, seen['bytes']):.1f} bytes back for each byte")
+    # The calls beside are among them: two that are held, and new ones.
+    stage.expect(most / 6 <= held <= most / 3 + 40, f"{held} sessions at its end, where one source may have {most / 3:.0f} unacknowledged")
     stage.unharmed(beside)
     stage.settles(server, 25)
 
@@ -73,7 +80,7 @@ def unacknowledged_calls_of_one_source_leave_room_for_others(stage):
 @case("flood", limit=60)
 def unacknowledged_calls_of_many_sources_leave_room_for_known_ones(stage):
     """The same from a hundred addresses: who has confirmed a call before goes on calling; a newcomer does when it is over."""
-    server = stage.server(media__endpoints_max=400, signaling__calls__unconfirmed_max=300)
+    server, _ = few_unconfirmed(stage)
     known = stage.victims(server, rate=5)
     seen = stage.flood("invite", server.address, stage.peers(100), 250, 5).wait()
     stage.attack = f"{seen['sent']} INVITEs in {seen['seconds']:.0f} s from 100 addresses"
@@ -102,6 +109,9 @@ def events_beside(stage, server, engine, act, seconds, text):
         count += act(call)
     stage.attack = f"{count / seconds:.0f} {text} a second of one caller for {seconds} s, engine of 2 ms an event"
     seen = stage.unharmed(beside)
+    end = time.monotonic() + patient(10)
+    while engine.kinds.get("incoming_call", 0) < seen["tried"] + 1 and time.monotonic() < end:
+        time.sleep(0.1)
     counted = server.counters()["signaling"]["engines"]
     stage.say(f"{engine.gaps} gaps, {counted['events_dropped']} events dropped, {seen['done']} other calls")
     stage.expect(engine.kinds.get("incoming_call", 0) >= seen["tried"] + 1, "an IncomingCall was lost")
@@ -111,9 +121,7 @@ def events_beside(stage, server, engine, act, seconds, text):
 def one_digit_in_each_packet_takes_no_call_from_others(stage):
     """Telephone events that last one packet each; the engine's log keeps 2,000 events."""
     server = stage.server(engine=False, signaling__engines__retention_events=2000)
-    engine = Engine(server, "slow", window=100, delay=0.002)
-    stage.ending.append(engine.close)
-    engine.opened.wait(10)
+    engine = stage.engine(server, "slow", window=100, delay=0.002)
     at = [0, 0]
 
     def act(call):
@@ -130,9 +138,7 @@ def one_digit_in_each_packet_takes_no_call_from_others(stage):
 def infos_in_numbers_take_no_call_from_others(stage):
     """INFO requests of 8 KB inside one call."""
     server = stage.server(engine=False, signaling__engines__retention_bytes=4 << 20)
-    engine = Engine(server, "slow", window=100, delay=0.002)
-    stage.ending.append(engine.close)
-    engine.opened.wait(10)
+    engine = stage.engine(server, "slow", window=100, delay=0.002)
 
     def act(call):
         for _ in range(5):
@@ -149,9 +155,7 @@ def infos_in_numbers_take_no_call_from_others(stage):
 def messages_in_numbers_take_no_call_from_others(stage):
     """MESSAGE requests inside one call."""
     server = stage.server(engine=False, signaling__engines__retention_events=2000)
-    engine = Engine(server, "slow", window=100, delay=0.002)
-    stage.ending.append(engine.close)
-    engine.opened.wait(10)
+    engine = stage.engine(server, "slow", window=100, delay=0.002)
 
     def act(call):
         for _ in range(5):
@@ -188,10 +192,13 @@ def forks_that_all_answer_are_answered_and_ended_once(stage):
     caller = stage.phone(20, server)
     call = caller.invite("dial-bob")
     call.answered(5)
+    wait_until(lambda: counts["BYE"] > 0, 10, "a fork that is not wanted is ended")
     time.sleep(8)
     stage.attack = "300 answers to one INVITE"
     stage.say(f"{counts['ACK']} ACK, {counts['BYE']} BYE")
-    stage.expect(counts["BYE"] <= 1000, f"{counts['BYE']} BYEs for 300 forks")
+    # 16 forks are acknowledged and ended: each ACK is repeated with its 200, each BYE by timer E, eleven times.
+    stage.expect(16 <= counts["ACK"] <= 16 + 32, f"{counts['ACK']} ACKs for 300 forks")
+    stage.expect(counts["BYE"] <= 16 * 12, f"{counts['BYE']} BYEs for 300 forks")
     stage.unharmed(beside)
     call.bye(1)
     stage.settles(server, 25)
@@ -202,9 +209,7 @@ def one_engine_does_not_take_all_ports(stage):
     """An engine makes 300 calls to nobody at a node of 200 port pairs, another engine's callers go on."""
     server = stage.server(rtp=(10_000, 10_399), engine=False, media__endpoints_max=200)
     server.start_engine()
-    greedy = Engine(server, "greedy", group="greedy")
-    stage.ending.append(greedy.close)
-    greedy.opened.wait(10)
+    greedy = stage.engine(server, "greedy", group="greedy")
     beside = stage.victims(server, echo=2, rate=4)
     silent = stage.ear(77)
     from peers import api
@@ -216,6 +221,6 @@ def one_engine_does_not_take_all_ports(stage):
     time.sleep(3)
     stage.attack = "300 CreateSession of one engine"
     stage.say(f"{made} accepted at first")
+    stage.expect(100 <= made <= 180, f"{made} of 300 calls of one engine are accepted at a node of 200: its share is three quarters")
     stage.unharmed(beside)
-
 

@@ -10,7 +10,11 @@ class Resolver:
     def __init__(self, ip, known):
         self.known, self.asked, self.slow, self.closed = known, 0, 0, False
         self.line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.line.bind((ip, 53))
+        try:
+            self.line.bind((ip, 53))
+        except OSError:
+            self.line.close()
+            raise
         self.line.settimeout(0.5)
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -21,7 +25,10 @@ class Resolver:
                 data, source = self.line.recvfrom(2048)
             except (TimeoutError, OSError):
                 continue
-            answer = self.answer(data)
+            try:
+                answer = self.answer(data)
+            except (IndexError, struct.error):  # no question
+                continue
             if answer:
                 self.line.sendto(answer, source)
 

@@ -35,6 +35,14 @@ class OwnNetwork:
         self.folder = f"/etc/netns/{self.name}"
 
     def __enter__(self):
+        try:
+            self.make()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def make(self):
         os.makedirs(self.folder)
         with open(f"{self.folder}/resolv.conf", "w", encoding="ascii") as out:
             out.write("nameserver 198.51.100.53\noptions timeout:5 attempts:2\n")
@@ -42,7 +50,6 @@ class OwnNetwork:
         subprocess.run(["ip", "-n", self.name, "link", "set", "lo", "up"], check=True)
         lines = "".join(f"addr add {address}/32 dev lo\n" for address in HERE + PEERS)
         subprocess.run(["ip", "-n", self.name, "-batch", "-"], input=lines, text=True, check=True)
-        return self
 
     def run(self, *arguments):
         """This program again, inside. Its exit status."""

@@ -1,6 +1,5 @@
 """A phone: a SIP socket that many calls share, an RTP socket for each call. One thread reads; calls are driven from outside."""
 import queue
-import random
 import select
 import socket
 import struct
@@ -8,8 +7,20 @@ import threading
 import time
 
 from peers import rtp, sip
+from peers.running import patient
 
 SO_TIMESTAMPNS = 35
+SO_RCVBUFFORCE = 33
+
+
+def roomy(line):
+    """Gives a socket so much room that what is counted at it is what was sent, and not what fitted."""
+    for option, size in ((SO_RCVBUFFORCE, 16 << 20), (socket.SO_RCVBUF, 4 << 20)):
+        try:
+            line.setsockopt(socket.SOL_SOCKET, option, size)
+            return
+        except OSError:  # only root may go past the system's limit
+            continue
 
 
 class Phone:
@@ -18,7 +29,7 @@ class Phone:
     def __init__(self, ip, server, port=0, on_request=None, answers=True):
         self.ip, self.server, self.on_request, self.answers = ip, server, on_request, answers
         self.line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        roomy(self.line)
         self.line.bind((ip, port))
         self.port = self.line.getsockname()[1]
         self.calls, self.called, self.closed = {}, queue.Queue(), False
@@ -92,10 +103,7 @@ class Call:
 
     def __init__(self, phone, user="echo", incoming=None, rtp_ip=None, place=None, contact=None, body=None, fields=()):
         self.phone, self.user, self.fields, self.body = phone, user, list(fields), body
-        self.ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.ear.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self.ear.bind((rtp_ip or phone.ip, 0))
+        self.ear = ear(rtp_ip or phone.ip)
         self.place = place or self.ear.getsockname()[:2]
         self.responses, self.ended = queue.Queue(), threading.Event()
         self.own_tag, self.branch, self.sequence, self.version = sip.token(), "", 1, 1
@@ -139,7 +147,7 @@ class Call:
 
     def final(self, seconds, again=0.3):
         """The final response to the INVITE; it is repeated until a response comes. None when none comes."""
-        end, due = time.monotonic() + seconds, time.monotonic() + again
+        end, due = time.monotonic() + patient(seconds), time.monotonic() + again
         while time.monotonic() < end:
             try:
                 message = self.responses.get(timeout=max(0.01, min(end, due) - time.monotonic()))
@@ -195,10 +203,12 @@ class Call:
         data = self.request("BYE")
         self.phone.send(data)
         if wait:
-            end = time.monotonic() + wait
+            end, due = time.monotonic() + patient(wait), 0.0
             while time.monotonic() < end and not self.said("BYE"):
-                self.phone.send(data)
-                time.sleep(0.1)
+                if time.monotonic() >= due:
+                    due = time.monotonic() + 0.3
+                    self.phone.send(data)
+                time.sleep(0.02)
 
     def said(self, method):
         """Whether a final response to such a request is there."""
@@ -222,12 +232,15 @@ class Call:
         """Takes what has come: how many RTP packets."""
         return hear(line or self.ear)
 
-    def echoed(self, count, every=0.02, settle=0.4):
+    def echoed(self, count, every=0.02, settle=1.0):
         """Sends so many packets and counts what comes back meanwhile and shortly after."""
         self.heard()
         self.talk(count, every)
-        time.sleep(settle)
-        return self.heard()
+        back, end = self.heard(), time.monotonic() + patient(settle)
+        while back < count and time.monotonic() < end:
+            time.sleep(0.05)
+            back += self.heard()
+        return back
 
     def close(self):
         self.phone.calls.pop(self.call_id, None)
@@ -268,11 +281,11 @@ def times(line):
 def ear(ip, port=0):
     """A bare UDP socket."""
     line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    roomy(line)
     line.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    line.bind((ip, port))
+    try:
+        line.bind((ip, port))
+    except OSError:
+        line.close()
+        raise
     return line
-
-
-def any_of(items):
-    return random.choice(items)

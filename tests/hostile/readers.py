@@ -1,10 +1,12 @@
 """Who does not read what is written to him: logs, streams of events."""
 import fcntl
 import os
+import socket
+import struct
 import time
 
-from hostile.engine import Engine
-from hostile.stage import case
+from hostile.apis import HEADERS, PATH, PREFACE, frame
+from hostile.stage import case, patient, slower
 from peers import api
 
 
@@ -63,13 +65,12 @@ def a_log_on_a_full_disk_stops_nothing(stage):
 def beside_a_healthy_one(stage, seconds, **how):
     """An engine that behaves and one that does not, of one group; callers notice nothing."""
     server = stage.server(signaling__calls__decision_timeout_ms=2000)
-    bad = Engine(server, "bad", **how)
-    stage.ending.append(bad.close)
-    bad.opened.wait(10)
+    bad = stage.engine(server, "bad", **how)
     beside = stage.victims(server, echo=2, rate=10)
     time.sleep(seconds)
     stage.unharmed(beside)
     stage.say(f"the bad engine heard of {bad.calls} calls")
+    stage.expect(bad.calls > 0 or not bad.reads, "the bad engine is asked about no call: the case shows nothing")
 
 
 @case("reader", short=True, limit=40)
@@ -100,16 +101,48 @@ def a_slow_engine_hurts_itself_alone(stage):
     beside_a_healthy_one(stage, 10, delay=0.3, window=20)
 
 
-@case("reader", limit=40)
+@case("reader", limit=60)
 def a_tool_that_lists_and_does_not_read_holds_nothing_up(stage):
-    """Hundreds of ListSessions whose answers nobody reads."""
+    """Five hundred ListSessions of twenty calls each, on ten connections whose windows stay closed."""
     server = stage.server()
     beside = stage.victims(server)
-    channel = api.grpc.insecure_channel(f"{server.ip}:{server.api}")
-    stage.ending.append(channel.close)
-    stub = api.session_rpc.SessionServiceStub(channel)
-    waiting = [stub.ListSessions.future(api.session.ListSessionsRequest(page_size=1000)) for _ in range(500)]
-    time.sleep(2)
-    stage.attack = f"{len(waiting)} calls under way"
+    phone = stage.phone(20, server)
+    held = [phone.call("echo") for _ in range(20)]
+    stage.expect(all(held), "a call that is to be listed is not answered")
+    path = PATH.replace(b"GetSession", b"ListSessions")
+    headers = HEADERS.replace(bytes([len(PATH)]) + PATH, bytes([len(path)]) + path)
+    asked = api.session.ListSessionsRequest(page_size=1000).SerializeToString()
+    asked = b"\0" + struct.pack("!I", len(asked)) + asked
+    # SETTINGS_INITIAL_WINDOW_SIZE of 0 (RFC 9113 section 6.5.2): an answer has to wait until it is asked for, and never is.
+    closed = frame(4, 0, 0, struct.pack("!HI", 4, 0))
+    before, lines, each = server.memory(), [], round(slower(50))
+    for _ in range(10):
+        line = socket.create_connection((server.ip, server.api), patient(2))
+        stage.ending.append(line.close)
+        calls = b"".join(frame(1, 0x04, number, headers) + frame(0, 0x01, number, asked) for number in range(1, 2 * each, 2))
+        line.sendall(PREFACE + closed + calls)
+        lines.append(line)
+        time.sleep(0.5)  # it is about answers that are not read, not about how many are made at once
+    stage.attack = f"{10 * each} calls under way"
+    time.sleep(3)
+    stage.say(f"memory +{max(0, server.memory() - before) >> 20} MiB")
+    begun = sum(answers(line) for line in lines)
+    stage.expect(begun >= 5 * each, f"only {begun} of {10 * each} calls are being answered: the case shows nothing")
     stage.unharmed(beside)
     stage.lives(server)
+
+
+def answers(line):
+    """How many answers have begun on a connection: their HEADERS are there, which no window holds up."""
+    line.settimeout(0.2)
+    data = b""
+    try:
+        while more := line.recv(65536):
+            data += more
+    except OSError:
+        pass
+    begun = 0
+    while len(data) >= 9:
+        begun += data[3] == 1
+        data = data[9 + int.from_bytes(data[:3], "big") :]
+    return begun

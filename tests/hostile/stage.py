@@ -1,5 +1,6 @@
 """What a case has: addresses, servers, floods, the calls beside it; and what it says in the end."""
 import json
+import math
 import os
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import time
 
 from hostile.phone import Phone, ear
-from peers.running import ROOT, Running, Server, settled, wait_until
+from peers.running import PATIENCE, ROOT, Running, Server, patient, settled, slower, wait_until
 
 CASES = []
 # Timers of SIP five times as fast as RFC 3261's, so that what has to end ends within a case.
@@ -18,8 +19,6 @@ FAST = {
 # Audio of the calls beside an attack that may be lost, and new calls that may fail: what a machine that is busy otherwise
 # costs by itself. What an attack that works does is far beyond.
 LOSS_MAX, FAILED_MAX = 0.05, 0.02
-# How much longer than usual a case may take: on a machine that is busy with other things.
-PATIENCE = float(os.environ.get("HOSTILE_PATIENCE", "1"))
 
 
 class Case:
@@ -35,7 +34,7 @@ def case(kind, short=False, public=False, limit=60):
     """Makes a function a case. Its name is a sentence; it ends within `limit` seconds."""
 
     def keep(run):
-        CASES.append(Case(run, kind, short, public, int(limit * PATIENCE)))
+        CASES.append(Case(run, kind, short, public, math.ceil(patient(limit))))
         return run
 
     return keep
@@ -80,6 +79,16 @@ class Stage:
         self.ending.append(phone.close)
         return phone
 
+    def engine(self, server, name, **how):
+        """An engine in Python; it is attached when this returns."""
+        from hostile.engine import Engine
+
+        attached = Engine(server, name, **how)
+        self.ending.append(attached.close)
+        if not attached.opened.wait(patient(10)):
+            raise AssertionError(f"{name} does not get attached: {attached.error}")
+        return attached
+
     def ear(self, number, port=0):
         line = ear(self.peer(number), port)
         self.ending.append(line.close)
@@ -97,7 +106,8 @@ class Stage:
         """The calls beside an attack; they are up when this returns."""
         host, port = server.address
         process = self.script(
-            "victims.py", "--server", f"{host}:{port}", "--ip", self.peer(number), "--echo", str(echo), "--rate", str(rate), "--user", user
+            "victims.py", "--server", f"{host}:{port}", "--ip", self.peer(number), "--echo", str(echo),
+            "--rate", str(rate and slower(rate)), "--user", user,
         )
         word = process.process.stdout.readline().split()
         if word[:1] != [b"up"] or int(word[1]) != echo:
@@ -105,16 +115,16 @@ class Stage:
         return Victims(process)
 
     def flood(self, kind, to, sources, per_second, seconds, **more):
-        """A flood that has begun."""
-        how = {"kind": kind, "to": to, "from": sources, "per_second": per_second, "seconds": seconds, **more}
+        """A flood that has begun, of so many a second or as many as this machine is given."""
+        how = {"kind": kind, "to": to, "from": sources, "per_second": slower(per_second), "seconds": seconds, **more}
         return Flood(self.script("flood.py", json.dumps(how)), seconds)
 
     def sipp(self, server, scenario, user, calls, rate, number=30, extra=()):
-        """SIPp as a caller; it has begun."""
+        """SIPp as a caller, at as many calls a second as this machine is given; it has begun."""
         which = ["-sn", scenario[1:]] if scenario.startswith("@") else ["-sf", os.path.join(ROOT, "sipp_scenarios", scenario + ".xml")]
         host, port = server.address
-        command = ["sipp", *which, "-s", user, "-i", self.peer(number), "-m", str(calls), "-r", str(rate), "-nostdin", "-timeout", "50s",
-                   "-buff_size", "4194304", *extra, f"{host}:{port}"]
+        command = ["sipp", *which, "-s", user, "-i", self.peer(number), "-m", str(calls), "-r", str(round(slower(rate))), "-nostdin",
+                   "-timeout", f"{math.ceil(patient(50))}s", "-buff_size", "4194304", *extra, f"{host}:{port}"]
         process = Running(command, os.path.join(self.folder, f"sipp-{user}.log"))
         self.ending.append(process.kill)
         return process
@@ -143,7 +153,7 @@ class Stage:
     def settles(self, server, seconds=20, but=()):
         """Checks that nothing is left."""
         left = settled(server, seconds, but)
-        self.expect(not left, f"left after {seconds} s: {left}")
+        self.expect(not left, f"left after {patient(seconds):.0f} s: {left}")
 
     def lives(self, server):
         """Checks that the process did not end, and answers."""
@@ -152,10 +162,11 @@ class Stage:
         self.expect(server.fetch("/health") is not None, "/health does not answer")
 
     def end(self):
+        """Ends what runs. What does not end is told, and keeps nothing else from ending."""
         for last in reversed(self.ending):
             try:
-                last()
-            except Exception as error:  # what ends a case must not keep the rest from ending
+                limited(math.ceil(patient(30)), last)
+            except (Exception, Alarm) as error:
                 print(f"  at the end: {error!r}", file=sys.stderr)
 
 
@@ -168,7 +179,7 @@ class Victims:
     def stop(self):
         self.process.process.stdin.close()
         line = self.process.process.stdout.readline()
-        self.process.process.wait(10)
+        self.process.process.wait(patient(10))
         if not line:
             raise AssertionError("the calls beside said nothing: " + self.process.text()[-1000:])
         return json.loads(line)
@@ -180,17 +191,24 @@ class Flood:
     def __init__(self, process, seconds):
         self.process, self.seconds = process, seconds
 
+    def goes_on(self):
+        """Whether it is not over."""
+        return self.process.alive()
+
     def wait(self):
         """What was sent and came back."""
         line = self.process.process.stdout.readline()
-        self.process.process.wait(self.seconds + 10)
+        self.process.process.wait(patient(self.seconds + 10))
         if not line:
             raise AssertionError("a flood said nothing: " + self.process.text()[-1000:])
-        return json.loads(line)
+        seen = json.loads(line)
+        if not seen["sent"]:
+            raise AssertionError("a flood sent nothing: the case shows nothing")
+        return seen
 
 
-class Alarm(Exception):
-    """A case took too long."""
+class Alarm(BaseException):
+    """A case took too long. Not an Exception: who catches those must not catch it by the way."""
 
 
 def limited(seconds, run):
@@ -213,4 +231,4 @@ def per_second(count_before, count_after, begin):
     return (count_after - count_before) / max(0.001, time.monotonic() - begin)
 
 
-__all__ = ["CASES", "Alarm", "Skipped", "Stage", "case", "limited", "per_second", "wait_until"]
+__all__ = ["CASES", "PATIENCE", "Alarm", "Skipped", "Stage", "case", "limited", "patient", "per_second", "slower", "wait_until"]

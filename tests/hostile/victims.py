@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from hostile.phone import Phone  # noqa: E402
 from peers import rtp  # noqa: E402
+from peers.running import patient  # noqa: E402
 
 
 def part(values, share):
@@ -49,8 +50,8 @@ class Echo(threading.Thread):
             except OSError:
                 pass
             number += 1
-        end = time.monotonic() + 0.5
-        while (left := end - time.monotonic()) > 0:
+        end = time.monotonic() + patient(0.5)
+        while (left := end - time.monotonic()) > 0 and len(self.late) < len(self.sent):
             if select.select([call.ear], [], [], left)[0]:
                 self.take()
 
@@ -85,7 +86,7 @@ class NewCalls(threading.Thread):
             thread = threading.Thread(target=self.one, daemon=True)
             thread.start()
             self.threads.append(thread)
-        end = time.monotonic() + 12
+        end = time.monotonic() + patient(12)
         for thread in self.threads:
             thread.join(max(0.0, end - time.monotonic()))
 
@@ -124,7 +125,7 @@ def main():
     for thread in [*up, *([calls] if calls else [])]:
         thread.stop.set()
     for thread in [*up, *([calls] if calls else [])]:
-        thread.join(15)
+        thread.join(patient(15))
     late = [value for echo in up for value in echo.late]
     gaps = [after - before for echo in up for before, after in zip(echo.came, echo.came[1:])]
     sent = sum(len(echo.sent) for echo in up)

@@ -2,6 +2,7 @@
 import asyncio
 
 from peers import sip
+from peers.running import patient
 
 from model.peer import T1, TIMEOUT, Dialog, repeated
 
@@ -66,7 +67,7 @@ async def call(peer, user, reliable, seconds):
     peer.count("calls")
     watch = asyncio.ensure_future(cancel(peer, first, branch, send, gives_up)) if gives_up is not None else None
     lived = None
-    async for message in peer.request(data, send, branch, "INVITE", reliable, TIMEOUT + 10):
+    async for message in peer.request(data, send, branch, "INVITE", reliable, TIMEOUT + patient(10)):
         first.provisional = True
         if message.status < 200:
             continue
@@ -94,7 +95,7 @@ async def call(peer, user, reliable, seconds):
     elif dialog:
         # Never acknowledged: the other side has to end it (RFC 3261 section 13.3.1.4).
         try:
-            await asyncio.wait_for(dialog.over.wait(), TIMEOUT + 6)
+            await asyncio.wait_for(dialog.over.wait(), TIMEOUT + patient(6))
         except asyncio.TimeoutError:
             peer.fault(f"a 200 that is never acknowledged leads to no BYE ({call_id})")
 
@@ -107,7 +108,7 @@ async def begin(dialog, with_offer, message, seconds):
 async def cancel(peer, first, branch, send, after):
     """CANCEL of the INVITE, once something came of it (section 9.1)."""
     await asyncio.sleep(after)
-    end = asyncio.get_running_loop().time() + 2
+    end = asyncio.get_running_loop().time() + patient(2)
     while not getattr(first, "provisional", False) and asyncio.get_running_loop().time() < end:
         await asyncio.sleep(0.02)
     peer.count("sent CANCEL")
@@ -125,7 +126,7 @@ async def answer_call(peer, message, answer):
         if branch_lost > 0.02:
             return  # silence, for ever
         # Silence until the caller has given up for want of any answer (timer B), and then a 200.
-        await asyncio.sleep(TIMEOUT + 0.3)
+        await asyncio.sleep(TIMEOUT + patient(0.3))
         await accept(peer, message, answer, base, b"", 1)
         return
     if draw.random() < 0.5:
@@ -147,7 +148,7 @@ async def answer_call(peer, message, answer):
     if what < 0.08 and not peer.quiet:
         # Rings until it is given up.
         try:
-            await asyncio.wait_for(answer.cancelled.wait(), 30)
+            await asyncio.wait_for(answer.cancelled.wait(), patient(30))
         except asyncio.TimeoutError:
             pass
     if answer.cancelled.is_set() and draw.random() < 0.8:

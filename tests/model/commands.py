@@ -1,4 +1,6 @@
 """Commands, legal and not, drawn from a seed."""
+import re
+
 from peers import api, sip
 
 S = api.types
@@ -96,9 +98,10 @@ class Draw:
         if self.draw.random() < 0.03:
             request.headers.add(name="Via", value="x")
             return "a Via of its own"
-        if self.draw.random() < 0.04 and self.model.sessions:
-            # Taken, or was less than a minute ago.
-            request.session_id = self.draw.choice(list(self.model.sessions))
+        chosen = [session_id for session_id in self.model.sessions if re.fullmatch(r"e\d+-s\d+", session_id)]
+        if self.draw.random() < 0.04 and chosen:
+            # Taken, or was less than a minute ago. An id that Callplane drew is free when its session has ended.
+            request.session_id = self.draw.choice(chosen)
             return f"the session id {request.session_id}, which is taken"
         if self.draw.random() < 0.15 and (own := self.live()):
             request.parent_session_id = self.draw.choice(own).id

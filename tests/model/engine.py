@@ -3,6 +3,7 @@ import asyncio
 
 from peers import api
 from peers.api import reason_of, reason_of_error
+from peers.running import patient
 
 from model.commands import SERVICES, VERBS, Draw
 from model.model import Command
@@ -37,7 +38,7 @@ class Engine:
         self.outbox.put_nowait(api.stream.AttachRequest(open=api.stream.Open(engine_id=self.name, heartbeat={"seconds": 10})))
         self.call = self.stubs_of_stream().Attach(self.requests(self.outbox))
         self.reader = asyncio.ensure_future(self.read(self.call))
-        await asyncio.wait_for(self.attached.wait(), 10)
+        await asyncio.wait_for(self.attached.wait(), patient(10))
 
     def stubs_of_stream(self):
         return api.stream_rpc.EventServiceStub(self.channel)
@@ -88,7 +89,7 @@ class Engine:
         self.lose()
         await self.attach()
         self.lose()
-        _, pending = await asyncio.wait([before], timeout=5)
+        _, pending = await asyncio.wait([before], timeout=patient(5))
         if pending:
             self.model.fault(f"{self.name}: a stream stays open, though a newer one was opened")
             before.cancel()
@@ -194,7 +195,7 @@ class Engine:
         alone = self.draw.random() < 0.4
         before = await self.look(command) if alone else None
         try:
-            response = await getattr(self.stubs[service], rpc)(request, timeout=8)
+            response = await getattr(self.stubs[service], rpc)(request, timeout=patient(8))
         except api.grpc.aio.AioRpcError as error:
             reason = reason_of_error(error)
             if error.code() == api.grpc.StatusCode.DEADLINE_EXCEEDED and not reason:
@@ -229,7 +230,7 @@ class Engine:
     async def get(self, service, rpc, request):
         """The session or bridge of the answer, None of one that has none, or the reason of a refusal."""
         try:
-            response = await getattr(self.stubs[service], rpc)(request, timeout=8)
+            response = await getattr(self.stubs[service], rpc)(request, timeout=patient(8))
         except api.grpc.aio.AioRpcError as error:
             return reason_of_error(error)
         return getattr(response, service, None)
@@ -248,7 +249,9 @@ class Engine:
                 continue
             if isinstance(old, str) or isinstance(new, str) or old.revision != new.revision:
                 continue
-            for field in ("bridge_id", "muted", "engine_id", "group"):
+            # A call that waits for a decision is passed on by itself, and keeps its one revision.
+            passed = old.direction == S.CALL_DIRECTION_INBOUND and old.revision == 1
+            for field in ("bridge_id", "muted", "group") if passed else ("bridge_id", "muted", "engine_id", "group"):
                 if getattr(old, field) != getattr(new, field):
                     self.model.fault(
                         f"{command.verb} {command_id} is refused ({command.reason}), and {key} has {field} {getattr(new, field)!r}, "
@@ -262,7 +265,7 @@ class Engine:
             task.cancel()
         if self.call:
             try:
-                await asyncio.wait_for(asyncio.shield(self.reader), 2)
+                await asyncio.wait_for(asyncio.shield(self.reader), patient(2))
             except (asyncio.TimeoutError, asyncio.CancelledError):
                 self.call.cancel()
                 self.reader.cancel()

@@ -41,11 +41,44 @@ class Known:
     """One session as its events tell it."""
 
     def __init__(self, session_id, engine, inbound):
-        self.id, self.engine, self.inbound = session_id, engine, inbound
+        self.id, self.inbound = session_id, inbound
         self.revision, self.state, self.ended, self.connected, self.bridge = 0, 0, None, False, ""
-        self.operations, self.playing, self.rings, self.call_id = {}, {}, {}, ""
-        # Engines that it was passed on from, and those that were told so.
-        self.passed, self.revoked = [], []
+        self.operations, self.playing, self.rings, self.call_id, self.ring_timeout = {}, {}, {}, "", False
+        # A call that waits for a decision is passed on from engine to engine, and their logs have no common order: the new
+        # owner may hear of it before or after the old one hears that it has it no more, and even before the old one hears that
+        # it had it. Who was told of the call; who was told that it is another's, and whose; who was told more of it.
+        self.told, self.revoked, self.decided = [engine], {}, ""
+
+    @property
+    def engine(self):
+        """The engine that has it, as far as all engines together have heard."""
+        if self.decided:
+            return self.decided
+        rest = self.owners()
+        return rest[-1] if rest else ""
+
+    def owners(self):
+        """Engines that may have it by what was heard so far: more than one while something is under way."""
+        if self.decided:
+            return [self.decided]
+        return [engine for engine in dict.fromkeys([*self.told, *self.revoked.values()]) if engine not in self.revoked]
+
+    def is_not_of(self, engine):
+        """Whether it is surely not this engine's, nor comes to it yet."""
+        return engine in self.revoked or self.decided not in ("", engine) or not self.inbound and engine != self.engine
+
+    @property
+    def moving(self):
+        """Whether it is being passed on: some engine has not heard yet that it has the call, or has it no more."""
+        return len(self.owners()) != 1 or any(engine not in self.told for engine in self.owners())
+
+    def chain(self):
+        """Its owners in their order, from the one that was not the next of any other, as SessionRevoked tells them."""
+        firsts = [engine for engine in self.told if engine not in self.revoked.values()]
+        owners = firsts[:1]
+        while owners and (following := self.revoked.get(owners[-1])) and following not in owners:
+            owners.append(following)
+        return owners
 
 
 class Model:
@@ -54,6 +87,8 @@ class Model:
     def __init__(self):
         self.faults, self.commands, self.sessions, self.counts = [], {}, {}, {}
         self.refused_by_peer, self.terminated = {}, set()
+        # Commands that were taken from an engine that had not heard that the session is its own.
+        self.taken_early = []
 
     def fault(self, text):
         if len(self.faults) < 50:
@@ -79,7 +114,7 @@ class Model:
                 continue
             if known.ended is not None:
                 return f"{session_id}, which has ended"
-            if known.engine != command.engine:
+            if known.is_not_of(command.engine):
                 return f"{session_id}, which is {known.engine}'s"
             if command.verb in DECIDING and not known.inbound:
                 return f"{session_id}, which is outbound"
@@ -109,6 +144,9 @@ class Model:
         verb = command.verb
         if command.bad:
             self.fault(f"{verb} {command_id} is accepted, with {command.bad}")
+        for known in map(self.sessions.get, command.sessions()):
+            if known and command.engine not in known.told:
+                self.taken_early.append((command_id, verb, command.engine, known))
         known = self.sessions.get(command.sessions()[0]) if command.sessions() else None
         if known and verb == "terminate_session":
             self.terminated.add(known.id)
@@ -126,11 +164,13 @@ class Model:
             return self.revoked(engine, event, known)
         if known is None:
             known = self.begun(engine, event, kind)
-        elif kind == "incoming_call" and known.engine != engine and known.revision == event.session_revision == 1:
-            # Passed on, as the one before had not decided: as if it had just come in.
-            known.passed.append(known.engine)
-            known.engine, known.revision = engine, 0
+        elif kind == "incoming_call" and known.inbound:
+            return self.told_of_call(engine, event, known)
         where = f"{kind} of {event.session_id}, revision {event.session_revision}"
+        if event.session_revision > 1:
+            known.decided = known.decided or engine
+            if engine not in known.told or engine in known.revoked:
+                self.fault(f"{where} is told to {engine}, which has not the call")
         if known.engine != engine:
             self.fault(f"{where} is told to {engine}, the owner is {known.engine}")
         if event.session_revision != known.revision + 1:
@@ -141,14 +181,27 @@ class Model:
         self.caused(engine, event, kind, where)
         getattr(self, "on_" + kind, lambda *_: None)(known, event, getattr(event, kind), where)
 
+    def told_of_call(self, engine, event, known):
+        """A call that was passed on is told to one more engine, as if it had just come in."""
+        where = f"incoming_call of {event.session_id}, revision {event.session_revision}"
+        if event.session_revision != 1 or engine in known.told:
+            self.fault(f"{where} is told to {engine}, after {known.told}")
+        self.count("calls passed on")
+        if engine in known.revoked.values() or known.revision > 1:
+            self.count("calls passed on, heard out of order")
+        known.told.append(engine)
+        self.on_incoming_call(known, event, event.incoming_call, where, engine)
+
     def revoked(self, engine, event, known):
         """A call that was passed on is another engine's."""
+        to = event.session_revoked.to_engine_id
         if known is None or event.session_revision != 0:
             return self.fault(f"session_revoked of {event.session_id}, revision {event.session_revision}, which is out of place")
-        # Its new owner may have been told of its connection before: two logs have no common order.
-        if event.session_revoked.to_engine_id == engine:
-            self.fault(f"session_revoked of {event.session_id}, {known.engine}'s, to {event.session_revoked.to_engine_id}")
-        known.revoked.append(engine)
+        if engine not in known.told or engine in known.revoked or to in (engine, "") or to in known.revoked.values():
+            self.fault(f"session_revoked of {event.session_id} to {engine}: it is {to}'s now, after {known.told} and {known.revoked}")
+        if known.decided == engine:
+            self.fault(f"session_revoked of {event.session_id} to {engine}, which has decided about it")
+        known.revoked[engine] = to
 
     def begun(self, engine, event, kind):
         if kind not in ("incoming_call", "session_created"):
@@ -170,13 +223,15 @@ class Model:
             self.fault(f"{where} is caused by {command.verb} {cause}, which was refused ({command.reason})")
         command.completed.append(f"{kind} of {event.session_id}")
 
-    def on_incoming_call(self, known, event, payload, where):
+    def on_incoming_call(self, known, event, payload, where, engine=""):
         known.call_id = payload.session.call_id
-        if payload.session.session_id != known.id or payload.session.engine_id != known.engine:
+        if payload.session.session_id != known.id or payload.session.engine_id != (engine or known.engine):
             self.fault(f"{where} shows session {payload.session.session_id!r} of {payload.session.engine_id!r}")
 
     def on_session_created(self, known, event, payload, where):
         known.call_id = payload.session.call_id
+        command = self.commands.get(event.caused_by_command_id)
+        known.ring_timeout = command is not None and command.request.limits.ring_timeout.seconds > 0
 
     def on_connected(self, known, event, payload, where):
         if known.connected:
@@ -238,7 +293,8 @@ class Model:
         status = self.refused_by_peer.get(known.call_id)
         if status and not known.inbound and known.id not in self.terminated and payload.sip_status == status:
             expected = ENDS.get(status, S.END_CAUSE_REJECTED)
-            if payload.cause != expected:
+            # A refusal that crosses the CANCEL of a call that rang too long is told, and changes nothing of why it ended.
+            if payload.cause != expected and not (known.ring_timeout and payload.cause == S.END_CAUSE_TIMEOUT):
                 self.fault(f"{where}: {S.EndCause.Name(payload.cause)} for a peer's {status}, not {S.EndCause.Name(expected)}")
         if payload.cause == S.END_CAUSE_INTERNAL:
             self.fault(f"{where}: INTERNAL, {payload.reason_phrase}")
@@ -255,8 +311,11 @@ class Model:
         for known in self.sessions.values():
             if known.ended is None:
                 self.fault(f"{known.id} has no SessionEnded")
-            if sorted(known.passed) != sorted(known.revoked):
-                self.fault(f"{known.id} was passed on from {known.passed}, session_revoked was told to {known.revoked}")
+            if len(known.chain()) != len(known.told) or set(known.chain()) != set(known.told) or known.chain()[-1] != known.engine:
+                self.fault(f"{known.id} was told to {known.told}, session_revoked tells {known.revoked}, its owner was {known.engine}")
+        for command_id, verb, engine, known in self.taken_early:
+            if engine not in known.told:
+                self.fault(f"{verb} {command_id} of {known.id} is accepted of {engine}, which never had it: {known.told} had")
 
     def ended_once(self, command_id, command):
         operation = COMPLETES.get(command.verb)

@@ -3,11 +3,12 @@ import asyncio
 import socket
 
 from peers import rtp, sip
+from peers.running import patient
 
 from model.link import Link
 
 # 64·T1 of a peer, with a T1 as Callplane's settings in the test.
-T1 = 0.06
+T1 = patient(0.06)
 TIMEOUT = 64 * T1
 
 
@@ -72,7 +73,7 @@ class Peer:
         if invite:
             invite.cancelled.set()
 
-    async def request(self, data, send, branch, method, reliable, seconds=TIMEOUT + 2):
+    async def request(self, data, send, branch, method, reliable, seconds=TIMEOUT + patient(2)):
         """A client transaction: yields its responses; the request is repeated until one comes."""
         waiting = self.clients[(branch, method)] = asyncio.Queue()
         loop = asyncio.get_running_loop()
@@ -91,7 +92,7 @@ class Peer:
                 continue
             if method == "INVITE":
                 due = end  # an INVITE is not repeated once anything came
-                end = max(end, loop.time() + 20) if message.status < 200 else loop.time() + TIMEOUT
+                end = max(end, loop.time() + patient(20)) if message.status < 200 else loop.time() + TIMEOUT
             final = final or message.status >= 200
             yield message
             if method != "INVITE" and message.status >= 200:
@@ -154,7 +155,7 @@ class Answer:
 async def repeated(send, done, reliable=False):
     """Sends again as a 2xx is (section 13.3.1.4) until it is done; False when it never is."""
     loop = asyncio.get_running_loop()
-    end, pause = loop.time() + TIMEOUT + 0.5, T1
+    end, pause = loop.time() + TIMEOUT + patient(0.5), T1
     while loop.time() < end:
         try:
             await asyncio.wait_for(done.wait(), min(pause, max(0.001, end - loop.time())))
@@ -254,7 +255,7 @@ class Dialog:
         found = sip.media_of(body) if body else None
         return found[2] if found else ""
 
-    async def ask(self, method, body=b"", content_type="application/sdp", seconds=TIMEOUT + 2):
+    async def ask(self, method, body=b"", content_type="application/sdp", seconds=TIMEOUT + patient(2)):
         """A request of ours; its final response, or None."""
         self.number += 1
         number, branch = self.number, "z9hG4bK" + sip.token(12, self.peer.draw)

@@ -1,7 +1,9 @@
 """Processes that end: with the suite, with a failure, with an interruption."""
 import atexit
+import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,18 +15,47 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "service"))
 
-from harness import binary, free_port, wait_until  # noqa: E402
+import harness  # noqa: E402
+from harness import binary, free_port  # noqa: E402
 
-__all__ = ["ROOT", "Running", "Server", "binary", "free_port", "settled", "wait_until"]
+__all__ = ["PATIENCE", "ROOT", "Running", "Server", "binary", "free_port", "patient", "settled", "slower", "wait_until"]
+# How many times slower this machine is than one of today that does nothing else. What is waited for may take so much longer,
+# and floods come so much slower.
+PATIENCE = max(1.0, float(os.environ.get("HOSTILE_PATIENCE", "1")))
 # The kernel ends a child whose parent has died, where setpriv is there to ask it.
 WITH_PARENT = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 running = set()
 
 
+def patient(seconds):
+    """How long something may take here that takes at most so long elsewhere."""
+    return seconds * PATIENCE
+
+
+def slower(rate):
+    """How much load a second is to this machine what this is to others."""
+    return max(1, rate / PATIENCE)
+
+
+def wait_until(condition, seconds, what):
+    """Waits for a condition, at most as long as this machine is given; returns what it gave."""
+    return harness.wait_until(condition, patient(seconds), what)
+
+
+def reasons():
+    """Why media drops packets, in the order in which /counters counts them: the names of `Dropped`."""
+    with open(os.path.join(ROOT, "src", "media", "core", "endpoint", "incoming.rs"), encoding="utf-8") as text:
+        body = text.read().split("pub enum Dropped {")[1].split("\n}")[0]
+    return re.findall(r"^    (\w+),$", body, re.M)
+
+
 @atexit.register
 def end_all():
     for process in list(running):
-        process.kill()
+        try:
+            process.kill()
+        except (OSError, subprocess.SubprocessError) as error:  # one that cannot be ended must not keep the others
+            print(f"  a process does not end: {error!r}", file=sys.stderr)
 
 
 class Running:
@@ -51,8 +82,11 @@ class Running:
             return text.read()
 
     def signal(self, number):
-        if self.alive():
-            os.killpg(self.pid, number)
+        try:
+            if self.alive():
+                os.killpg(self.pid, number)
+        except ProcessLookupError:
+            pass
 
     def kill(self):
         """SIGKILL to the whole group; waits for the end."""
@@ -61,16 +95,17 @@ class Running:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        self.process.wait(10)
+        self.process.wait(patient(10))
         running.discard(self)
-        if self.file:
-            self.file.close()
+        for each in (self.file, self.process.stdin, self.process.stdout):
+            if each:
+                each.close()
 
     def stop(self, seconds=10):
         """SIGTERM, and SIGKILL when it takes too long."""
         self.signal(signal.SIGTERM)
         try:
-            self.process.wait(seconds)
+            self.process.wait(patient(seconds))
         except subprocess.TimeoutExpired:
             pass
         self.kill()
@@ -151,12 +186,12 @@ class Server:
         process = self.processes[name]
         return process.text() if process.log else ""
 
-    def fetch(self, path, port=None, seconds=3):
+    def fetch(self, path, port=None, seconds=3.0):
         """What the operator's endpoint says; None when it says nothing."""
         try:
-            with urllib.request.urlopen(f"http://{self.ip}:{port or self.admin}{path}", timeout=seconds) as reply:
+            with urllib.request.urlopen(f"http://{self.ip}:{port or self.admin}{path}", timeout=patient(seconds)) as reply:
                 return reply.read().decode()
-        except (urllib.error.URLError, OSError):
+        except (urllib.error.URLError, http.client.HTTPException, OSError):
             return None
 
     def counters(self):
@@ -184,8 +219,22 @@ class Server:
 
     def received(self):
         """RTP packets that media has received so far; of all workers."""
-        workers = ((self.counters() or {}).get("media") or {}).get("workers") or []
-        return sum(worker.get("received", 0) for worker in workers)
+        return sum(worker.get("received", 0) for worker in self.workers())
+
+    def dropped(self, reason):
+        """RTP packets that media has dropped for this reason so far."""
+        names, workers = reasons(), self.workers()
+        for worker in workers:
+            assert len(worker["dropped"]) == len(names), f"/counters has {len(worker['dropped'])} reasons, `Dropped` {len(names)}"
+        return sum(worker["dropped"][names.index(reason)] for worker in workers)
+
+    def workers(self):
+        """What each worker of media counts; none when nobody answers."""
+        return ((self.counters() or {}).get("media") or {}).get("workers") or []
+
+    def sessions(self):
+        """Calls that are held; None when nobody answers."""
+        return self.held().get("sessions")
 
     def cpu(self):
         return sum(process.cpu() for name, process in self.processes.items() if name in ("signaling", "media") and process.alive())
@@ -194,14 +243,21 @@ class Server:
         return sum(process.memory() for name, process in self.processes.items() if name in ("signaling", "media") and process.alive())
 
     def stop(self):
+        """Ends every process, also when one of them does not end as it should."""
+        troubles = []
         for process in reversed(list(self.processes.values())):
-            process.signal(signal.SIGCONT)
-            process.stop()
+            try:
+                process.signal(signal.SIGCONT)
+                process.stop()
+            except (OSError, subprocess.SubprocessError) as error:
+                troubles.append(error)
+        if troubles:
+            raise troubles[0]
 
 
 def settled(server, seconds, but=()):
     """Waits until nothing is held; what is still held then, empty when nothing is."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + patient(seconds)
     while True:
         left = {name: value for name, value in server.held().items() if value != 0 and name not in but}
         if not left or time.monotonic() > end:
