@@ -10,7 +10,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use super::StartError;
-use crate::listening::{Connections, Incoming, grpc_server};
+use crate::listening::{Connections, Incoming, LONE_STREAM_WINDOW_BYTES, grpc_server};
 use crate::media::grpc::MediaGrpc;
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::media::v1::media_service_server::MediaServiceServer;
@@ -50,7 +50,7 @@ pub(super) async fn start(
             what: "reflection".into(),
             cause: std::io::Error::other(cause),
         })?;
-    let server = grpc_server(STREAMS_PER_CONNECTION_MAX)
+    let server = grpc_server(STREAMS_PER_CONNECTION_MAX, LONE_STREAM_WINDOW_BYTES)
         .add_service(health_service)
         .add_service(reflection)
         .add_service(service.server());

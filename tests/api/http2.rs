@@ -1,10 +1,13 @@
 //! What HTTP/2 has to bear: bursts of small frames, calls that are given up.
 
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use callplane::proto::session::v1 as proto;
 use callplane::proto::session::v1::attach_item::Item;
 use callplane::proto::session::v1::attach_request::Message;
 use callplane::proto::session::v1::command::Verb;
+use futures_util::future::join_all;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use prost::Message as _;
@@ -105,6 +108,71 @@ async fn an_engine_that_reads_has_a_result_for_each_of_twenty_thousand_commands_
 #[tokio::test]
 async fn and_of_fifty_thousand() {
     burst(50_000).await;
+}
+
+/// For how long nothing is let in until a stream's window counts as full.
+const FULL_AFTER: Duration = Duration::from_secs(1);
+
+/// One of several engines that share a connection.
+struct Sharing {
+    engine: String,
+    requests: SendStream<Bytes>,
+    response: Option<ResponseFuture>,
+    said: usize,
+}
+
+impl Sharing {
+    async fn attach(frames: &mut Frames, engine: String) -> Self {
+        let (response, mut requests) = frames.call("EventService/Attach").await;
+        send(&mut requests, framed(&message(Message::Open(open(&engine))))).await;
+        Self { engine, requests, response: Some(response), said: 0 }
+    }
+
+    async fn say(&mut self) {
+        let verb: Verb = ring("s", &format!("{}-{}", self.engine, self.said));
+        let command = Message::Command(proto::Command { verb: Some(verb), ..Default::default() });
+        send(&mut self.requests, framed(&message(command))).await;
+        self.said += 1;
+    }
+
+    /// Reads nothing: so the stream is not read either past a number of commands, and its window fills.
+    async fn fill(&mut self, commands: usize) {
+        while self.said < commands && tokio::time::timeout(FULL_AFTER, self.say()).await.is_ok() {}
+    }
+
+    /// Reads the result of each command, also of those that are yet to be said.
+    async fn finish(&mut self, commands: usize) {
+        let response = self.response.take().expect("it is read once");
+        let mut body = soon("a response", response).await.expect("accepted").into_body();
+        let writer = async {
+            while self.said < commands {
+                self.say().await;
+            }
+        };
+        tokio::join!(writer, read_results(&mut body, commands));
+    }
+}
+
+/// So many engines by one connection, each with so many commands before it reads anything.
+async fn bursts(engines: usize, commands: usize) {
+    let scripted = Scripted::start().await;
+    let mut frames = Frames::connect(&scripted).await;
+    let mut sharing = Vec::new();
+    for number in 0..engines {
+        sharing.push(Sharing::attach(&mut frames, format!("e{number}")).await);
+    }
+    join_all(sharing.iter_mut().map(|engine| engine.fill(commands))).await;
+    join_all(sharing.iter_mut().map(|engine| engine.finish(commands))).await;
+}
+
+#[tokio::test]
+async fn two_engines_of_one_connection_have_a_result_for_each_of_twenty_thousand_commands() {
+    bursts(2, 20_000).await;
+}
+
+#[tokio::test]
+async fn eight_engines_of_one_connection_that_read_late_are_held_back_and_not_cut_off() {
+    bursts(8, 4_000).await;
 }
 
 /// Frames of HTTP/2 (RFC 9113 §4.1), by hand: so that a call and its end go out in one piece.
