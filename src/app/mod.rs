@@ -125,17 +125,22 @@ pub fn run(mut settings: Settings, services: Services, warnings: &[String]) -> R
         let telemetry = Telemetry::install(&settings.telemetry, services.name())?;
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         huge_pages::settle(settings.admin.huge_pages);
-        open_files::fit_limit(&mut settings, services);
-        let outcome = serve(&settings, services, telemetry.is_tracing()).await;
+        let media_connections_max = open_files::fit_limit(&mut settings, services);
+        let outcome = serve(&settings, services, telemetry.is_tracing(), media_connections_max).await;
         // The exporter sends what is left over this runtime: the wait for it must not hold the runtime's thread.
         let _ = tokio::task::spawn_blocking(|| telemetry.shutdown()).await;
         outcome
     })
 }
 
-async fn serve(settings: &Settings, services: Services, tracing: bool) -> Result<(), StartError> {
+async fn serve(
+    settings: &Settings,
+    services: Services,
+    tracing: bool,
+    media_connections_max: usize,
+) -> Result<(), StartError> {
     let mut signals = signals::Signals::install()?;
-    let node = Node::start(settings, services, tracing).await?;
+    let node = Node::start(settings, services, tracing, media_connections_max).await?;
     let stop = CancellationToken::new();
     tokio::spawn(stop.clone().run_until_cancelled_owned(node.tell_troubles()));
     let mut engine = settings.engine.clone();
