@@ -12,7 +12,7 @@ use tonic_health::server::HealthReporter;
 
 use super::admin::{self, Overview};
 use super::troubles::{self, Troubles};
-use super::{Services, StartError, media_server, unfit};
+use super::{Services, StartError, media_server};
 use crate::config::Settings;
 use crate::ground::with_causes;
 use crate::listening::Connections;
@@ -50,9 +50,6 @@ impl Node {
         tracing: bool,
         media_connections_max: usize,
     ) -> Result<Self, StartError> {
-        if let Some((key, what)) = unfit::missing(settings, services).into_iter().next() {
-            return Err(StartError::Setting { key, what });
-        }
         let (stop, deaf) = (CancellationToken::new(), CancellationToken::new());
         let media_health = HealthReporter::new();
         let mut servers = Vec::new();
