@@ -15,8 +15,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::commands::ring;
-use crate::support::engine::{message, open};
-use crate::support::{Scripted, soon};
+use crate::support::core::{engine, small};
+use crate::support::engine::{Engine, message, open};
+use crate::support::{Scripted, soon, until};
 
 /// A connection of its own, spoken to frame by frame.
 struct Frames {
@@ -255,4 +256,27 @@ async fn five_hundred_calls_given_up_at_once_do_not_end_the_connection() {
         assert_eq!(answered, Ok(()), "round {round}");
         id += 2;
     }
+}
+
+#[tokio::test]
+async fn a_half_dead_connection_locks_no_engine_out() {
+    let scripted = Scripted::start().await;
+    // A client that never reads and never closes: what is left of it does not hold its successor up.
+    let mut dead = Frames::connect(&scripted).await;
+    let (response, mut requests) = dead.call("EventService/Attach").await;
+    send(&mut requests, framed(&message(Message::Open(open("e"))))).await;
+    let mut body = soon("a response", response).await.expect("accepted").into_body();
+    let connections = scripted.node.counters().held.api_connections;
+    scripted.script.tell((1..=5_000).map(|revision| small(&engine("default", "e"), revision)));
+    // Only a stream whose window is full cannot be told its end. The window is HTTP/2's own (RFC 9113 §6.9.2).
+    soon("a full window", async {
+        while body.flow_control().used_capacity() < 65_535 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+    let mut second = Engine::attach(scripted.events(), "e").await;
+    assert_eq!(second.event().await.session_revision, 1);
+    until("its connection ends", || scripted.node.counters().held.api_connections < connections).await;
+    drop((dead, requests, body));
 }
