@@ -36,7 +36,7 @@ fn what_tests_have() {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
     let corpora = env::var_os("CALLPLANE_CORPORA").map_or(beside, PathBuf::from);
     if ["g711", "sdp"].iter().all(|folder| corpora.join(folder).is_dir()) {
-        println!("cargo:rustc-env=CALLPLANE_CORPORA_FOLDER={}", corpora.display());
+        println!("cargo:rustc-env=CORPORA_FOLDER={}", corpora.display());
         println!("cargo:rustc-cfg=callplane_corpora");
     }
     if UdpSocket::bind("[::1]:0").is_ok() {

@@ -105,15 +105,21 @@ async fn a_log_that_is_not_read_stops_nothing_and_its_losses_are_counted() {
 }
 
 #[test]
-fn why_a_start_fails_is_said_and_where_nobody_reads_it_the_process_ends_all_the_same() {
+fn why_a_start_fails_is_said_all_at_once_and_where_nobody_reads_it_the_process_ends_all_the_same() {
     let failing = |stderr: Stdio| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_callplane"));
-        command.args(["serve", "--set", "media.audio_roots=[\"/nowhere\"]"]).stderr(stderr);
+        command.args(["serve", "--set", "media.audio_roots=[\"/nowhere\"]"]);
+        // An address of documentation (RFC 5737): nobody has it.
+        command.args(["--set", "signaling.grpc_listen=192.0.2.1:7070"]).stderr(stderr);
         command.stdout(Stdio::null()).spawn().unwrap()
     };
     let told = failing(Stdio::piped()).wait_with_output().unwrap();
     let text = String::from_utf8(told.stderr).unwrap();
-    assert!(text.lines().last().unwrap().contains("media.audio_roots"), "{text}");
+    let keys = ["signaling.grpc_listen", "media.audio_roots"];
+    assert_eq!(text.lines().count(), keys.len(), "{text}");
+    for (line, key) in text.lines().zip(keys) {
+        assert!(line.starts_with(&format!("callplane: {key}: ")) && line.ends_with(" (--set)"), "{line}");
+    }
     assert_eq!(told.status.code(), Some(1));
     let (reader, stalled) = full_pipe();
     let (mut process, begun) = (failing(stalled.into()), Instant::now());

@@ -10,13 +10,13 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use super::StartError;
-use crate::listening::{Connections, Incoming, grpc_server};
+use crate::listening::{Connections, Incoming, LONE_STREAM_WINDOW_BYTES, grpc_server};
 use crate::media::grpc::MediaGrpc;
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::media::v1::media_service_server::MediaServiceServer;
 
 /// Connections at once: each owner has one, and some look on. One more is closed at once.
-const CONNECTIONS_MAX: usize = 512;
+pub(super) const CONNECTIONS_MAX: usize = 512;
 
 /// HTTP/2 streams of one connection. More are refused by HTTP/2 itself.
 const STREAMS_PER_CONNECTION_MAX: u32 = 16;
@@ -29,11 +29,12 @@ pub(super) async fn set_ready(health: &HealthReporter, ready: bool) {
     }
 }
 
-/// Serves the media API, health and reflection until told to stop. What `health` says is the caller's.
+/// Serves the media API, health and reflection until told to stop, on so many connections at most. What `health` says is
+/// the caller's.
 pub(super) async fn start(
     address: SocketAddr,
     service: &MediaGrpc,
-    connections: Connections,
+    (connections, connections_max): (Connections, usize),
     health: &HealthReporter,
     stop: CancellationToken,
 ) -> Result<tokio::task::JoinHandle<()>, StartError> {
@@ -50,12 +51,12 @@ pub(super) async fn start(
             what: "reflection".into(),
             cause: std::io::Error::other(cause),
         })?;
-    let server = grpc_server(STREAMS_PER_CONNECTION_MAX)
+    let server = grpc_server(STREAMS_PER_CONNECTION_MAX, LONE_STREAM_WINDOW_BYTES)
         .add_service(health_service)
         .add_service(reflection)
         .add_service(service.server());
     tracing::info!(%address, "media API");
-    let incoming = Incoming::new(listener, connections, CONNECTIONS_MAX);
+    let incoming = Incoming::new(listener, connections, connections_max);
     Ok(tokio::spawn(async move {
         if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
             tracing::error!("the media API ended: {error}");

@@ -19,7 +19,7 @@ use crate::media::service::MediaStartError;
 use crate::telemetry::{Telemetry, TelemetryError};
 use node::Node;
 
-pub use unfit::unfit;
+pub use unfit::{Unfit, unfit};
 
 /// Where the engine in the box looks for the API when nothing says where it is.
 const DEFAULT_API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
@@ -75,7 +75,10 @@ pub enum StartError {
     /// Media.
     #[error(transparent)]
     Media(#[from] MediaStartError),
-    /// A setting that a service run apart cannot do without, or cannot use.
+    /// Settings that these services cannot use, or cannot do without.
+    #[error("{}", told(.0))]
+    Unfit(Vec<Unfit>),
+    /// A setting that shows itself to be of no use at the start.
     #[error("{key}: {what}")]
     Setting {
         /// Which key.
@@ -102,7 +105,29 @@ pub enum StartError {
     },
 }
 
+/// What is wrong with settings, a line each.
+fn told(unfit: &[Unfit]) -> String {
+    unfit.iter().map(|(key, what)| format!("{key}: {what}")).collect::<Vec<_>>().join("\n")
+}
+
 impl StartError {
+    /// Each setting that is at fault, and what is wrong with it. None where it is no setting's fault.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Unfit> {
+        use crate::signaling::StartError as OfSignaling;
+        match self {
+            Self::Unfit(unfit) => unfit.clone(),
+            Self::Setting { .. }
+            | Self::Signaling(OfSignaling::Setting(_) | OfSignaling::Listener(_) | OfSignaling::Grpc(..))
+            | Self::Media(MediaStartError::Settings(_)) => {
+                // All of these begin with the key.
+                let told = self.to_string();
+                told.split_once(": ").map(|(key, what)| (key.into(), what.into())).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// An address that a setting names cannot be listened on.
     fn unbound(key: &'static str, address: SocketAddr, cause: &std::io::Error) -> Self {
         let what = format!("cannot listen on {address}: {}", crate::transport::why_not_bound(address, cause));
@@ -115,6 +140,10 @@ impl StartError {
 /// # Errors
 /// When something cannot be started; nothing is left running then.
 pub fn run(mut settings: Settings, services: Services, warnings: &[String]) -> Result<(), StartError> {
+    let unfit = unfit(&settings, services);
+    if !unfit.is_empty() {
+        return Err(StartError::Unfit(unfit));
+    }
     // Shards and media workers have threads of their own; this runtime serves the engine in the box, media's API when it
     // runs apart, and HTTP to operators.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -125,17 +154,22 @@ pub fn run(mut settings: Settings, services: Services, warnings: &[String]) -> R
         let telemetry = Telemetry::install(&settings.telemetry, services.name())?;
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         huge_pages::settle(settings.admin.huge_pages);
-        open_files::fit_limit(&mut settings, services);
-        let outcome = serve(&settings, services, telemetry.is_tracing()).await;
+        let media_connections_max = open_files::fit_limit(&mut settings, services);
+        let outcome = serve(&settings, services, telemetry.is_tracing(), media_connections_max).await;
         // The exporter sends what is left over this runtime: the wait for it must not hold the runtime's thread.
         let _ = tokio::task::spawn_blocking(|| telemetry.shutdown()).await;
         outcome
     })
 }
 
-async fn serve(settings: &Settings, services: Services, tracing: bool) -> Result<(), StartError> {
+async fn serve(
+    settings: &Settings,
+    services: Services,
+    tracing: bool,
+    media_connections_max: usize,
+) -> Result<(), StartError> {
     let mut signals = signals::Signals::install()?;
-    let node = Node::start(settings, services, tracing).await?;
+    let node = Node::start(settings, services, tracing, media_connections_max).await?;
     let stop = CancellationToken::new();
     tokio::spawn(stop.clone().run_until_cancelled_owned(node.tell_troubles()));
     let mut engine = settings.engine.clone();
@@ -182,6 +216,29 @@ async fn ended(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_keeps_a_start_back_names_its_settings() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let bound = std::net::TcpListener::bind(address).unwrap_err();
+        let rows = [
+            (
+                StartError::Unfit(vec![("a.b".into(), "c".into()), ("d.e".into(), "f".into())]),
+                vec!["a.b", "d.e"],
+            ),
+            (StartError::unbound("admin.listen", address, &bound), vec!["admin.listen"]),
+            (crate::signaling::StartError::Grpc(address, bound).into(), vec!["signaling.grpc_listen"]),
+            (StartError::EngineDied, vec![]),
+        ];
+        for (error, keys) in rows {
+            let faults = error.faults();
+            assert_eq!(faults.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), keys);
+            for (key, what) in faults {
+                assert!(error.to_string().contains(&format!("{key}: {what}")), "{error}");
+            }
+        }
+    }
 
     #[tokio::test]
     async fn an_engine_that_panics_is_no_success() {

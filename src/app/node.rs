@@ -12,7 +12,7 @@ use tonic_health::server::HealthReporter;
 
 use super::admin::{self, Overview};
 use super::troubles::{self, Troubles};
-use super::{Services, StartError, media_server, unfit};
+use super::{Services, StartError, media_server};
 use crate::config::Settings;
 use crate::ground::with_causes;
 use crate::listening::Connections;
@@ -43,22 +43,20 @@ struct Running {
 }
 
 impl Node {
-    /// Starts what is asked for, media before signaling.
+    /// Starts what is asked for, media before signaling. Media's API has so many connections at most.
     pub(super) async fn start(
         settings: &Settings,
         services: Services,
         tracing: bool,
+        media_connections_max: usize,
     ) -> Result<Self, StartError> {
-        if let Some((key, what)) = unfit::missing(settings, services).into_iter().next() {
-            return Err(StartError::Setting { key, what });
-        }
         let (stop, deaf) = (CancellationToken::new(), CancellationToken::new());
         let media_health = HealthReporter::new();
         let mut servers = Vec::new();
         let connections = <(Connections, Connections)>::default();
         let media = services.media.then(|| service::start(&settings.media)).transpose()?;
         if let (Some(media), Some(address)) = (&media, settings.media.api) {
-            let open = connections.0.clone();
+            let open = (connections.0.clone(), media_connections_max);
             let server =
                 media_server::start(address, &media.service, open, &media_health, stop.clone()).await?;
             servers.push(watched(server, stop.clone(), deaf.clone()));

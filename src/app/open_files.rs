@@ -5,14 +5,14 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::Services;
+use super::{Services, media_server};
 use crate::config::Settings;
 
 /// Descriptors of everything that is not counted by the piece: listeners, timers, threads, files, look-ups, the link to
 /// media, the operator's HTTP (64).
 const OTHERS: u64 = 384;
 
-/// What of the rest is kept for the API's connections where not all fits, and for SIP's, which have what endpoints leave.
+/// What of the rest is kept for each API's connections where not all fits, and for SIP's, which have what endpoints leave.
 const API_EIGHTHS: u64 = 1;
 const SIP_EIGHTHS: u64 = 2;
 
@@ -37,39 +37,38 @@ fn raise_limit() -> Option<u64> {
 }
 
 /// Raises the limit as far as it goes, and takes from the settings what does not fit into it. What is taken is told.
-pub(super) fn fit_limit(settings: &mut Settings, services: Services) {
-    let Some(limit) = raise_limit() else { return };
+/// Returns how many connections media's API may have.
+pub(super) fn fit_limit(settings: &mut Settings, services: Services) -> usize {
+    let mut media_api = media_server::CONNECTIONS_MAX;
+    let Some(limit) = raise_limit() else { return media_api };
+    let where_run = |runs: bool, wanted: usize| if runs { wanted } else { 0 };
+    let serves_media_api = services.media && settings.media.api.is_some();
     let wanted = Wanted {
-        endpoints: if services.media { settings.media.endpoints_max } else { 0 },
-        api: if services.signaling { settings.signaling.api.connections_max } else { 0 },
-        sip: if services.signaling { settings.signaling.sockets.connections_max } else { 0 },
+        endpoints: where_run(services.media, settings.media.endpoints_max),
+        api: where_run(services.signaling, settings.signaling.api.connections_max),
+        media_api: where_run(serves_media_api, media_api),
+        sip: where_run(services.signaling, settings.signaling.sockets.connections_max),
     };
-    let fitting = wanted.fit(limit);
-    for (service, key, bound, fits) in [
-        (services.media, "media.endpoints_max", &mut settings.media.endpoints_max, fitting.endpoints),
-        (
-            services.signaling,
-            "signaling.api.connections_max",
-            &mut settings.signaling.api.connections_max,
-            fitting.api,
-        ),
+    let fits = wanted.fit(limit);
+    let signaling = &mut settings.signaling;
+    let rows: [(bool, &str, &mut usize, usize); 4] = [
+        (services.media, "media.endpoints_max", &mut settings.media.endpoints_max, fits.endpoints),
+        (serves_media_api, "what media.api takes of connections", &mut media_api, fits.media_api),
+        (services.signaling, "signaling.api.connections_max", &mut signaling.api.connections_max, fits.api),
         (
             services.signaling,
             "signaling.sockets.connections_max",
-            &mut settings.signaling.sockets.connections_max,
-            fitting.sip,
+            &mut signaling.sockets.connections_max,
+            fits.sip,
         ),
-    ] {
-        if service && fits < *bound {
-            tracing::warn!(
-                limit,
-                configured = *bound,
-                now = fits,
-                "{key} does not fit into the limit of open files"
-            );
-            *bound = fits;
+    ];
+    for (runs, what, bound, fits) in rows {
+        if runs && fits < *bound {
+            let configured = std::mem::replace(bound, fits);
+            tracing::warn!(limit, configured, now = fits, "{what} does not fit into the limit of open files");
         }
     }
+    media_api
 }
 
 /// The limit with the soft one as high as the hard one; `None` where it is.
@@ -87,22 +86,24 @@ fn told(limit: Option<u64>) -> String {
 struct Wanted {
     endpoints: usize,
     api: usize,
+    media_api: usize,
     sip: usize,
 }
 
 impl Wanted {
     /// What of it fits into a limit. Nothing is taken away where all fits.
     fn fit(self, limit: u64) -> Self {
-        let Self { endpoints, api, sip } = self;
+        let Self { endpoints, api, media_api, sip } = self;
         let rest = limit - OTHERS.min(limit / 2);
-        if [endpoints, api, sip].iter().map(|wanted| *wanted as u64).sum::<u64>() <= rest {
+        if [endpoints, api, media_api, sip].iter().map(|wanted| *wanted as u64).sum::<u64>() <= rest {
             return self;
         }
         let at_most = |wanted: usize, most: u64| wanted.min(usize::try_from(most).unwrap_or(usize::MAX));
-        let api = at_most(api, rest * API_EIGHTHS / 8);
-        let kept = (api + at_most(sip, rest * SIP_EIGHTHS / 8)) as u64;
+        let [api, media_api] = [api, media_api].map(|wanted| at_most(wanted, rest * API_EIGHTHS / 8));
+        let kept = (api + media_api + at_most(sip, rest * SIP_EIGHTHS / 8)) as u64;
         let endpoints = at_most(endpoints, rest - kept).max(1);
-        Self { endpoints, api, sip: at_most(sip, rest.saturating_sub((endpoints + api) as u64)) }
+        let sip = at_most(sip, rest.saturating_sub((endpoints + api + media_api) as u64));
+        Self { endpoints, api, media_api, sip }
     }
 }
 
@@ -126,19 +127,26 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_taken_from_sips_connections_first_and_calls_and_the_api_keep_their_part() {
-        let wanted = Wanted { endpoints: 5_000, api: 1_024, sip: 20_000 };
+        let wanted = Wanted { endpoints: 5_000, api: 1_024, media_api: 0, sip: 20_000 };
+        let beside = Wanted { media_api: 512, ..wanted };
         let rows = [
-            (1_048_576, wanted),
-            (26_408, wanted),
-            (20_000, Wanted { sip: 13_592, ..wanted }),
-            (8_384, Wanted { endpoints: 5_000, api: 1_000, sip: 2_000 }),
-            (1_024, Wanted { endpoints: 400, api: 80, sip: 160 }),
-            (64, Wanted { endpoints: 20, api: 4, sip: 8 }),
+            (1_048_576, wanted, wanted),
+            (26_408, wanted, wanted),
+            (20_000, wanted, Wanted { sip: 13_592, ..wanted }),
+            (8_384, wanted, Wanted { api: 1_000, sip: 2_000, ..wanted }),
+            (1_024, wanted, Wanted { endpoints: 400, api: 80, media_api: 0, sip: 160 }),
+            (64, wanted, Wanted { endpoints: 20, api: 4, media_api: 0, sip: 8 }),
+            (26_920, beside, beside),
+            (26_408, beside, Wanted { sip: 19_488, ..beside }),
+            (1_024, beside, Wanted { endpoints: 320, api: 80, media_api: 80, sip: 160 }),
         ];
-        for (limit, fits) in rows {
+        for (limit, wanted, fits) in rows {
             assert_eq!(wanted.fit(limit), fits, "{limit}");
         }
-        let media = Wanted { endpoints: 50_000, api: 0, sip: 0 };
+        let media = Wanted { endpoints: 50_000, api: 0, media_api: 0, sip: 0 };
         assert_eq!(media.fit(20_384).endpoints, 20_000, "where nothing else is wanted");
+        let apart = Wanted { media_api: 512, ..media };
+        assert_eq!(apart.fit(20_384), Wanted { endpoints: 19_488, ..apart });
+        assert_eq!(apart.fit(1_024), Wanted { endpoints: 560, media_api: 80, ..apart });
     }
 }

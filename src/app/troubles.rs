@@ -22,7 +22,7 @@ const fn kind(total: &'static str, what: &'static str) -> Kind {
     Kind { total, what }
 }
 
-const KINDS: [Kind; 21] = [
+const KINDS: [Kind; 22] = [
     kind(
         "/signaling/shards/refused_no_engine",
         "calls refused: no engine of the group is attached or has room",
@@ -35,6 +35,10 @@ const KINDS: [Kind; 21] = [
     ),
     kind("/signaling/shards/refused_rate", "calls refused: more come than are served"),
     kind("/signaling/shards/refused_overdue", "calls refused: they had waited for too long"),
+    kind(
+        "/signaling/shards/calls_passed_on",
+        "calls passed on to another engine: theirs did not decide in time, was silent, behind or gone",
+    ),
     kind("/signaling/shards/events_suppressed", "events of sessions suppressed: their peers cause too many"),
     kind("/signaling/transport/lookups_refused", "look-ups of names refused: too many are under way"),
     kind("/signaling/shards/media_timed_out", "media did not answer within signaling.media_timeout_ms"),

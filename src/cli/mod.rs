@@ -119,18 +119,25 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn start(settings: &SettingsArgs, services: app::Services) -> Result<(), Box<dyn std::error::Error>> {
-    let Loaded { settings, warnings, .. } = settings.load()?;
-    Ok(app::run(settings, services, &warnings)?)
+    let loaded = settings.load()?;
+    app::run(loaded.settings.clone(), services, &loaded.warnings).map_err(|error| {
+        let faults = error.faults();
+        if faults.is_empty() { error.into() } else { told(&loaded, faults).into() }
+    })
 }
 
 fn check(settings: &SettingsArgs, services: app::Services) -> Result<(), Box<dyn std::error::Error>> {
     let loaded = settings.load()?;
     let faults = app::unfit(&loaded.settings, services);
     if !faults.is_empty() {
-        let fault = |(key, what)| loaded.fault(key, what);
-        return Err(ConfigError(faults.into_iter().map(fault).collect()).into());
+        return Err(told(&loaded, faults).into());
     }
     loaded.warnings.iter().for_each(|warning| println!("{warning}"));
     println!("the settings can be used");
     Ok(())
+}
+
+/// Faults that only a look at this host, or a start, has found, each with where its value comes from.
+fn told(loaded: &Loaded, faults: Vec<app::Unfit>) -> ConfigError {
+    ConfigError(faults.into_iter().map(|(key, what)| loaded.fault(&key, what)).collect())
 }

@@ -1,6 +1,6 @@
 //! What kind of address an address is, as far as trust depends on it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether an address means nothing outside its own network: private (RFC 1918, RFC 4193), shared by carriers (RFC 6598),
 /// link-local, loopback, unspecified.
@@ -73,6 +73,15 @@ pub fn is_neighbour(one: IpAddr, other: IpAddr) -> bool {
     }
 }
 
+/// Who counts as one: an IPv4 address, or all of an IPv6 /64, which is what one customer gets and may use as he likes.
+#[must_use]
+pub const fn one_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+    }
+}
+
 /// 100.64.0.0/10.
 const fn is_shared(address: Ipv4Addr) -> bool {
     let octets = address.octets();
@@ -128,6 +137,18 @@ mod tests {
             assert_eq!(Reach::of(text.parse().unwrap()), reach, "{text}");
         }
         assert!(Reach::Host < Reach::Link && Reach::Link < Reach::Site && Reach::Site < Reach::Internet);
+    }
+
+    #[test]
+    fn all_of_a_64_is_one_and_each_ipv4_address_is() {
+        let rows = [
+            ("203.0.113.7", "203.0.113.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2::", "2001:db8:1:2::"),
+        ];
+        for (text, one) in rows {
+            assert_eq!(one_of(text.parse().unwrap()), one.parse::<IpAddr>().unwrap(), "{text}");
+        }
     }
 
     #[test]

@@ -116,6 +116,13 @@ pub enum Outcome {
     SessionEnded,
 }
 
+/// As the API has it, without what all outcomes begin with.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&spelled(self, '_').to_ascii_uppercase())
+    }
+}
+
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EndCause {

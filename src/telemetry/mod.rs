@@ -175,7 +175,7 @@ fn provider(endpoint: &str, service: &'static str) -> Result<SdkTracerProvider, 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io;
     use std::sync::Mutex;
 
@@ -185,7 +185,7 @@ mod tests {
 
     /// What a layer wrote, for tests to read.
     #[derive(Clone, Debug, Default)]
-    pub(super) struct Written(Arc<Mutex<Vec<u8>>>);
+    pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
 
     impl Written {
         pub fn text(&self) -> String {

@@ -16,7 +16,7 @@ pub struct TelemetrySettings {
     pub log: String,
     /// How a line is written.
     pub log_format: LogFormat,
-    /// Whether each call writes a line at its end, at `info`.
+    /// Whether each call writes a line at its beginning and one at its end, at `info`.
     pub calls: bool,
     /// An OTLP collector over gRPC, for example `http://127.0.0.1:4317`. Absent: no traces.
     #[serde(deserialize_with = "or_none")]

@@ -116,25 +116,6 @@ async fn the_newest_stream_of_an_engine_wins_and_the_one_before_is_told() {
 }
 
 #[tokio::test]
-async fn a_half_dead_connection_locks_no_engine_out() {
-    let scripted = Scripted::start().await;
-    // A client that never reads and never closes: what is left of it does not hold its successor up.
-    let dead = EventServiceClient::new(channel(scripted.node.grpc_address()).await);
-    let (requests, responses) =
-        stream(&mut dead.clone(), vec![message(Message::Open(open("e")))]).await.expect("attached");
-    let connections = scripted.node.counters().held.api_connections;
-    scripted.script.tell((1..=5_000).map(|revision| small(&engine("default", "e"), revision)));
-    let mut second = Engine::attach(scripted.events(), "e").await;
-    assert_eq!(second.event().await.session_revision, 1);
-    until("its connection ends", || {
-        scripted.node.counters().held.api_connections < connections
-            || scripted.node.counters().held.api_connections == 1
-    })
-    .await;
-    drop((requests, responses, dead));
-}
-
-#[tokio::test]
 async fn two_processes_of_one_name_are_held_back() {
     let scripted = Scripted::start().await;
     let mut streams = vec![Engine::attach(scripted.events(), "e").await];

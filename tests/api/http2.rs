@@ -1,10 +1,13 @@
 //! What HTTP/2 has to bear: bursts of small frames, calls that are given up.
 
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use callplane::proto::session::v1 as proto;
 use callplane::proto::session::v1::attach_item::Item;
 use callplane::proto::session::v1::attach_request::Message;
 use callplane::proto::session::v1::command::Verb;
+use futures_util::future::join_all;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use prost::Message as _;
@@ -12,8 +15,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::commands::ring;
-use crate::support::engine::{message, open};
-use crate::support::{Scripted, soon};
+use crate::support::core::{engine, small};
+use crate::support::engine::{Engine, message, open};
+use crate::support::{Scripted, soon, until};
 
 /// A connection of its own, spoken to frame by frame.
 struct Frames {
@@ -107,6 +111,71 @@ async fn and_of_fifty_thousand() {
     burst(50_000).await;
 }
 
+/// For how long nothing is let in until a stream's window counts as full.
+const FULL_AFTER: Duration = Duration::from_secs(1);
+
+/// One of several engines that share a connection.
+struct Sharing {
+    engine: String,
+    requests: SendStream<Bytes>,
+    response: Option<ResponseFuture>,
+    said: usize,
+}
+
+impl Sharing {
+    async fn attach(frames: &mut Frames, engine: String) -> Self {
+        let (response, mut requests) = frames.call("EventService/Attach").await;
+        send(&mut requests, framed(&message(Message::Open(open(&engine))))).await;
+        Self { engine, requests, response: Some(response), said: 0 }
+    }
+
+    async fn say(&mut self) {
+        let verb: Verb = ring("s", &format!("{}-{}", self.engine, self.said));
+        let command = Message::Command(proto::Command { verb: Some(verb), ..Default::default() });
+        send(&mut self.requests, framed(&message(command))).await;
+        self.said += 1;
+    }
+
+    /// Reads nothing: so the stream is not read either past a number of commands, and its window fills.
+    async fn fill(&mut self, commands: usize) {
+        while self.said < commands && tokio::time::timeout(FULL_AFTER, self.say()).await.is_ok() {}
+    }
+
+    /// Reads the result of each command, also of those that are yet to be said.
+    async fn finish(&mut self, commands: usize) {
+        let response = self.response.take().expect("it is read once");
+        let mut body = soon("a response", response).await.expect("accepted").into_body();
+        let writer = async {
+            while self.said < commands {
+                self.say().await;
+            }
+        };
+        tokio::join!(writer, read_results(&mut body, commands));
+    }
+}
+
+/// So many engines by one connection, each with so many commands before it reads anything.
+async fn bursts(engines: usize, commands: usize) {
+    let scripted = Scripted::start().await;
+    let mut frames = Frames::connect(&scripted).await;
+    let mut sharing = Vec::new();
+    for number in 0..engines {
+        sharing.push(Sharing::attach(&mut frames, format!("e{number}")).await);
+    }
+    join_all(sharing.iter_mut().map(|engine| engine.fill(commands))).await;
+    join_all(sharing.iter_mut().map(|engine| engine.finish(commands))).await;
+}
+
+#[tokio::test]
+async fn two_engines_of_one_connection_have_a_result_for_each_of_twenty_thousand_commands() {
+    bursts(2, 20_000).await;
+}
+
+#[tokio::test]
+async fn eight_engines_of_one_connection_that_read_late_are_held_back_and_not_cut_off() {
+    bursts(8, 4_000).await;
+}
+
 /// Frames of HTTP/2 (RFC 9113 §4.1), by hand: so that a call and its end go out in one piece.
 mod bytes_of {
     use super::{BufMut, BytesMut};
@@ -187,4 +256,27 @@ async fn five_hundred_calls_given_up_at_once_do_not_end_the_connection() {
         assert_eq!(answered, Ok(()), "round {round}");
         id += 2;
     }
+}
+
+#[tokio::test]
+async fn a_half_dead_connection_locks_no_engine_out() {
+    let scripted = Scripted::start().await;
+    // A client that never reads and never closes: what is left of it does not hold its successor up.
+    let mut dead = Frames::connect(&scripted).await;
+    let (response, mut requests) = dead.call("EventService/Attach").await;
+    send(&mut requests, framed(&message(Message::Open(open("e"))))).await;
+    let mut body = soon("a response", response).await.expect("accepted").into_body();
+    let connections = scripted.node.counters().held.api_connections;
+    scripted.script.tell((1..=5_000).map(|revision| small(&engine("default", "e"), revision)));
+    // Only a stream whose window is full cannot be told its end. The window is HTTP/2's own (RFC 9113 §6.9.2).
+    soon("a full window", async {
+        while body.flow_control().used_capacity() < 65_535 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+    let mut second = Engine::attach(scripted.events(), "e").await;
+    assert_eq!(second.event().await.session_revision, 1);
+    until("its connection ends", || scripted.node.counters().held.api_connections < connections).await;
+    drop((dead, requests, body));
 }

@@ -193,8 +193,19 @@ async fn a_file_is_played_as_often_as_asked() {
         _ => None,
     });
     assert_eq!(cause.await, Cause::Stopped);
-    let missing = studio.control.fails(play_file("a", "fourth", "../beep.wav", 1)).await;
-    assert_eq!(missing, proto::failure::Code::FileUnusable);
+    // The reply says that it was taken; what is wrong with the file shows when it is looked for.
+    for path in ["../beep.wav", "nothing.wav"] {
+        studio.control.done(play_file("a", path, path, 1)).await;
+        let ended = studio.control.event("a", |event| match event {
+            Event::PlayEnded(ended) if ended.playback_id == path => Some(ended.clone()),
+            _ => None,
+        });
+        let ended = ended.await;
+        assert_eq!(ended.cause(), Cause::Failed);
+        assert!(ended.reason.contains(path), "{}", ended.reason);
+    }
+    let begun = |event: &(String, Event)| matches!(&event.1, Event::PlayStarted(begun) if begun.playback_id.ends_with(".wav"));
+    assert!(!studio.control.events().iter().any(begun));
     std::fs::remove_dir_all(folder).unwrap();
 }
 

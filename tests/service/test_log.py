@@ -25,11 +25,18 @@ class Log(ServiceTest):
             self.assertRegex(line, r'seconds=0\.[34]\d* cause=remote-hangup')
         self.assertRegex(ended[3], r'to="reject-486".* cause=busy status=486')
 
+    def test_every_call_that_begins_is_one_line_with_who_calls_whom(self):
+        callplane = self.callplane()
+        self.completes(self.sipp(callplane, "basic_call", "echo", 3, 3, 300))
+        began = wait_until(lambda: (found := self.lines(callplane, "call began")) and len(found) == 3 and found, 10, "three lines")
+        for line in began:
+            self.assertRegex(line, r'INFO .*session=\w+ call_id="\S+" direction="inbound" from="sipp" to="echo" group=default engine=')
+
     def test_lines_of_calls_can_be_switched_off(self):
         callplane = self.callplane(telemetry__calls="false")
         self.completes(self.sipp(callplane, "basic_call", "echo", 3, 3, 100))
         callplane.stop()
-        self.assertEqual(self.lines(callplane, "call ended"), [])
+        self.assertEqual(self.lines(callplane, "call began") + self.lines(callplane, "call ended"), [])
 
     def test_debug_is_callplane_s_own(self):
         callplane = self.callplane(telemetry__log='"debug"')

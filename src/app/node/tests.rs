@@ -22,7 +22,7 @@ async fn media_apart(first_port: u16) -> (Node, Channel) {
     settings.media.api = Some(api);
     settings.media.bind_ipv4 = Some(Ipv4Addr::LOCALHOST);
     (settings.media.rtp_port_min, settings.media.rtp_port_max) = (first_port, first_port + 19);
-    let node = Node::start(&settings, Services::MEDIA, false).await.unwrap();
+    let node = Node::start(&settings, Services::MEDIA, false, media_server::CONNECTIONS_MAX).await.unwrap();
     let channel = Channel::from_shared(format!("http://{api}")).unwrap().connect().await.unwrap();
     (node, channel)
 }

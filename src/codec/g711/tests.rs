@@ -6,7 +6,7 @@ use super::*;
 
 /// The vectors' words, 16-bit little endian.
 fn words(name: &str) -> Vec<u16> {
-    let path = Path::new(option_env!("CALLPLANE_CORPORA_FOLDER").unwrap_or_default()).join("g711").join(name);
+    let path = Path::new(option_env!("CORPORA_FOLDER").unwrap_or_default()).join("g711").join(name);
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
 }

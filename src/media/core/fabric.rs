@@ -20,7 +20,7 @@ use super::endpoint::{Dropped, Endpoint, EndpointKey, Statistics};
 use super::mix::Mix;
 use super::playback::PlayEnd;
 use super::wheel::{Lateness, Wheel};
-use super::{FRAME_SAMPLES, Frame, Slab};
+use super::{FRAME_SAMPLES, Failure, Frame, Slab};
 use crate::ground::{Instant, Random};
 
 /// The longest datagram that is taken, in bytes.
@@ -65,6 +65,13 @@ pub enum Event {
         end: PlayEnd,
         /// How much was played.
         played: Duration,
+    },
+    /// A playback that was taken cannot be begun.
+    PlayFailed {
+        /// Which.
+        playback: Arc<str>,
+        /// Why.
+        failure: Failure,
     },
     /// All digits of one plan are sent.
     DtmfSent {

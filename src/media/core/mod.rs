@@ -47,6 +47,7 @@ pub use lock_in::{
 pub use negotiation::{Agreed, Ask, DESCRIPTOR_BYTES_MAX, Described, Intent, Step};
 pub use playback::{Clip, PlayEnd, PlayOrder, PlaySource, Playback};
 pub use rate::{PACKETS_AT_ONCE_MAX, PACKETS_PER_SECOND_MAX};
+pub use remote::NamedHost;
 pub use safeguards::Safeguards;
 pub use slab::{Key, Slab};
 pub use source::{Announced, Signaled, Site, SourcePolicy, Standpoint};

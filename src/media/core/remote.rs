@@ -1,6 +1,6 @@
 //! One remote of an endpoint: what was settled with it, where its packets come from, what they were.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use smallvec::SmallVec;
 
@@ -94,6 +94,17 @@ fn named(facts: &Facts) -> Option<(&str, u16)> {
     }
 }
 
+/// A host that a description names, to be looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedHost {
+    /// Its name.
+    pub host: String,
+    /// The RTP port beside it.
+    pub port: u16,
+    /// The address that whoever names it signals from, where that is known.
+    pub by: Option<IpAddr>,
+}
+
 /// How far the look-up of the host that a description names is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lookup {
@@ -171,13 +182,14 @@ impl Remote {
         self.settled = settled;
     }
 
-    /// The host that has to be looked up, with the RTP port. It is given once; [`Remote::located`] is to follow.
-    pub fn take_name(&mut self) -> Option<(String, u16)> {
+    /// The host that has to be looked up. It is given once; [`Remote::located`] is to follow.
+    pub fn take_name(&mut self) -> Option<NamedHost> {
         if self.lookup != Lookup::Due {
             return None;
         }
         self.lookup = Lookup::UnderWay;
-        named(self.settled.facts()).map(|(host, port)| (host.to_owned(), port))
+        let by = self.settled.peer.address;
+        named(self.settled.facts()).map(|(host, port)| NamedHost { host: host.to_owned(), port, by })
     }
 
     /// A host was looked up. Returns whether that was still waited for: not when another place is in force, nor when

@@ -358,6 +358,12 @@ fn event(event: Event) -> proto::endpoint_event::Event {
             reason: String::new(),
             played: Some(duration(played)),
         }),
+        Event::PlayFailed { playback, failure } => Told::PlayEnded(proto::PlayEnded {
+            playback_id: playback.to_string(),
+            cause: proto::play_ended::Cause::Failed.into(),
+            reason: failure.to_string(),
+            played: Some(duration(Duration::ZERO)),
+        }),
         Event::DtmfSent { key } => Told::DtmfSent(proto::DtmfSent { key }),
         Event::LeftBridge { bridge } => Told::LeftBridge(proto::LeftBridge { bridge_id: bridge.to_string() }),
         Event::Closed { reason, statistics } => Told::Closed(proto::Closed {

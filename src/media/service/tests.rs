@@ -8,7 +8,7 @@ use super::*;
 use crate::ground::{Instant, IpVersion};
 use crate::media::core::{EndpointKey, Fabric, Failure, Signaled, Step};
 use crate::media::worker::net::{EndpointSockets, Woken};
-use crate::media::worker::operation::{Create, Kept, Negotiate, Operation, Outcome, Reply, ReplyTo};
+use crate::media::worker::operation::{Create, Kept, Negotiate, Operation, Outcome, Reply, ReplyTo, Source};
 use crate::sdp::Direction;
 
 /// How long anything may take before a test gives up.
@@ -131,4 +131,24 @@ fn an_address_that_this_host_does_not_have_stops_the_start_by_its_key() {
         let error = start(&settings).expect_err(key).to_string();
         assert!(error.starts_with(&format!("media.{key}: ")), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_file_that_takes_long_to_read_keeps_no_reply_waiting_and_can_be_stopped_meanwhile() {
+    let media = start(&settings(29_920)).unwrap();
+    assert!(matches!(ask(&media, offer("a", "")).await, Ok(Outcome::Negotiated(_))));
+    // What reads files is busy until this is dropped.
+    let (busy, until_then) = std::sync::mpsc::channel::<()>();
+    media.node.clips.load("first.wav".into(), move |_| drop(until_then.recv())).unwrap();
+    let play = |playback: &str| Operation::Play {
+        endpoint: "a".into(),
+        playback: playback.into(),
+        source: Source::File { path: "second.wav".into(), times: 1 },
+    };
+    assert_eq!(ask(&media, play("p")).await, Ok(Outcome::Done));
+    assert_eq!(ask(&media, play("q")).await, Ok(Outcome::Done), "it takes the place of the other");
+    let stop = |playback: &str| Operation::StopPlay { endpoint: "a".into(), playback: playback.into() };
+    assert_eq!(ask(&media, stop("p")).await, Err(Failure::NoPlayback));
+    assert_eq!(ask(&media, stop("q")).await, Ok(Outcome::Done));
+    drop(busy);
 }

@@ -1,6 +1,9 @@
 //! Hosts that peers' descriptions name (RFC 8866 §5.7), looked up on a thread of their own (see [`names`](crate::names)).
 //!
-//! A worker never waits for a name. It asks, and gets a command when there is an answer.
+//! A worker never waits for a name. It asks, and gets a command when there is an answer. A caller can name a host whose name
+//! servers never answer, as often as he likes: whoever names hosts has a [share](OF_ONE_MAX) of the look-ups.
+
+mod shares;
 
 use std::future::Future;
 use std::io;
@@ -16,8 +19,11 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::Instant;
 
+use self::shares::{Place, Shares};
 use crate::names::{Addresses, NameError, Names};
 use crate::sdp::RemotePlace;
+
+pub use self::shares::{OF_ONE_MAX, OF_ONE_WAITING_MAX};
 
 /// Look-ups at once.
 pub const LOOKUPS_MAX: usize = 64;
@@ -51,6 +57,8 @@ pub struct Query {
     pub port: u16,
     /// Whether an IPv4 address is wanted; else an IPv6 one.
     pub ipv4: bool,
+    /// The address that whoever names it signals from, where that is known.
+    pub by: Option<IpAddr>,
 }
 
 /// Look-ups of a node.
@@ -88,6 +96,7 @@ type Resolve = dyn Fn(String) -> BoxFuture<'static, Addresses> + Send + Sync;
 
 struct Job {
     query: Query,
+    place: Place,
     asked: Instant,
     then: Then,
 }
@@ -96,6 +105,7 @@ struct Job {
 #[derive(Debug)]
 pub struct Lookups {
     jobs: Sender<Job>,
+    shares: Arc<Shares>,
     counters: Arc<Counters>,
 }
 
@@ -118,27 +128,33 @@ impl Lookups {
 
     /// With a resolver of the caller's. The future serves it and ends with it.
     fn with(at_once: usize, resolve: Arc<Resolve>) -> (Self, impl Future<Output = ()> + Send) {
-        let (jobs, waiting) = channel(LOOKUPS_WAITING_MAX);
+        let places_max = at_once + LOOKUPS_WAITING_MAX;
+        // Whoever has a place finds room.
+        let (jobs, asked) = channel(places_max);
         let counters = Arc::<Counters>::default();
-        let serving = serve(waiting, at_once, resolve, Arc::clone(&counters));
-        (Self { jobs, counters }, serving)
+        let serving = serve(asked, at_once, resolve, Arc::clone(&counters));
+        (Self { jobs, shares: Arc::new(Shares::new(places_max)), counters }, serving)
     }
 
     /// Looks a host up, and calls `then` with its address on another thread.
     ///
     /// # Errors
-    /// When too many wait.
+    /// When too many wait, of all or of those that the same address names.
     pub fn look_up(
         &self,
         query: Query,
         then: impl FnOnce(Result<SocketAddr, LookupError>) + Send + 'static,
     ) -> Result<(), LookupError> {
-        let job = Job { query, asked: Instant::now(), then: Box::new(then) };
+        let refused = || {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            LookupError::Refused
+        };
+        let place = self.shares.take(query.by).ok_or_else(refused)?;
+        let job = Job { query, place, asked: Instant::now(), then: Box::new(then) };
         self.counters.under_way.fetch_add(1, Ordering::Relaxed);
         self.jobs.try_send(job).map_err(|_| {
             self.counters.under_way.fetch_sub(1, Ordering::Relaxed);
-            self.counters.refused.fetch_add(1, Ordering::Relaxed);
-            LookupError::Refused
+            refused()
         })
     }
 
@@ -164,16 +180,20 @@ impl Lookups {
 }
 
 /// Gives each job its turn, until nobody can ask any more.
-async fn serve(mut waiting: Receiver<Job>, at_once: usize, resolve: Arc<Resolve>, counters: Arc<Counters>) {
+async fn serve(mut jobs: Receiver<Job>, at_once: usize, resolve: Arc<Resolve>, counters: Arc<Counters>) {
     let turns = Arc::new(Semaphore::new(at_once));
-    loop {
-        // It is never closed. A job leaves the queue only when its turn has come.
-        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
-        let Some(Job { query, asked, then }) = waiting.recv().await else { return };
-        let (resolve, counters) = (Arc::clone(&resolve), Arc::clone(&counters));
+    while let Some(Job { query, place, asked, then }) = jobs.recv().await {
+        let (turns, resolve, counters) = (Arc::clone(&turns), Arc::clone(&resolve), Arc::clone(&counters));
         tokio::spawn(async move {
-            let answer = ask(&*resolve, query, asked + LOOKUP_TIME_MAX).await;
-            drop(turn);
+            let in_turn = async {
+                // Whoever waits for those of the same address takes no turn from others. Neither is ever closed.
+                let _of_one = place.turn().await;
+                let _turn = turns.acquire().await;
+                ask(&*resolve, query).await
+            };
+            let answer = tokio::time::timeout_at(asked + LOOKUP_TIME_MAX, in_turn).await;
+            let answer = answer.unwrap_or(Err(LookupError::Late));
+            drop(place);
             let counter = match answer {
                 Ok(_) => &counters.found,
                 Err(LookupError::NotFound) => &counters.failed,
@@ -187,15 +207,12 @@ async fn serve(mut waiting: Receiver<Job>, at_once: usize, resolve: Arc<Resolve>
     }
 }
 
-async fn ask(resolve: &Resolve, query: Query, until: Instant) -> Result<SocketAddr, LookupError> {
-    let Query { host, port, ipv4 } = query;
-    if Instant::now() >= until {
-        return Err(LookupError::Late);
-    }
-    let found = match tokio::time::timeout_at(until, resolve(host)).await {
-        Ok(Ok(found)) => found,
-        Ok(Err(NameError::NotFound)) => return Err(LookupError::NotFound),
-        Ok(Err(NameError::Time)) | Err(_) => return Err(LookupError::Late),
+async fn ask(resolve: &Resolve, query: Query) -> Result<SocketAddr, LookupError> {
+    let Query { host, port, ipv4, .. } = query;
+    let found = match resolve(host).await {
+        Ok(found) => found,
+        Err(NameError::NotFound) => return Err(LookupError::NotFound),
+        Err(NameError::Time) => return Err(LookupError::Late),
     };
     let can_be_sent_to =
         |ip: &&IpAddr| ip.is_ipv4() == ipv4 && matches!(RemotePlace::of(**ip, port), Ok(RemotePlace::At(_)));

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tracing::Span;
 
-use super::operation::ReplyTo;
 use super::owner::Owner;
 use crate::media::core::{BridgeKey, EndpointKey, Site};
 use crate::telemetry::call_trace::CallSpan;
@@ -19,8 +18,6 @@ pub struct Loading {
     pub ticket: u64,
     /// How often it is to be played.
     pub times: u32,
-    /// Who is answered.
-    pub reply_to: ReplyTo,
 }
 
 /// A port pair of the other IP version, for an answer that is not in force yet.

@@ -184,6 +184,13 @@ impl Owner {
         state.stream.is_none() && now.since(state.gone_since) >= time
     }
 
+    /// Since when it has had no stream; `None` while it has one.
+    #[must_use]
+    pub fn gone_since(&self) -> Option<Instant> {
+        let state = self.state();
+        state.stream.is_none().then_some(state.gone_since)
+    }
+
     /// Puts items in, in order, and wakes the stream.
     pub fn tell(&self, items: impl IntoIterator<Item = Item>) {
         let mut state = self.state();

@@ -8,7 +8,8 @@ use super::owner::{Item, NodePhase, Opened, Owner};
 use crate::ground::Instant;
 use crate::media::core::Failure;
 
-/// Owners that a node may know. One more is refused.
+/// Owners that a node may know. One more takes the place of the one that has been without stream and endpoints for longest;
+/// where all have some, it is refused.
 pub const OWNERS_MAX: usize = 256;
 
 /// The owners.
@@ -23,6 +24,16 @@ struct Known {
     numbers: u32,
 }
 
+impl Known {
+    /// Forgets the owner that nobody holds and that has been without a stream for longest. Whether there was one.
+    fn forget_one(&mut self) -> bool {
+        let idle = self.by_name.iter().filter(|(_, owner)| Arc::strong_count(owner) == 1);
+        let idle = idle.filter_map(|(name, owner)| Some((owner.gone_since()?, owner.number, name)));
+        let oldest = idle.min_by_key(|(since, number, _)| (*since, *number)).map(|(_, _, name)| name.clone());
+        oldest.is_some_and(|name| self.by_name.remove(&name).is_some())
+    }
+}
+
 impl Owners {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -31,13 +42,13 @@ impl Owners {
     /// The owner of this name.
     ///
     /// # Errors
-    /// [`Failure::Limit`] past [`OWNERS_MAX`].
+    /// [`Failure::Limit`] where there are [`OWNERS_MAX`] with a stream or something of theirs.
     pub fn meet(&self, name: &str, now: Instant) -> Result<Arc<Owner>, Failure> {
         let mut known = self.known();
         if let Some(owner) = known.by_name.get(name) {
             return Ok(Arc::clone(owner));
         }
-        if known.by_name.len() >= OWNERS_MAX {
+        if known.by_name.len() >= OWNERS_MAX && !known.forget_one() {
             return Err(Failure::Limit { what: "owners", limit: OWNERS_MAX });
         }
         known.numbers += 1;
@@ -50,7 +61,7 @@ impl Owners {
     ///
     /// # Errors
     /// [`Failure::OwnerConnected`] while another process of that name has one and says something;
-    /// [`Failure::Limit`] past [`OWNERS_MAX`].
+    /// [`Failure::Limit`] as for [`Owners::meet`].
     pub fn open(&self, name: &str, incarnation: u64, now: Instant) -> Result<(Arc<Owner>, Opened), Failure> {
         let owner = self.meet(name, now)?;
         let opened = owner.open_stream(incarnation, now);
@@ -96,5 +107,29 @@ mod tests {
         drop((owner, again));
         owners.forget(Duration::from_secs(5), later);
         assert_eq!(owners.all().len(), 1);
+    }
+
+    #[test]
+    fn names_that_came_once_make_room_for_another_and_those_in_use_do_not() {
+        let owners = Owners::default();
+        let (streaming, _) = owners.open("streaming", 1, NOW).unwrap();
+        drop(streaming);
+        let holding = owners.meet("holding", NOW).unwrap();
+        for number in 2..OWNERS_MAX as u64 {
+            owners.meet(&number.to_string(), NOW + Duration::from_millis(1_000 - number)).unwrap();
+        }
+        let later = NOW + Duration::from_secs(2);
+        let names = || owners.all().iter().map(|owner| owner.name.to_string()).collect::<Vec<_>>();
+        let mut kept = vec![owners.meet("new", later).unwrap()];
+        assert_eq!(names().len(), OWNERS_MAX);
+        assert!(!names().contains(&(OWNERS_MAX - 1).to_string()), "it was there for longest");
+        for number in 3..OWNERS_MAX {
+            kept.push(owners.meet(&format!("more-{number}"), later).unwrap());
+        }
+        let full = Failure::Limit { what: "owners", limit: OWNERS_MAX };
+        assert_eq!(owners.meet("one too many", later).unwrap_err(), full);
+        assert!(["streaming", "holding", "new"].iter().all(|name| names().iter().any(|known| known == name)));
+        drop(holding);
+        assert!(owners.meet("one too many", later).is_ok());
     }
 }

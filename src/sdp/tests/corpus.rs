@@ -83,7 +83,7 @@ const EXCHANGES: [(u8, u8); 6] = [(2, 3), (4, 5), (6, 7), (22, 23), (36, 37), (3
 
 /// The folder.
 fn corpus() -> PathBuf {
-    Path::new(option_env!("CALLPLANE_CORPORA_FOLDER").unwrap_or_default()).join("sdp")
+    Path::new(option_env!("CORPORA_FOLDER").unwrap_or_default()).join("sdp")
 }
 
 fn read(folder: &Path, number: u8) -> String {

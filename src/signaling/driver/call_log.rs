@@ -1,4 +1,4 @@
-//! What the log says of calls: at `info` one line at each call's end, at `debug` every event of it.
+//! What the log says of calls: at `info` one line at each call's beginning and one at its end, at `debug` every event of it.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::session::event::{CallDirection, Ended, EventPayload, SessionEvent, Se
 use crate::sip::Uri;
 use crate::telemetry::CALLS_TARGET;
 
-/// What is told of a call that its last event does not say.
+/// What is told of a call at its beginning, and at its end again, whose event does not say it.
 #[derive(Debug)]
 struct Facts {
     call_id: String,
@@ -35,18 +35,24 @@ impl CallLog {
         match &event.payload {
             EventPayload::IncomingCall(call) => {
                 let to = call.request_user.clone();
-                self.calls.insert(event.session.clone(), Facts { to, ..Facts::of(&call.session) });
+                self.begun(engine, &event.session, Facts { to, ..Facts::of(&call.session) });
             }
-            EventPayload::Created(session) => {
-                self.calls.insert(event.session.clone(), Facts::of(session));
-            }
+            EventPayload::Created(session) => self.begun(engine, &event.session, Facts::of(session)),
             EventPayload::Ended(ended) => {
                 if let Some(facts) = self.calls.remove(&event.session) {
-                    facts.tell(engine, &event.session, ended);
+                    facts.tell_end(engine, &event.session, ended);
                 }
             }
             _ => {}
         }
+    }
+
+    /// A call that is passed on begins for another engine, and has begun once.
+    fn begun(&mut self, engine: &EngineRef, session: &SessionId, facts: Facts) {
+        self.calls.entry(session.clone()).or_insert_with(|| {
+            facts.tell_beginning(engine, session);
+            facts
+        });
     }
 }
 
@@ -66,7 +72,22 @@ impl Facts {
     }
 
     /// Of fields that are not there nothing is written.
-    fn tell(&self, engine: &EngineRef, session: &SessionId, ended: &Ended) {
+    fn tell_beginning(&self, engine: &EngineRef, session: &SessionId) {
+        tracing::info!(
+            target: CALLS_TARGET,
+            %session,
+            call_id = self.call_id,
+            direction = self.direction,
+            from = self.from,
+            to = self.to,
+            parent = self.parent.as_ref().map(tracing::field::display),
+            group = %engine.group,
+            engine = %engine.id,
+            "call began"
+        );
+    }
+
+    fn tell_end(&self, engine: &EngineRef, session: &SessionId, ended: &Ended) {
         tracing::info!(
             target: CALLS_TARGET,
             %session,
@@ -93,13 +114,17 @@ fn user_of(uri: &str) -> String {
 }
 
 fn debug(event: &SessionEvent) {
+    let name = name(&event.payload);
     match (&event.payload, view(event)) {
-        (payload, Some(view)) => {
-            tracing::debug!(session = %event.session, call_id = view.call_id, "{}", name(payload));
+        (_, Some(view)) => {
+            tracing::debug!(session = %event.session, call_id = view.call_id, "{name}");
         }
         (EventPayload::Ended(ended), _) => {
-            tracing::debug!(session = %event.session, cause = %ended.cause, status = ended.status, "Ended");
+            tracing::debug!(session = %event.session, cause = %ended.cause, status = ended.status, "{name}");
         }
-        (payload, None) => tracing::debug!(session = %event.session, "{}", name(payload)),
+        (_, None) => tracing::debug!(session = %event.session, "{name}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

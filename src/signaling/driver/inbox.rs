@@ -105,6 +105,12 @@ impl Inbox {
         Ok(())
     }
 
+    /// What was asked and that no driver has taken.
+    #[cfg(test)]
+    pub fn untaken(&self) -> Vec<Request> {
+        self.lanes().requests.drain(..).collect()
+    }
+
     /// Puts in a request that follows from one that was taken: there is one for each of these at most, and it is not to be
     /// lost.
     ///

@@ -168,8 +168,8 @@ fn note(span: &mut CallSpan, payload: &EventPayload) {
         }
         EventPayload::OperationCompleted { operation, outcome, status: told, .. } => {
             let mut facts = vec![
-                fact("callplane.operation", format!("{operation:?}").into()),
-                fact("callplane.outcome", format!("{outcome:?}").into()),
+                fact("callplane.operation", operation.to_string().into()),
+                fact("callplane.outcome", outcome.to_string().into()),
             ];
             facts.extend((*told > 0).then(|| status(*told)));
             facts

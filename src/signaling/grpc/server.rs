@@ -8,7 +8,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::unary::Api;
-use crate::listening::{ConnectionCounts, Connections, Incoming, grpc_server};
+use crate::listening::{ConnectionCounts, Connections, Incoming, STREAM_WINDOW_BYTES, grpc_server};
 use crate::proto::session::v1::bridge_service_server::BridgeServiceServer;
 use crate::proto::session::v1::event_service_server::EventServiceServer;
 use crate::proto::session::v1::playback_service_server::PlaybackServiceServer;
@@ -104,7 +104,7 @@ where
         clock.arrived(&mut request);
         Ok(request)
     };
-    let router = grpc_server(limits.streams_per_connection_max)
+    let router = grpc_server(limits.streams_per_connection_max, STREAM_WINDOW_BYTES)
         .concurrency_limit_per_connection(limits.calls_per_connection_max)
         .layer(InterceptorLayer::new(mark))
         .add_service(EventServiceServer::new(api.clone()).max_decoding_message_size(bytes))

@@ -11,6 +11,7 @@ use crate::ground::Instant;
 use crate::media::core::exchange::{Pending, REMOTES_MAX};
 use crate::media::core::negotiation::{Agreed, Ask, Described, Intent, OurOffer, Settled, Step};
 use crate::media::core::packetizer::Packetizer;
+use crate::media::core::remote::NamedHost;
 use crate::media::core::source::Signaled;
 use crate::media::core::{FRAME_MS, Failure};
 use crate::sdp::{self, CodecOrder, LocalMedia, Negotiated, Whereabouts};
@@ -176,8 +177,8 @@ impl Endpoint {
         Ok(())
     }
 
-    /// The hosts that its remotes' descriptions name and that are to be looked up, with their ports; each once.
-    pub fn take_names(&mut self) -> SmallVec<[(String, u16); 1]> {
+    /// The hosts that its remotes' descriptions name and that are to be looked up; each once.
+    pub fn take_names(&mut self) -> SmallVec<[NamedHost; 1]> {
         self.remotes.iter_mut().filter_map(Remote::take_name).collect()
     }
 

@@ -9,7 +9,7 @@ use crate::codec::Codec;
 use crate::ground::Instant;
 use crate::media::core::endpoint::{Endpoint, EndpointKey, EndpointSettings, Statistics};
 use crate::media::core::negotiation::{Ask, Described};
-use crate::media::core::{Event, Failure, PlayEnd};
+use crate::media::core::{Event, Failure, NamedHost, PlayEnd};
 
 impl Fabric {
     /// Makes an endpoint with nothing negotiated.
@@ -91,9 +91,9 @@ impl Fabric {
         Ok(())
     }
 
-    /// The hosts that an endpoint's remotes are at and that are to be looked up, with their ports; each once.
-    /// [`Fabric::located`] is to follow.
-    pub fn take_names(&mut self, key: EndpointKey) -> SmallVec<[(String, u16); 1]> {
+    /// The hosts that an endpoint's remotes are at and that are to be looked up; each once. [`Fabric::located`] is to
+    /// follow.
+    pub fn take_names(&mut self, key: EndpointKey) -> SmallVec<[NamedHost; 1]> {
         self.endpoints.get_mut(key).map(Endpoint::take_names).unwrap_or_default()
     }
 

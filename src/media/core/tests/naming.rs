@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Exchange, Phone, description};
-use crate::media::core::{EndpointKey, Step};
+use crate::media::core::{EndpointKey, NamedHost, Step};
 use crate::sdp::Direction;
 
 const PORT: u16 = 30_002;
@@ -29,7 +29,8 @@ fn called(host: &str) -> (Exchange, Phone) {
 }
 
 fn names(exchange: &mut Exchange, endpoint: EndpointKey) -> Vec<String> {
-    exchange.fabric.take_names(endpoint).into_iter().map(|(host, port)| format!("{host}:{port}")).collect()
+    let names = exchange.fabric.take_names(endpoint).into_iter();
+    names.map(|NamedHost { host, port, .. }| format!("{host}:{port}")).collect()
 }
 
 fn destination(exchange: &Exchange, phone: &Phone) -> Option<SocketAddr> {

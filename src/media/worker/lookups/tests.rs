@@ -4,7 +4,12 @@ use std::sync::mpsc;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn query(host: &str, ipv4: bool) -> Query {
-    Query { host: host.into(), port: 4000, ipv4 }
+    Query { host: host.into(), port: 4000, ipv4, by: None }
+}
+
+/// A name that a caller at this address tells.
+fn told_by(last: u8, host: &str) -> Query {
+    Query { by: Some([192, 0, 2, last].into()), ..query(host, true) }
 }
 
 /// A resolver whose hosts have the addresses that their names list.
@@ -83,14 +88,34 @@ async fn as_many_as_may_are_asked_at_once_and_past_the_waiting_ones_none() {
         lookups.look_up(query("a", true), move |answer| sender.send(answer).unwrap())
     };
     assert_eq!((ask(), ask()), (Ok(()), Ok(())));
-    // Both leave the queue for their turns.
-    tokio::time::sleep(Duration::from_millis(1)).await;
     let asked = (0..LOOKUPS_WAITING_MAX).filter(|_| ask().is_ok()).count();
     assert_eq!((asked, ask()), (LOOKUPS_WAITING_MAX, Err(LookupError::Refused)));
     let counts = lookups.counts();
     assert_eq!((counts.under_way, counts.refused), (LOOKUPS_WAITING_MAX + 2, 1));
-    tokio::time::sleep(LOOKUP_TIME_MAX).await;
-    tokio::time::sleep(LOOKUP_TIME_MAX).await;
+    tokio::time::sleep(LOOKUP_TIME_MAX + Duration::from_millis(1)).await;
     assert_eq!(answers.try_iter().filter(|answer| *answer == Err(LookupError::Late)).count(), asked + 2);
     assert_eq!(lookups.counts().under_way, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_the_slow_names_of_one_caller_but_himself() {
+    let some_slow: Arc<Resolve> = Arc::new(|host: String| match host.as_str() {
+        "slow" => std::future::pending().boxed(),
+        ip => std::future::ready(Ok(vec![ip.parse().unwrap()].into())).boxed(),
+    });
+    let lookups = serving(OF_ONE_MAX + 1, some_slow);
+    let ask = || lookups.look_up(told_by(66, "slow"), |_| ());
+    assert_eq!((0..OF_ONE_MAX + OF_ONE_WAITING_MAX + 5).filter(|_| ask().is_ok()).count(), 40);
+    assert_eq!(lookups.counts().refused, 5);
+    let begun = Instant::now();
+    for other in [1, 2] {
+        let found = answer(&lookups, told_by(other, "192.0.2.7")).await;
+        assert_eq!(found, Ok("192.0.2.7:4000".parse().unwrap()));
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(answer(&lookups, query("192.0.2.7", true)).await, Ok("192.0.2.7:4000".parse().unwrap()));
+    tokio::time::sleep(LOOKUP_TIME_MAX + Duration::from_millis(1)).await;
+    assert_eq!((lookups.counts().late, lookups.counts().under_way), (40, 0));
+    let found = answer(&lookups, told_by(66, "192.0.2.8")).await;
+    assert_eq!(found, Ok("192.0.2.8:4000".parse().unwrap()), "his share is free again");
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::{Command, Worker};
-use crate::media::core::EndpointKey;
+use crate::media::core::{EndpointKey, NamedHost};
 use crate::media::worker::lookups::{LookupError, Query};
 use crate::media::worker::net::Backend;
 use crate::media::worker::owner::Owner;
@@ -24,11 +24,11 @@ pub struct Located {
 impl<B: Backend> Worker<B> {
     /// Has the hosts looked up that have come into force. The worker gets a command for each when it is.
     pub(super) fn look_names_up(&mut self, owner: &Arc<Owner>, endpoint: &str, key: EndpointKey) {
-        for (host, port) in self.fabric.take_names(key) {
+        for NamedHost { host, port, by } in self.fabric.take_names(key) {
             let Some(local) = self.fabric.endpoint(key).map(|endpoint| endpoint.settings().local) else {
                 return;
             };
-            let query = Query { host: host.clone(), port, ipv4: local.is_ipv4() };
+            let query = Query { host: host.clone(), port, ipv4: local.is_ipv4(), by };
             let (asker, inbox) = (Arc::clone(owner), Arc::clone(&self.inbox));
             let (id, name) = (endpoint.to_owned(), host.clone());
             let asked = self.node.lookups.look_up(query, move |found| {

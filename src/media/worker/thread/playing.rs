@@ -1,4 +1,7 @@
 //! Playbacks asked for: tones at once, files when they are in memory.
+//!
+//! A file may take longer to read than whoever asks waits for an answer: so the answer says that the playback was taken, and
+//! an event that it is heard, or that it could not be.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +12,7 @@ use crate::media::core::{Clip, Event, Failure, PlayEnd, PlayOrder, PlaySource};
 use crate::media::worker::clock;
 use crate::media::worker::names::Loading;
 use crate::media::worker::net::Backend;
-use crate::media::worker::operation::{Outcome, ReplyTo, Source};
+use crate::media::worker::operation::Source;
 use crate::media::worker::owner::{Item, Owner};
 
 /// A file was read, or not.
@@ -22,38 +25,33 @@ pub struct Loaded {
 }
 
 impl<B: Backend> Worker<B> {
-    /// Starts a playback and answers. One whose file is not in memory starts, and is answered, when it is.
+    /// Starts a playback. One whose file is not in memory starts when it is.
     pub(super) fn play(
         &mut self,
         owner: &Arc<Owner>,
-        reply_to: ReplyTo,
         endpoint: &str,
         playback: &str,
         source: Source,
-    ) {
-        let checked = check_id("playback_id", playback).and_then(|()| self.key(owner, endpoint));
-        let started = match (checked, source) {
-            (Err(failure), _) => Err(failure),
-            (Ok(_), Source::Tone { frequency_hz, level_db, duration }) => {
+    ) -> Result<(), Failure> {
+        check_id("playback_id", playback)?;
+        self.key(owner, endpoint)?;
+        match source {
+            Source::Tone { frequency_hz, level_db, duration } => {
                 let source = PlaySource::Tone { frequency_hz, level_db, duration };
                 self.start(owner, endpoint, playback.into(), source)
             }
-            (Ok(_), Source::File { path, times }) => match self.node.clips.cached(&path) {
+            Source::File { path, times } => match self.node.clips.cached(&path) {
                 Some(clip) => self.start(owner, endpoint, playback.into(), PlaySource::Clip { clip, times }),
-                None => match self.load(owner, endpoint, path) {
-                    Ok(ticket) => {
-                        self.end_loading(owner, endpoint, PlayEnd::Replaced);
-                        if let Some(held) = self.names.endpoint_mut(owner, endpoint) {
-                            held.loading =
-                                Some(Loading { playback: playback.into(), ticket, times, reply_to });
-                        }
-                        return;
+                None => {
+                    let ticket = self.load(owner, endpoint, path)?;
+                    self.end_loading(owner, endpoint, PlayEnd::Replaced);
+                    if let Some(held) = self.names.endpoint_mut(owner, endpoint) {
+                        held.loading = Some(Loading { playback: playback.into(), ticket, times });
                     }
-                    Err(failure) => Err(failure),
-                },
+                    Ok(())
+                }
             },
-        };
-        self.answer(owner, reply_to, started.map(|()| Outcome::Done));
+        }
     }
 
     fn start(
@@ -94,11 +92,16 @@ impl<B: Backend> Worker<B> {
             return;
         };
         let Some(loading) = held.loading.take_if(|loading| loading.ticket == *ticket) else { return };
+        let playback = loading.playback;
         let started = clip.clone().and_then(|clip| {
             let source = PlaySource::Clip { clip, times: loading.times };
-            self.start(owner, endpoint, loading.playback, source)
+            self.start(owner, endpoint, Arc::clone(&playback), source)
         });
-        self.answer(owner, loading.reply_to, started.map(|()| Outcome::Done));
+        if let Err(failure) = started {
+            self.log(owner, endpoint, || tracing::info!(%playback, %failure, "a file cannot be played"));
+            let event = Event::PlayFailed { playback, failure };
+            self.telling.push((Arc::clone(owner), Item::Event { endpoint: endpoint.as_str().into(), event }));
+        }
     }
 
     /// Stops a playback, also one that waits for its file.
@@ -121,11 +124,10 @@ impl<B: Backend> Worker<B> {
         self.fabric.stop_play(key, playback)
     }
 
-    /// What waits for its file is not wanted any more: it was accepted, and is over.
+    /// What waits for its file is not wanted any more: it was taken, and is over.
     pub(super) fn end_loading(&mut self, owner: &Arc<Owner>, endpoint: &str, end: PlayEnd) {
         let Some(held) = self.names.endpoint_mut(owner, endpoint) else { return };
-        let Some(Loading { playback, reply_to, .. }) = held.loading.take() else { return };
-        self.answer(owner, reply_to, Ok(Outcome::Done));
+        let Some(Loading { playback, .. }) = held.loading.take() else { return };
         let event = Event::PlayEnded { playback, end, played: Duration::ZERO };
         self.telling.push((Arc::clone(owner), Item::Event { endpoint: endpoint.into(), event }));
     }

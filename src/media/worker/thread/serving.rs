@@ -27,7 +27,7 @@ impl<B: Backend> Worker<B> {
         let reply = match operation {
             Operation::Negotiate(negotiate) => self.negotiate(&owner, *negotiate),
             Operation::Play { endpoint, playback, source } => {
-                return self.play(&owner, reply_to, &endpoint, &playback, source);
+                self.play(&owner, &endpoint, &playback, source).map(|()| Outcome::Done)
             }
             Operation::Close { endpoint } => self.close(&owner, &endpoint).map(Outcome::Closed),
             Operation::CreateBridge { bridge, mode, .. } => self.create_bridge(&owner, &bridge, mode),
