@@ -41,8 +41,8 @@ pub use fabric::{Event, Fabric, FabricCounters, FabricSettings, Output, PACKET_B
 pub use failure::Failure;
 pub use hairpins::HAIRPINS_MAX;
 pub use lock_in::{
-    ANNOUNCED_SILENCE, LEARNED_SILENCE, LockIn, MOVE_SILENCE, PROBATION_PACKETS, RENEGOTIATION_WINDOW,
-    SourceRules, Verdict,
+    ANNOUNCED_SILENCE, LEARNED_SILENCE, LockIn, MOVE_SILENCE, OWN_HOST_SILENCE, PROBATION_PACKETS,
+    RENEGOTIATION_WINDOW, SourceRules, Verdict,
 };
 pub use negotiation::{Agreed, Ask, DESCRIPTOR_BYTES_MAX, Described, Intent, Step};
 pub use playback::{Clip, PlayEnd, PlayOrder, PlaySource, Playback};
