@@ -33,7 +33,10 @@ mod wheel;
 mod tests;
 
 pub use bridge::{BRIDGE_MEMBERS_MAX, Bridge, BridgeKey, BridgeMode, MESH_MEMBERS_MAX};
-pub use consent::{ConsentCounts, FAMILIAR_PACKETS_MAX, HOSTS_MAX, STRANGER_PACKETS_MAX, UNASKED_PER_SECOND};
+pub use consent::{
+    ConsentCounts, FAMILIAR_PACKETS_MAX, HOSTS_MAX, REACHED_PACKETS_MAX, STRANGER_PACKETS_MAX,
+    UNASKED_PER_SECOND,
+};
 pub use digits::{DIGITS_MAX, DigitPlan};
 pub use endpoint::{Dropped, Endpoint, EndpointKey, EndpointSettings, Statistics};
 pub use exchange::REMOTES_MAX;
