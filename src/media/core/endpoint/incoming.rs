@@ -115,17 +115,18 @@ impl Endpoint {
             elsewhere(&self.remotes).unwrap_or(selected)
         };
         let remote = &mut self.remotes[index];
-        if !self.leave.is_given(from.ip()) && index == selected && remote.lock.knows(from) {
-            self.leave.give(from.ip(), &self.settings.safeguards.consents);
-        }
         if remote.payloads.kind_of(header.payload_type).is_none() {
             return Err(Dropped::UnknownPayload);
         }
         match remote.judge(from, header, now) {
-            Verdict::Accept => Ok(index),
-            Verdict::Probation => Err(Dropped::Probation),
-            Verdict::Foreign => Err(Dropped::Foreign),
+            Verdict::Accept => {}
+            Verdict::Probation => return Err(Dropped::Probation),
+            Verdict::Foreign => return Err(Dropped::Foreign),
         }
+        if index == selected && !self.leave.is_given(from.ip()) {
+            self.leave.give(from.ip(), &self.settings.safeguards.consents);
+        }
+        Ok(index)
     }
 
     fn heard(&mut self, now: Instant, outputs: &mut VecDeque<Output>) {

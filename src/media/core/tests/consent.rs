@@ -126,6 +126,23 @@ fn a_peer_that_is_heard_is_sent_everything_and_others_at_its_host_more() {
 }
 
 #[test]
+fn a_packet_that_is_not_the_peers_gives_no_leave() {
+    // It says that it is from the announced address, but is of no payload type that was agreed.
+    let mut exchange = Exchange::new();
+    exchange.peer = signaled(66, false);
+    let mut phone = exchange.phone("0 101", "");
+    phone.header.payload_type = 77;
+    exchange.say(&mut phone, &[0xFF; 160]);
+    exchange.fabric.play(phone.endpoint, super::playing::tone("p", 440.0, None), exchange.now).unwrap();
+    exchange.pass(Duration::from_secs(20));
+    assert_eq!(exchange.sent().len() as u32, STRANGER_PACKETS_MAX);
+    phone.header.payload_type = 0;
+    exchange.say(&mut phone, &[0xFF; 160]);
+    exchange.pass(Duration::from_secs(20));
+    assert!(exchange.sent().len() >= 999, "it is heard");
+}
+
+#[test]
 fn the_owner_that_tells_nothing_of_the_peer_answers_for_it() {
     let mut exchange = Exchange::new();
     let sent = play_to(&mut exchange, 50, 10);
