@@ -171,13 +171,13 @@ async fn calls_that_nobody_acknowledged_send_their_hosts_a_streams_worth() {
 #[tokio::test]
 async fn after_a_start_old_streams_of_others_find_nobody() {
     let mut settings = settings(24_900, 2);
-    settings.port_rest_ms = 60_000;
+    settings.port_rest_ms = 1;
     let mut studio = Studio::start(&settings).await;
-    // Both phones only listen; one of them is behind a NAT. The other peer's old phone goes on sending.
+    // Ports rest for a moment only, and have rested: old phones do not know that their calls are over. Both phones only
+    // listen; one of them is behind a NAT. The other peer's old phone goes on sending.
     let behind_nat = Phone::new("b").description("").replace("127.0.0.1", "192.168.1.5");
     let offers = [("a", Phone::new("a").description("")), ("b", behind_nat)];
-    let stranger = UdpSocket::bind("127.0.0.2:0").unwrap();
-    stranger.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let stranger = socket_at("127.0.0.2");
     for (id, offer) in &offers {
         let at = answered(&mut studio, id, 1, offer, true).await;
         studio.control.done(play_tone(id, "tone", 440.0, None)).await;
