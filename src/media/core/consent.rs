@@ -26,6 +26,11 @@ pub const STRANGER_PACKETS_MAX: u32 = 250;
 /// The same, where calls from there were confirmed lately: a minute of early media.
 pub const FAMILIAR_PACKETS_MAX: u32 = 3000;
 
+/// The same, where the peer has shown that it gets what is sent to the address that it signals from, but is sent to elsewhere
+/// and nothing ever came from there: ten minutes of audio. A phone that only listens, behind a proxy, hears no more; nobody
+/// else is sent more for a call that was acknowledged once.
+pub const REACHED_PACKETS_MAX: u32 = 30_000;
+
 /// Hosts that are told apart. Those past it share one budget.
 pub const HOSTS_MAX: usize = 4096;
 
@@ -139,9 +144,12 @@ impl Leave {
 
     /// Whether a packet may go there without that.
     pub fn spares(&mut self, ip: IpAddr, peer: Signaled, consents: &Consents, now: Instant) -> bool {
-        let most = if peer.familiar { FAMILIAR_PACKETS_MAX } else { STRANGER_PACKETS_MAX };
-        let few = peer.reached || self.spared < most;
-        let taken = few && self.of(ip, consents).takes(now);
+        let most = match peer {
+            Signaled { reached: true, .. } => REACHED_PACKETS_MAX,
+            Signaled { familiar: true, .. } => FAMILIAR_PACKETS_MAX,
+            Signaled { .. } => STRANGER_PACKETS_MAX,
+        };
+        let taken = self.spared < most && self.of(ip, consents).takes(now);
         if taken {
             self.spared = self.spared.saturating_add(1);
         } else {
@@ -262,19 +270,30 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_has_shown_nothing_is_sent_little_and_more_where_calls_were_confirmed() {
-        for (familiar, most) in [(false, STRANGER_PACKETS_MAX), (true, FAMILIAR_PACKETS_MAX)] {
+    fn a_peer_that_nothing_comes_from_is_sent_so_much_by_an_endpoint_as_it_has_shown() {
+        // Whether calls from there were confirmed, whether this one was.
+        let rows = [
+            (false, false, STRANGER_PACKETS_MAX),
+            (true, false, FAMILIAR_PACKETS_MAX),
+            (false, true, REACHED_PACKETS_MAX),
+            (true, true, REACHED_PACKETS_MAX),
+        ];
+        for (familiar, reached, most) in rows {
             let consents = Consents::default();
-            let peer = Signaled { familiar, ..Signaled::default() };
+            let peer = Signaled { familiar, reached, ..Signaled::default() };
             let mut leave = Leave::default();
             let mut sent = 0;
-            for packet in 0..90 * 50 {
+            for packet in 0..700 * 50 {
                 let now = START + Duration::from_millis(packet * 20);
                 sent += u32::from(leave.spares(ip(1), peer, &consents, now));
             }
             assert_eq!(sent, most);
-            let later = START + Duration::from_secs(91);
-            assert!(leave.spares(ip(1), REACHED, &consents, later), "it has acknowledged");
+            assert_eq!(consents.counts().withheld, 700 * 50 - u64::from(most));
+            let later = START + Duration::from_secs(701);
+            let acknowledged = leave.spares(ip(1), REACHED, &consents, later);
+            assert_eq!(acknowledged, !reached, "it has acknowledged meanwhile");
+            leave.give(ip(1), &consents);
+            assert!(leave.is_given(ip(1)), "packets come from there");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! One leg's audio: one local description, several remotes of which one is selected, one outgoing stream.
 //!
-//! What is asked of its descriptions is in `describing`, what comes in `incoming`, what goes out in `outgoing` and, made
-//! here, in `framing`. The endpoint knows neither its socket nor the other members of its bridge.
+//! What is asked of its descriptions is in `describing`, what comes in `incoming`, that nothing comes in `hearing`, what goes
+//! out in `outgoing` and, made here, in `framing`. The endpoint knows neither its socket nor the other members of its bridge.
 
 mod describing;
 mod framing;
+mod hearing;
 mod incoming;
 mod outgoing;
 mod sending;
@@ -30,7 +31,8 @@ use super::{Event, FRAME, Frame, Key, Output, SAMPLE_RATE_HZ};
 use crate::codec::{Decoder, Encoder};
 use crate::ground::{Instant, Random};
 use crate::rtp::OutgoingStream;
-use crate::rtp::telephone_event::DIGIT_END_LOST;
+
+use hearing::Hearing;
 
 pub use incoming::Dropped;
 pub use sending::{Numbering, Passage};
@@ -180,10 +182,8 @@ pub struct Endpoint {
     pub(super) last_turn: Option<Instant>,
     muted: bool,
 
-    /// The last plausible packet, or the beginning of waiting for one.
-    heard_at: Instant,
-    /// The RTP timeout was told and nothing came since.
-    silent: bool,
+    /// When the peer was heard.
+    hearing: Hearing,
     /// When the RTP timeout is looked at next.
     pub(super) watched_at: Option<Instant>,
 }
@@ -227,8 +227,7 @@ impl Endpoint {
             on_wheel: false,
             last_turn: None,
             muted: false,
-            heard_at: Instant::ZERO,
-            silent: false,
+            hearing: Hearing::default(),
             watched_at: None,
         }
     }
@@ -304,23 +303,6 @@ impl Endpoint {
         talker.next_frame(&remote.payloads).then_some(talker.frame)
     }
 
-    /// Whether RTP is expected to come.
-    #[must_use]
-    pub fn expects_rtp(&self) -> bool {
-        self.remote().is_some_and(Remote::may_be_heard)
-    }
-
-    /// When the RTP timeout is due, as far as is known now. `None`: nothing is expected, or it was told already.
-    #[must_use]
-    pub fn rtp_timeout_at(&self) -> Option<Instant> {
-        (self.expects_rtp() && !self.silent).then(|| self.heard_at + self.settings.rtp_timeout)
-    }
-
-    /// When a digit whose end has not come counts as over, as far as is known now.
-    pub(super) fn digit_over_at(&self) -> Option<Instant> {
-        self.hears_digit().then(|| self.heard_at + DIGIT_END_LOST)
-    }
-
     /// Whether the peer holds a key down.
     pub(super) fn hears_digit(&self) -> bool {
         self.remotes.get(self.selected).is_some_and(|remote| remote.digits.is_running())
@@ -329,17 +311,6 @@ impl Endpoint {
     /// Digits that its peer's events told and that are not believed, since the last call.
     pub(super) fn take_unbelieved_digits(&mut self) -> u32 {
         self.remotes.get_mut(self.selected).map_or(0, |remote| remote.digits.take_unbelieved())
-    }
-
-    /// When it is to be looked at, as far as is known now.
-    pub(super) fn look_at(&self) -> Option<Instant> {
-        self.rtp_timeout_at().into_iter().chain(self.digit_over_at()).min()
-    }
-
-    /// Waiting for RTP begins anew.
-    pub(super) fn restart_rtp_timeout(&mut self, now: Instant) {
-        self.heard_at = now;
-        self.silent = false;
     }
 
     /// What it saw so far.

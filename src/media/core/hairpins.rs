@@ -6,7 +6,12 @@
 //! number grows with each turn, and past [`HAIRPINS_MAX`] no packet is taken. What a port has noted stays for
 //! [`NOTE_LIFE`], whatever smaller numbers come, so that a circle is not fed anew by each packet that comes from outside.
 //!
-//! Only ports are compared: a peer elsewhere whose port looks like one of ours passes, since nothing grows.
+//! Tones and rooms send without being sent to, so legs that name each other's ports hear packets all the time, though their
+//! peers are gone. A port therefore also notes when packets from outside last led to what it sends: nothing else shows that
+//! somebody is there.
+//!
+//! Only ports are compared: a peer elsewhere whose port looks like one of ours passes, since nothing grows. That packets
+//! are our own, and no sign of anybody, takes the SSRC of the sending port as well.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,6 +23,15 @@ pub const HAIRPINS_MAX: u8 = 8;
 
 /// How long a note holds.
 pub const NOTE_LIFE: Duration = Duration::from_secs(2);
+
+/// What a packet has behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trail {
+    /// How often it has passed this node.
+    pub passed: u8,
+    /// When packets from outside last led to it: now, where it is one.
+    pub fed_at: Instant,
+}
 
 /// What a port has noted: where it sends, how often that has passed, until when (in milliseconds) that holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +51,47 @@ impl Note {
     }
 }
 
+/// What else it has noted: the SSRC of what it sends, 0 for several as in a mesh, and the low half of the milliseconds at
+/// which packets from outside last led to that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Feed {
+    ssrc: u32,
+    at_ms: u32,
+}
+
+impl Feed {
+    const fn read(word: u64) -> Self {
+        Self { ssrc: (word >> 32) as u32, at_ms: word as u32 }
+    }
+
+    const fn written(self) -> u64 {
+        (self.ssrc as u64) << 32 | self.at_ms as u64
+    }
+
+    /// Whether a stream is what the port sends.
+    const fn is_of(self, ssrc: u32) -> bool {
+        self.ssrc == 0 || self.ssrc == ssrc
+    }
+
+    /// The time, which is within 24 days. One that another worker's clock is a little ahead with counts as now.
+    fn at(self, now: Instant) -> Instant {
+        let age_ms = (millis(now) as u32).wrapping_sub(self.at_ms) as i32;
+        if age_ms <= 0 { now } else { Instant::from_millis(millis(now).saturating_sub(age_ms as u64)) }
+    }
+}
+
+/// The notes of one port.
+#[derive(Debug, Default)]
+struct Port {
+    note: AtomicU64,
+    feed: AtomicU64,
+}
+
 /// The notes of a node's ports. Shared by its workers; a lost update costs a turn of a circle.
 #[derive(Debug, Default)]
 pub struct Hairpins {
     first: u16,
-    notes: Box<[AtomicU64]>,
+    ports: Box<[Port]>,
 }
 
 const fn millis(now: Instant) -> u64 {
@@ -54,29 +104,52 @@ impl Hairpins {
     pub fn new(min: u16, max: u16) -> Self {
         let first = min & !1;
         let pairs = usize::from(max.saturating_sub(first) / 2) + 1;
-        Self { first, notes: (0..pairs).map(|_| AtomicU64::new(0)).collect() }
+        Self { first, ports: (0..pairs).map(|_| Port::default()).collect() }
     }
 
-    fn note_of(&self, port: u16) -> Option<&AtomicU64> {
+    fn notes_of(&self, port: u16) -> Option<&Port> {
         let above = port.checked_sub(self.first).filter(|above| above % 2 == 0)?;
-        self.notes.get(usize::from(above / 2))
+        self.ports.get(usize::from(above / 2))
     }
 
-    /// How often a packet that came from `from` to our port `at` has passed this node before.
+    /// What a packet of this SSRC has behind it that came from `from` to our port `at`.
     #[must_use]
-    pub fn passed(&self, from: u16, at: u16, now: Instant) -> u8 {
-        let Some(word) = self.note_of(from) else { return 0 };
-        let note = Note::read(word.load(Ordering::Relaxed));
-        if note.to == at && note.until_ms > millis(now) { note.passed } else { 0 }
+    pub fn trail(&self, from: u16, at: u16, ssrc: u32, now: Instant) -> Trail {
+        let outside = Trail { passed: 0, fed_at: now };
+        let Some(port) = self.notes_of(from) else { return outside };
+        let note = Note::read(port.note.load(Ordering::Relaxed));
+        if note.to != at || note.until_ms <= millis(now) {
+            return outside;
+        }
+        let feed = Feed::read(port.feed.load(Ordering::Relaxed));
+        Trail { passed: note.passed, fed_at: if feed.is_of(ssrc) { feed.at(now) } else { now } }
     }
 
-    /// Our port `from` sends to `to` what has passed this node so often.
-    pub fn sends(&self, from: u16, to: u16, passed: u8, now: Instant) {
-        if self.note_of(to).is_none() {
+    /// Our port `from` sends to `to` what has this behind it, in its own stream of this SSRC or, with 0, in one of several.
+    pub fn sends(&self, from: u16, to: u16, ssrc: u32, trail: Trail, now: Instant) {
+        if self.notes_of(to).is_none() {
             return;
         }
-        let Some(word) = self.note_of(from) else { return };
-        let note = Note::read(word.load(Ordering::Relaxed));
+        let Some(port) = self.notes_of(from) else { return };
+        port.note_feed(ssrc, trail.fed_at, now);
+        port.note_passage(to, trail.passed, now);
+    }
+}
+
+impl Port {
+    /// The newest time holds, as long as the stream is the same.
+    fn note_feed(&self, ssrc: u32, fed_at: Instant, now: Instant) {
+        let word = self.feed.load(Ordering::Relaxed);
+        let feed = Feed::read(word);
+        let fed_at = if feed.ssrc == ssrc && word != 0 { fed_at.max(feed.at(now)) } else { fed_at };
+        let written = Feed { ssrc, at_ms: millis(fed_at) as u32 }.written();
+        if written != word {
+            self.feed.store(written, Ordering::Relaxed);
+        }
+    }
+
+    fn note_passage(&self, to: u16, passed: u8, now: Instant) {
+        let note = Note::read(self.note.load(Ordering::Relaxed));
         let (now_ms, life_ms) = (millis(now), NOTE_LIFE.as_millis() as u64);
         let holds = note.to == to && note.until_ms > now_ms;
         // One that stays the same is written again when half of its life is over.
@@ -84,61 +157,9 @@ impl Hairpins {
         if holds && (note.passed > passed || note.passed == passed && fresh) {
             return;
         }
-        word.store(Note { to, passed, until_ms: now_ms + life_ms }.written(), Ordering::Relaxed);
+        self.note.store(Note { to, passed, until_ms: now_ms + life_ms }.written(), Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Instant = Instant::from_millis(1_000_000);
-
-    #[test]
-    fn a_note_tells_who_is_sent_to_how_often_and_for_a_while() {
-        let hairpins = Hairpins::new(10_000, 10_009);
-        assert_eq!(hairpins.passed(10_000, 10_002, NOW), 0);
-        hairpins.sends(10_000, 10_002, 3, NOW);
-        let rows = [
-            (10_000, 10_002, 0, 3),
-            (10_000, 10_004, 0, 0),
-            (10_002, 10_000, 0, 0),
-            (10_001, 10_002, 0, 0),
-            (9_998, 10_002, 0, 0),
-            (10_010, 10_002, 0, 0),
-            (10_000, 10_002, 1_999, 3),
-            (10_000, 10_002, 2_000, 0),
-        ];
-        for (from, at, ms, expected) in rows {
-            let later = NOW + Duration::from_millis(ms);
-            assert_eq!(hairpins.passed(from, at, later), expected, "{from} to {at} after {ms} ms");
-        }
-    }
-
-    #[test]
-    fn the_largest_number_holds_as_long_as_it_is_not_old() {
-        let hairpins = Hairpins::new(10_000, 10_009);
-        let after = |ms| NOW + Duration::from_millis(ms);
-        hairpins.sends(10_000, 10_002, 8, NOW);
-        hairpins.sends(10_000, 10_002, 1, after(500));
-        assert_eq!(hairpins.passed(10_000, 10_002, after(1_000)), 8);
-        hairpins.sends(10_000, 10_002, 8, after(1_500));
-        assert_eq!(hairpins.passed(10_000, 10_002, after(3_000)), 8);
-        hairpins.sends(10_000, 10_002, 1, after(3_600));
-        assert_eq!(hairpins.passed(10_000, 10_002, after(3_700)), 1);
-        // Another peer is another matter.
-        hairpins.sends(10_000, 10_002, 8, after(4_000));
-        hairpins.sends(10_000, 10_004, 1, after(4_100));
-        assert_eq!(hairpins.passed(10_000, 10_004, after(4_200)), 1);
-    }
-
-    #[test]
-    fn who_sends_to_no_port_of_ours_notes_nothing() {
-        let hairpins = Hairpins::new(10_000, 10_009);
-        hairpins.sends(10_000, 40_000, 3, NOW);
-        hairpins.sends(20_000, 10_002, 3, NOW);
-        Hairpins::default().sends(10_000, 10_002, 3, NOW);
-        assert!(hairpins.notes.iter().all(|note| note.load(Ordering::Relaxed) == 0));
-        assert_eq!(Hairpins::default().passed(10_000, 10_002, NOW), 0);
-    }
-}
+mod tests;

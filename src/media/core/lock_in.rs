@@ -30,9 +30,13 @@ pub const PROBATION_PACKETS: u8 = 3;
 /// bound it anew. Who does not see the stream cannot guess both numbers.
 pub const MOVE_SILENCE: Duration = Duration::from_millis(500);
 
-/// How long an announced address that can be believed must be silent before another one takes its place, where the policy
-/// allows it.
+/// How long an announced address that can be believed must be silent before another one takes its place: one that the
+/// policy allows or, while nothing was heard yet, another port of its IP address.
 pub const ANNOUNCED_SILENCE: Duration = Duration::from_secs(2);
+
+/// How long the one that is heard must be silent before another stream of its IP address, or of the announced one, takes its
+/// place where the policy lets nobody else.
+pub const OWN_HOST_SILENCE: Duration = Duration::from_secs(10);
 
 /// How long a learned address must be silent before another stream takes its place.
 pub const LEARNED_SILENCE: Duration = Duration::from_secs(10);
@@ -58,8 +62,8 @@ pub struct SourceRules {
     pub signaled: Option<IpAddr>,
     /// Who may send besides an announced address that can be believed.
     pub policy: SourcePolicy,
-    /// Until then no address is learned but the one that the peer signals from, where that is known: the port has not
-    /// rested, and an old stream of somebody else may still come to it.
+    /// Until then no address is learned but the one that the peer signals from, where that is known: the port has not rested,
+    /// and an old stream of somebody else may still come to it.
     pub strict_until: Instant,
 }
 

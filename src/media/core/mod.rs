@@ -33,7 +33,10 @@ mod wheel;
 mod tests;
 
 pub use bridge::{BRIDGE_MEMBERS_MAX, Bridge, BridgeKey, BridgeMode, MESH_MEMBERS_MAX};
-pub use consent::{ConsentCounts, FAMILIAR_PACKETS_MAX, HOSTS_MAX, STRANGER_PACKETS_MAX, UNASKED_PER_SECOND};
+pub use consent::{
+    ConsentCounts, FAMILIAR_PACKETS_MAX, HOSTS_MAX, REACHED_PACKETS_MAX, STRANGER_PACKETS_MAX,
+    UNASKED_PER_SECOND,
+};
 pub use digits::{DIGITS_MAX, DigitPlan};
 pub use endpoint::{Dropped, Endpoint, EndpointKey, EndpointSettings, Statistics};
 pub use exchange::REMOTES_MAX;
@@ -41,8 +44,8 @@ pub use fabric::{Event, Fabric, FabricCounters, FabricSettings, Output, PACKET_B
 pub use failure::Failure;
 pub use hairpins::HAIRPINS_MAX;
 pub use lock_in::{
-    ANNOUNCED_SILENCE, LEARNED_SILENCE, LockIn, MOVE_SILENCE, PROBATION_PACKETS, RENEGOTIATION_WINDOW,
-    SourceRules, Verdict,
+    ANNOUNCED_SILENCE, LEARNED_SILENCE, LockIn, MOVE_SILENCE, OWN_HOST_SILENCE, PROBATION_PACKETS,
+    RENEGOTIATION_WINDOW, SourceRules, Verdict,
 };
 pub use negotiation::{Agreed, Ask, DESCRIPTOR_BYTES_MAX, Described, Intent, Step};
 pub use playback::{Clip, PlayEnd, PlayOrder, PlaySource, Playback};

@@ -9,7 +9,7 @@ use crate::ground::network::{is_link_local, is_private};
 /// does not depend on it: without that no peer behind a NAT could be heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SourcePolicy {
-    /// None. A stream that was heard may move to another port of its address.
+    /// None but other ports of the announced IP address, and of the one that is heard, after a silence.
     #[default]
     Exact,
     /// Those of the same /24 (IPv4) or /64 (IPv6).

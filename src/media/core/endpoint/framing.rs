@@ -91,7 +91,8 @@ impl Endpoint {
         self.frame_begins(deadline);
         self.last_sample = shared.last_sample;
         if self.next_header(payload_type, FRAME_SAMPLES, deadline).write(&mut shared.packet).is_ok() {
-            self.transmit(to, 0, deadline, &shared.packet[..HEADER_BYTES + shared.length], wire);
+            let packet = &shared.packet[..HEADER_BYTES + shared.length];
+            self.transmit(to, self.way_of_own(deadline), packet, wire);
         }
     }
 
@@ -168,7 +169,7 @@ impl Endpoint {
         let (Some(payload_type), Some(encoder)) = (payload_type, &mut self.encoder) else { return };
         let Ok(length) = encoder.encode(samples, &mut packet[HEADER_BYTES..]) else { return };
         if self.next_header(payload_type, samples.len(), deadline).write(packet).is_ok() {
-            self.transmit(to, 0, deadline, &packet[..HEADER_BYTES + length], wire);
+            self.transmit(to, self.way_of_own(deadline), &packet[..HEADER_BYTES + length], wire);
         }
     }
 }

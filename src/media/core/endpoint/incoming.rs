@@ -56,7 +56,7 @@ impl Dropped {
 }
 
 impl Endpoint {
-    /// Takes a packet. Tells what it is, if it is to be passed on.
+    /// Takes a packet, to which packets from outside last led at `fed_at`. Tells what it is, if it is to be passed on.
     ///
     /// # Errors
     /// Why it is not.
@@ -64,6 +64,7 @@ impl Endpoint {
         &mut self,
         packet: &PacketViewMut<'_>,
         from: SocketAddr,
+        fed_at: Instant,
         now: Instant,
         outputs: &mut VecDeque<Output>,
     ) -> Result<Kind, Dropped> {
@@ -82,7 +83,7 @@ impl Endpoint {
         if arrival == Arrival::First {
             self.begin_to_listen_anew();
         }
-        self.heard(now, outputs);
+        self.heard(fed_at, now, outputs);
         if !receiving {
             return Err(Dropped::NotReceiving);
         }
@@ -115,25 +116,18 @@ impl Endpoint {
             elsewhere(&self.remotes).unwrap_or(selected)
         };
         let remote = &mut self.remotes[index];
-        if !self.leave.is_given(from.ip()) && index == selected && remote.lock.knows(from) {
-            self.leave.give(from.ip(), &self.settings.safeguards.consents);
-        }
         if remote.payloads.kind_of(header.payload_type).is_none() {
             return Err(Dropped::UnknownPayload);
         }
         match remote.judge(from, header, now) {
-            Verdict::Accept => Ok(index),
-            Verdict::Probation => Err(Dropped::Probation),
-            Verdict::Foreign => Err(Dropped::Foreign),
+            Verdict::Accept => {}
+            Verdict::Probation => return Err(Dropped::Probation),
+            Verdict::Foreign => return Err(Dropped::Foreign),
         }
-    }
-
-    fn heard(&mut self, now: Instant, outputs: &mut VecDeque<Output>) {
-        if self.silent {
-            self.silent = false;
-            outputs.push_back(self.output(Event::RtpBack { silent_for: now.since(self.heard_at) }));
+        if index == selected && !self.leave.is_given(from.ip()) {
+            self.leave.give(from.ip(), &self.settings.safeguards.consents);
         }
-        self.heard_at = now;
+        Ok(index)
     }
 
     fn notice_digit(
@@ -160,20 +154,8 @@ impl Endpoint {
         }
     }
 
-    fn pressed(&self, Digit { digit, duration_ticks }: Digit) -> Output {
+    pub(super) fn pressed(&self, Digit { digit, duration_ticks }: Digit) -> Output {
         let micros = u64::from(duration_ticks) * 1_000_000 / u64::from(SAMPLE_RATE_HZ);
         self.output(Event::Dtmf { digit, duration: Duration::from_micros(micros) })
-    }
-
-    /// Time has passed without a packet: tells a digit whose end was lost, then that nothing comes, each once.
-    pub fn looked_at(&mut self, now: Instant, outputs: &mut VecDeque<Output>) {
-        if self.digit_over_at().is_some_and(|at| at <= now) {
-            let unfinished = self.remotes.get_mut(self.selected).and_then(|remote| remote.digits.finish(now));
-            outputs.extend(unfinished.map(|digit| self.pressed(digit)));
-        }
-        if self.rtp_timeout_at().is_some_and(|at| at <= now) {
-            self.silent = true;
-            outputs.push_back(self.output(Event::RtpSilent { silent_for: now.since(self.heard_at) }));
-        }
     }
 }

@@ -45,19 +45,18 @@ impl Endpoint {
                 (None, Kind::Audio(from), Some((codec, payload_type))) => (payload_type, Some((from, codec))),
                 (None, ..) => return false,
             };
-        let Passage { numbering, passed, now } = passage;
-        match numbering {
+        match passage.numbering {
             Numbering::Own(source) => {
-                if self.outgoing.relay(source, packet, payload_type, now).is_err() {
+                if self.outgoing.relay(source, packet, payload_type, passage.now).is_err() {
                     return false;
                 }
             }
             Numbering::AsItIs => packet.set_header(&Header { payload_type, ..packet.header() }),
         }
         match recode {
-            None => self.transmit(to, passed, now, packet.as_bytes(), wire),
+            None => self.transmit(to, passage, packet.as_bytes(), wire),
             Some((from, codec)) => match self.transcode(packet, from, codec, scratch) {
-                Some(length) => self.transmit(to, passed, now, &scratch.packet[..length], wire),
+                Some(length) => self.transmit(to, passage, &scratch.packet[..length], wire),
                 None => return false,
             },
         }
@@ -98,7 +97,7 @@ impl Endpoint {
         let mut packet = [0; HEADER_BYTES + EVENT_BYTES];
         packet[HEADER_BYTES..].copy_from_slice(&event.to_bytes());
         if self.outgoing.generate_event(payload_type, first, deadline).write(&mut packet).is_ok() {
-            self.transmit(to, 0, deadline, &packet, wire);
+            self.transmit(to, self.way_of_own(deadline), &packet, wire);
         }
         // Whatever is made here next comes after a pause.
         self.last_frame = None;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::Endpoint;
 use crate::ground::Instant;
 use crate::media::core::fabric::Wire;
+use crate::media::core::hairpins::Trail;
 use crate::rtp::SourceId;
 
 /// How a packet of a bridge gets its numbers.
@@ -21,26 +22,31 @@ pub enum Numbering {
 pub struct Passage {
     /// How it gets its numbers.
     pub numbering: Numbering,
-    /// How often it has passed this node before.
-    pub passed: u8,
+    /// What it has behind it.
+    pub trail: Trail,
     /// When.
     pub now: Instant,
 }
 
 impl Endpoint {
-    /// Sends a packet that has passed this node so often, unless its host has had more than it asked for.
-    pub(super) fn transmit(
-        &mut self,
-        to: SocketAddr,
-        passed: u8,
-        now: Instant,
-        packet: &[u8],
-        wire: &mut impl Wire,
-    ) {
+    /// The way of a packet that is made here: as fresh as what the endpoint, or its room, hears from outside.
+    pub(super) fn way_of_own(&self, now: Instant) -> Passage {
+        let trail = Trail { passed: 0, fed_at: self.hearing.feeds_at() };
+        Passage { numbering: Numbering::Own(SourceId(self.key.as_u64())), trail, now }
+    }
+
+    /// Sends a packet that goes this way, unless its host has had more than it asked for.
+    pub(super) fn transmit(&mut self, to: SocketAddr, passage: Passage, packet: &[u8], wire: &mut impl Wire) {
+        let Passage { numbering, trail, now } = passage;
         if !self.leave.is_given(to.ip()) && !self.may_send_unasked(to, now) {
             return;
         }
-        self.settings.safeguards.hairpins.sends(self.settings.local.port(), to.port(), passed + 1, now);
+        let ssrc = match numbering {
+            Numbering::Own(_) => self.outgoing.ssrc(),
+            Numbering::AsItIs => 0,
+        };
+        let trail = Trail { passed: trail.passed + 1, ..trail };
+        self.settings.safeguards.hairpins.sends(self.settings.local.port(), to.port(), ssrc, trail, now);
         if wire.send(self.key, to, packet) {
             self.sent.packets_sent += 1;
             self.sent.bytes_sent += packet.len() as u64;

@@ -55,11 +55,12 @@ impl Fabric {
         let mut packet = PacketViewMut::parse(datagram).map_err(|_| Dropped::Malformed)?;
         let endpoint = self.endpoints.get_mut(at).ok_or(Dropped::NoEndpoint)?;
         let settings = endpoint.settings();
-        let passed = settings.safeguards.hairpins.passed(from.port(), settings.local.port(), now);
-        if passed >= HAIRPINS_MAX {
+        let (hairpins, ssrc) = (&settings.safeguards.hairpins, packet.header().ssrc);
+        let trail = hairpins.trail(from.port(), settings.local.port(), ssrc, now);
+        if trail.passed >= HAIRPINS_MAX {
             return Err(Dropped::Loop);
         }
-        let heard = endpoint.receive(&packet, from, now, &mut self.outputs);
+        let heard = endpoint.receive(&packet, from, trail.fed_at, now, &mut self.outputs);
         let tie = endpoint.tie;
         let unwatched = endpoint.watched_at.is_none() || endpoint.hears_digit();
         if unwatched {
@@ -69,7 +70,7 @@ impl Fabric {
             self.count_unbelieved(at);
         }
         let kind = heard?;
-        let passage = Passage { numbering: Numbering::Own(SourceId(at.as_u64())), passed, now };
+        let passage = Passage { numbering: Numbering::Own(SourceId(at.as_u64())), trail, now };
         match tie {
             Tie::Relay { peer: Some(to), .. } => self.forward(to, passage, &mut packet, kind, wire),
             Tie::Echo(_) => self.forward(at, passage, &mut packet, kind, wire),

@@ -118,14 +118,18 @@ impl Fabric {
         if let Some(fading) = fading {
             self.mix.add_fading(&fading);
         }
+        let mut fed_at = Instant::ZERO;
         for member in &bridge.members {
-            if let Some(talker) = self.endpoints.get_mut(member.endpoint).and_then(|e| e.next_share()) {
+            let Some(endpoint) = self.endpoints.get_mut(member.endpoint) else { continue };
+            fed_at = fed_at.max(endpoint.fed_at());
+            if let Some(talker) = endpoint.next_share() {
                 self.mix.add(talker);
             }
         }
         for member in &bridge.members {
             let Some(listener) = self.endpoints.get_mut(member.endpoint) else { continue };
             let Some(to) = listener.bridge_destination() else { continue };
+            listener.room_is_fed(fed_at);
             let share = listener.talker.as_ref().filter(|talker| talker.talks);
             let content = self.mix.content_for(share.is_some());
             match (content, listener.shared_codec(deadline), share) {

@@ -1,8 +1,10 @@
 //! By what right an address that was not announced may take the place of the one that is heard.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::{ANNOUNCED_SILENCE, LEARNED_SILENCE, LockIn, MOVE_SILENCE, PROBATION_PACKETS, Place};
+use super::{
+    ANNOUNCED_SILENCE, LEARNED_SILENCE, LockIn, MOVE_SILENCE, OWN_HOST_SILENCE, PROBATION_PACKETS, Place,
+};
 use crate::ground::Instant;
 use crate::ground::network::is_neighbour;
 use crate::media::core::source::{Announced, SourcePolicy};
@@ -32,27 +34,39 @@ impl LockIn {
     /// By what right an address that was not announced asks for the place.
     pub(super) fn claim(&self, from: SocketAddr, header: &Header, now: Instant) -> Claim {
         let believed = self.announced.filter(|announced| announced.believed);
-        let learns = match believed {
-            Some(announced) => match self.rules.policy {
-                SourcePolicy::Exact => false,
-                SourcePolicy::Subnet => is_neighbour(announced.address.ip(), from.ip()),
-                SourcePolicy::Any => true,
-            },
-            None => now >= self.rules.strict_until || self.rules.signaled.is_none_or(|ip| ip == from.ip()),
+        let may = match (believed, self.rules.policy) {
+            (None, _) | (Some(_), SourcePolicy::Any) => true,
+            (Some(announced), SourcePolicy::Subnet) => is_neighbour(announced.address.ip(), from.ip()),
+            (Some(_), SourcePolicy::Exact) => false,
         };
+        let rested = now >= self.rules.strict_until;
+        let learns = may && (rested || self.rules.signaled.is_none_or(|ip| ip == from.ip()));
+        let own = believed.is_some_and(|announced| self.is_own_host(announced, from.ip(), now));
         match self.place {
             Place::Open { since } => {
                 let silent = believed.is_none() || now.since(since) >= ANNOUNCED_SILENCE;
-                if learns && silent { Claim::Good } else { Claim::None }
+                if (learns || own) && silent { Claim::Good } else { Claim::None }
             }
             Place::Locked(source) => {
                 let near = learns || source.address.ip() == from.ip();
                 if near && source.goes_on(header, now) {
                     return Claim::Good;
                 }
-                if learns { self.claim_against(source, from, now) } else { Claim::None }
+                if learns {
+                    return self.claim_against(source, from, now);
+                }
+                let silent = now.since(source.heard_at) >= OWN_HOST_SILENCE;
+                if own && silent { Claim::Stand } else { Claim::None }
             }
         }
+    }
+
+    /// Whether an IP address is the announced one that is believed, or the one that is heard. Its other ports are the peer's
+    /// as well, behind a symmetric NAT for one; not on a port that has not rested: an old stream of the same gateway would
+    /// be taken for the peer's.
+    fn is_own_host(&self, announced: Announced, ip: IpAddr, now: Instant) -> bool {
+        let heard = matches!(self.place, Place::Locked(source) if source.address.ip() == ip);
+        (heard || announced.address.ip() == ip) && now >= self.rules.strict_until
     }
 
     /// By what right another stream than the locked one asks for its place.

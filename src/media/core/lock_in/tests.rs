@@ -1,5 +1,7 @@
 //! Rows: who sends when, and what becomes of it.
 
+mod own_host;
+
 use super::*;
 
 /// The peer's public address, a neighbour's, a stranger's, and the peer's own behind its NAT.
@@ -65,6 +67,7 @@ fn a_peer_that_has_not_spoken_cannot_be_stolen() {
     let mut lock = open(Exact);
     run(&mut lock, &stream(at(STRANGER, 1), 5, 1, 0, 3, Foreign));
     run(&mut lock, &stream(at(PEER, 9), 5, 1, 100, 3, Foreign));
+    run(&mut lock, &stream(at(NEIGHBOUR, 4000), 5, 1, 500_000, 200, Foreign));
     run(&mut lock, &stream(at(STRANGER, 1), 5, 1, 600_000, 200, Foreign));
     assert_eq!(lock.destination(), Some(at(PEER, 4000)));
     run(&mut lock, &[(at(PEER, 4000), 1, 1, 900_000, Accept)]);
@@ -94,7 +97,9 @@ fn the_policy_says_who_may_stand_in_for_a_silent_announced_address() {
     // Policy, who, after how long: and whether it is heard.
     let rows = [
         (Exact, at(NEIGHBOUR, 1), 60_000, false),
-        (Exact, at(PEER, 4002), 60_000, false),
+        (Exact, at(STRANGER, 4000), 60_000, false),
+        (Exact, at(PEER, 4002), 1_900, false),
+        (Exact, at(PEER, 4002), 2_000, true),
         (Subnet, at(NEIGHBOUR, 1), 1_900, false),
         (Subnet, at(NEIGHBOUR, 1), 2_000, true),
         (Subnet, at(STRANGER, 1), 60_000, false),

@@ -1,5 +1,7 @@
 //! Legs that name ports of the node itself: a call to ourselves is carried, a circle dies out.
 
+mod silence;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -162,6 +164,24 @@ fn what_a_playback_puts_into_a_circle_dies_out_too() {
         sent += house.settle().len();
     }
     assert!((100..=100 + 100 + 2 * usize::from(HAIRPINS_MAX)).contains(&sent), "{sent} packets for 100");
+}
+
+#[test]
+fn the_last_frame_of_a_playback_that_is_stopped_in_a_circle_dies_out_too() {
+    let mut house = House::new();
+    let legs = house.hairpin();
+    house.bridge(BridgeMode::Relay, &legs);
+    house.exchange.fabric.play(legs[0], super::playing::tone("p", 440.0, None), house.exchange.now).unwrap();
+    for _ in 0..10 {
+        house.exchange.pass(Duration::from_millis(20));
+        house.settle();
+    }
+    // While it is played nothing else goes the leg's way, so nothing goes round.
+    assert_eq!(house.dropped(Dropped::Loop), 0);
+    house.exchange.fabric.stop_play(legs[0], "p").unwrap();
+    house.exchange.pass(Duration::from_millis(20));
+    assert_eq!(house.settle().len(), usize::from(HAIRPINS_MAX));
+    assert_eq!(house.dropped(Dropped::Loop), 1);
 }
 
 #[test]

@@ -2,13 +2,17 @@
 //!
 //! A pair that was used rests before it is used again, so that what is still on its way to the old call does not
 //! reach a new one. After the start all rest: nobody knows which of them were used by the process before. They are drawn
-//! all the same while they do, for calls cannot wait, and told so; who is heard on them is then decided more strictly. The
-//! odd port of a pair is reserved for RTCP and not bound.
+//! all the same while they do, for calls cannot wait, and told so; who is heard on them is then decided more strictly. That
+//! takes longer than a rest: nobody has told the old peers that their calls are over, so they go on sending. The odd port of
+//! a pair is reserved for RTCP and not bound.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::ground::{Instant, Random};
+
+/// How long after the start, at least, old streams are expected at any port.
+pub const OLD_STREAMS: Duration = Duration::from_secs(20);
 
 /// A pair that nobody has.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +36,7 @@ impl Free {
 pub struct Drawn {
     /// The even port.
     pub port: u16,
-    /// Until when it should have rested.
+    /// Until when it should have rested, or old streams are expected at it.
     pub rests_until: Instant,
 }
 
@@ -58,6 +62,8 @@ pub struct PortPool {
     free: VecDeque<Free>,
     used: usize,
     rest: Duration,
+    /// Until when streams of calls before the start are expected.
+    old_streams_until: Instant,
     taken_by_others: u64,
     unbound: u64,
 }
@@ -73,7 +79,8 @@ impl PortPool {
         for place in (1..free.len()).rev() {
             free.swap(place, random.below(place as u64 + 1) as usize);
         }
-        Self { free: free.into(), used: 0, rest, taken_by_others: 0, unbound: 0 }
+        let old_streams_until = now + rest.max(OLD_STREAMS);
+        Self { free: free.into(), used: 0, rest, old_streams_until, taken_by_others: 0, unbound: 0 }
     }
 
     /// Draws the pair that was used least recently. `None`: all are used, or rest from being used.
@@ -81,7 +88,7 @@ impl PortPool {
         let Free { port, rests_until, .. } = *self.free.front().filter(|pair| pair.is_drawn_at(now))?;
         self.free.pop_front();
         self.used += 1;
-        Some(Drawn { port, rests_until })
+        Some(Drawn { port, rests_until: rests_until.max(self.old_streams_until) })
     }
 
     /// Takes a pair back, to rest.
@@ -137,7 +144,6 @@ mod tests {
         let early = Instant::from_millis(100);
         assert_eq!(pool.counts(early), PortCounts { free: 3, ..PortCounts::default() });
         let first = pool.draw(early).unwrap();
-        assert_eq!(first.rests_until, Instant::ZERO + REST);
         pool.release(first.port, early);
         // Those that nobody had come first; the one that was used rests in earnest.
         let second = draw(&mut pool, early).unwrap();
@@ -147,6 +153,22 @@ mod tests {
         assert_eq!(draw(&mut pool, early + REST), Some(first.port));
         let rested = pool.counts(early + REST);
         assert_eq!(rested, PortCounts { used: 3, ..PortCounts::default() });
+    }
+
+    #[test]
+    fn old_streams_are_expected_for_a_minute_after_the_start_also_at_pairs_that_were_used_since() {
+        for (rest, until) in [(REST, OLD_STREAMS), (2 * OLD_STREAMS, 2 * OLD_STREAMS)] {
+            let start = Instant::from_millis(7_000);
+            let mut pool = PortPool::new(10_000, 10_001, rest, start, &mut Random::from_key([3, 4]));
+            let first = pool.draw(start).unwrap();
+            assert_eq!(first.rests_until, start + until);
+            pool.release(first.port, start);
+            let again = pool.draw(start + rest).unwrap();
+            assert_eq!(again, first);
+            pool.release(again.port, start + until);
+            let later = pool.draw(start + until + rest).unwrap();
+            assert_eq!(later.rests_until, start + until + rest, "they are over");
+        }
     }
 
     #[test]
