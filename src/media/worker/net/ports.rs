@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn old_streams_are_expected_for_a_minute_after_the_start_also_at_pairs_that_were_used_since() {
+    fn old_streams_are_expected_for_a_while_after_the_start_also_at_pairs_that_were_used_since() {
         for (rest, until) in [(REST, OLD_STREAMS), (2 * OLD_STREAMS, 2 * OLD_STREAMS)] {
             let start = Instant::from_millis(7_000);
             let mut pool = PortPool::new(10_000, 10_001, rest, start, &mut Random::from_key([3, 4]));
