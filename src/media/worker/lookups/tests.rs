@@ -101,7 +101,10 @@ async fn as_many_as_may_are_asked_at_once_and_past_the_waiting_ones_none() {
 async fn nobody_waits_for_the_slow_names_of_one_caller_but_himself() {
     let some_slow: Arc<Resolve> = Arc::new(|host: String| match host.as_str() {
         "slow" => std::future::pending().boxed(),
-        ip => std::future::ready(Ok(vec![ip.parse().unwrap()].into())).boxed(),
+        ip => {
+            let found: Vec<IpAddr> = vec![ip.parse().unwrap()];
+            std::future::ready(Ok(found.into())).boxed()
+        }
     });
     let lookups = serving(OF_ONE_MAX + 1, some_slow);
     let ask = || lookups.look_up(told_by(66, "slow"), |_| ());
