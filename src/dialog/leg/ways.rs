@@ -47,13 +47,14 @@ impl State {
         let sent = match self.dialog_mut(dialog.key) {
             // The peer has moved since: what did not reach it at its old place is sent to the new one.
             Some(current) if !current.leads_as(&dialog) => ctx.send(current, draft),
-            current => {
-                let sent = ctx.dispatch_again(&dialog, draft, flows.clone());
-                if let Some(current) = current.filter(|current| sent.is_ok() && current.hop == Some(tried)) {
+            Some(current) => {
+                let sent = ctx.dispatch_again(current, draft, flows.clone());
+                if sent.is_ok() && current.hop == Some(tried) {
                     set_hop(current, &flows);
                 }
                 sent
             }
+            None => ctx.dispatch_again(&dialog, draft, flows),
         };
         let Ok(sent) = sent else { return Err(self) };
         if let (Purpose::Invite, Self::Calling(calling), Sent::Transaction(id)) = (purpose, &mut self, sent) {
