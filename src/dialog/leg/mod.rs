@@ -59,6 +59,7 @@ pub(super) use calling::Calling;
 pub(super) use confirmed::Confirmed;
 pub(super) use context::{Common, Context, Owner, Shared, Timer};
 use lookup::Lookup;
+pub(super) use send::Retry;
 pub(super) use uac::Locating;
 pub(super) use uas::Proceeding;
 

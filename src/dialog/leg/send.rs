@@ -53,6 +53,16 @@ pub(in crate::dialog) struct Retry {
     pub flows: Flows,
 }
 
+impl Retry {
+    /// The ways to others than who was tried. Who answers that he is not available is not asked again, by whatever
+    /// transport (RFC 3261 §21.5.4).
+    pub fn elsewhere(mut self: Box<Self>) -> Option<Box<Self>> {
+        let refused = self.tried.remote.ip();
+        self.flows.retain(|flow| flow.remote.ip() != refused);
+        (!self.flows.is_empty()).then_some(self)
+    }
+}
+
 impl Context<'_> {
     /// Works out where a dialog's requests go, as far as that needs no look-up. Where the peer names a place that cannot
     /// be reached from here, they go where it is seen.
@@ -107,24 +117,41 @@ impl Context<'_> {
 
     /// Writes a request for the first of these ways and hands it over. One that is too long for a datagram goes by TCP
     /// where there is a listener, and as a datagram only if that fails (RFC 3261 §18.1.1).
-    pub fn dispatch(&mut self, dialog: &Dialog, draft: Draft, mut flows: Flows) -> Result<Sent, Unsent> {
+    pub fn dispatch(&mut self, dialog: &Dialog, draft: Draft, flows: Flows) -> Result<Sent, Unsent> {
         let Some(first) = flows.first().copied() else { return Err(Unsent::Failure(LegFailure::Unlocated)) };
+        self.send_by(dialog, draft, first, flows, None)
+    }
+
+    /// As [`Context::dispatch`], after the way `tried` has failed.
+    pub fn dispatch_again(
+        &mut self,
+        dialog: &Dialog,
+        draft: Draft,
+        flows: Flows,
+        tried: Flow,
+    ) -> Result<Sent, Unsent> {
+        let Some(first) = flows.first().copied() else { return Err(Unsent::Failure(LegFailure::Transport)) };
+        self.shared.counters.failovers += 1;
+        self.send_by(dialog, draft, first, flows, Some(tried))
+    }
+
+    fn send_by(
+        &mut self,
+        dialog: &Dialog,
+        draft: Draft,
+        first: Flow,
+        mut flows: Flows,
+        tried: Option<Flow>,
+    ) -> Result<Sent, Unsent> {
         let mut request = self.shared.write(dialog, &draft, &first)?;
         if is_too_long(&request, &first, &self.shared.settings)
             && let Some(stream) = flow_to(Transport::Tcp, first.remote, &self.shared.settings, None)
+            && tried != Some(stream)
         {
             self.shared.counters.moved_to_stream += 1;
             flows.insert(0, stream);
             request = self.shared.write(dialog, &draft, &stream)?;
         }
-        self.hand_over(dialog, draft, request, flows)
-    }
-
-    /// As [`Context::dispatch`], after a way before it has failed.
-    pub fn dispatch_again(&mut self, dialog: &Dialog, draft: Draft, flows: Flows) -> Result<Sent, Unsent> {
-        let Some(first) = flows.first().copied() else { return Err(Unsent::Failure(LegFailure::Transport)) };
-        self.shared.counters.failovers += 1;
-        let request = self.shared.write(dialog, &draft, &first)?;
         self.hand_over(dialog, draft, request, flows)
     }
 

@@ -48,13 +48,13 @@ impl State {
             // The peer has moved since: what did not reach it at its old place is sent to the new one.
             Some(current) if !current.leads_as(&dialog) => ctx.send(current, draft),
             Some(current) => {
-                let sent = ctx.dispatch_again(current, draft, flows.clone());
+                let sent = ctx.dispatch_again(current, draft, flows.clone(), tried);
                 if sent.is_ok() && current.hop == Some(tried) {
                     set_hop(current, &flows);
                 }
                 sent
             }
-            None => ctx.dispatch_again(&dialog, draft, flows),
+            None => ctx.dispatch_again(&dialog, draft, flows, tried),
         };
         let Ok(sent) = sent else { return Err(self) };
         if let (Purpose::Invite, Self::Calling(calling), Sent::Transaction(id)) = (purpose, &mut self, sent) {

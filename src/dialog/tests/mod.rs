@@ -16,4 +16,5 @@ mod reinvite_theirs;
 mod two_agents;
 mod uac;
 mod uas;
+mod unavailable;
 mod within;
