@@ -2,7 +2,7 @@
 //!
 //! All text stands in one allocation. How requests are built from it is `request.rs`'s, where they go `locate.rs`'s.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use crate::ground::leg::Invite;
 use crate::ground::{Flow, ListenerId, Pace, WallTime};
@@ -73,7 +73,7 @@ pub(super) struct Dialog {
     /// Who named the next hop, where it has to be looked up. `None`: an engine did.
     pub origin: Option<Box<Origin>>,
     /// Where the message came from that made it or refreshed its target.
-    pub heard_at: Option<IpAddr>,
+    pub heard_at: Option<SocketAddr>,
     /// The highest sequence number of requests from elsewhere.
     pub foreign_sequence: Option<u32>,
     pub created: WallTime,

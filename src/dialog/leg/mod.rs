@@ -41,6 +41,7 @@ mod dispatch;
 mod inside;
 mod late;
 mod lookup;
+mod refresh;
 mod reinvite;
 mod send;
 mod uac;

@@ -67,7 +67,7 @@ impl Context<'_> {
     /// Works out where a dialog's requests go, as far as that needs no look-up. Where the peer names a place that cannot
     /// be reached from here, they go where it is seen.
     pub fn settle_hop(&mut self, dialog: &mut Dialog, origin: &Origin) {
-        dialog.heard_at = Some(origin.seen().remote.ip());
+        dialog.heard_at = Some(origin.seen().remote);
         let Some(uri) = dialog.next_hop() else { return };
         match locate(uri, &self.shared.settings, Some(dialog.listener), Some(origin)) {
             Ok(Located::Flows(flows)) => set_hop(dialog, &flows),
@@ -83,7 +83,7 @@ impl Context<'_> {
         if names_target(response) {
             return self.settle_hop(dialog, &origin);
         }
-        dialog.heard_at = Some(source.remote.ip());
+        dialog.heard_at = Some(source.remote);
         set_hop(dialog, &Flows::from_slice(&[origin.seen()]));
     }
 

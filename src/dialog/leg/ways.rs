@@ -66,8 +66,12 @@ impl State {
     /// A look-up of this leg's came back: what waits for it is sent, or fails.
     pub fn resolved(mut self, ctx: &mut Context<'_>, query: u64, addresses: &[SocketAddr]) -> Self {
         let Some(mut lookup) = ctx.take_lookup(query) else { return self };
+        let current = self.dialog_mut(lookup.dialog.key);
+        let moved = current.as_ref().is_some_and(|now| !now.leads_as(&lookup.dialog));
+        if let Some(now) = current.filter(|_| !moved) {
+            lookup.dialog.origin.clone_from(&now.origin);
+        }
         let flows = lookup.flows(addresses, &ctx.shared.settings);
-        let moved = self.dialog_mut(lookup.dialog.key).is_some_and(|now| !now.leads_as(&lookup.dialog));
         if flows.is_empty() {
             ctx.shared.counters.lookups_failed += 1;
             if !moved {

@@ -11,6 +11,7 @@ mod network;
 mod outside;
 mod passing;
 mod random;
+mod rebound;
 mod reinvite_ours;
 mod reinvite_theirs;
 mod two_agents;

@@ -147,9 +147,9 @@ impl Confirmed {
         response: &Response,
         flow: &Flow,
     ) -> State {
-        if let Ok(Some(contact)) = response.headers().first_contact() {
-            self.refresh_target(ctx, contact.uri_text(), &Origin::of_response(flow));
-        }
+        let contact = response.headers().first_contact().ok().flatten();
+        let named = contact.map_or("", |contact| contact.uri_text());
+        ctx.refresh_target(&mut self.dialog, named, &Origin::of_response(flow));
         let description = body::description(response.headers(), &response.body_bytes());
         match inviting.exchange.step(Carrier::Success, description.is_some()) {
             Ok((Exchange::Turned, _)) => {
@@ -187,14 +187,6 @@ impl Confirmed {
         let current = std::mem::replace(&mut self.dialog.local_sequence, sequence);
         late::acknowledge(ctx, &mut self.dialog, transaction, answer);
         self.dialog.local_sequence = current;
-    }
-
-    pub(super) fn refresh_target(&mut self, ctx: &mut Context<'_>, target: &str, origin: &Origin) {
-        match self.dialog.refresh_target(target) {
-            Ok(true) => ctx.settle_hop(&mut self.dialog, origin),
-            Ok(false) => {}
-            Err(_) => ctx.shared.counters.unexpected += 1,
-        }
     }
 
     /// A re-INVITE of ours has no final response.
