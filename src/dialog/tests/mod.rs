@@ -3,6 +3,7 @@
 mod bench;
 mod cancel;
 mod connections;
+mod elsewhere;
 mod late;
 mod lookups;
 mod matrix;
