@@ -314,6 +314,13 @@ impl Dialog {
         self.key == other.key && self.next_hop() == other.next_hop()
     }
 
+    /// Whether a response to a request in it is one of its own: that of a fork, or of somebody who makes up tags, has
+    /// another To tag. A peer of RFC 2543 that had none may have got one since.
+    pub fn owns(&self, response: &Response) -> bool {
+        let theirs = self.remote_tag();
+        theirs.is_empty() || response.headers().to().is_ok_and(|to| to.tag() == Some(theirs))
+    }
+
     /// The sequence number of the next request of ours.
     pub fn next_sequence(&mut self) -> u32 {
         self.local_sequence = self.local_sequence.saturating_add(1);

@@ -13,6 +13,7 @@ mod outside;
 mod passing;
 mod random;
 mod rebound;
+mod reinvite_forked;
 mod reinvite_ours;
 mod reinvite_theirs;
 mod two_agents;

@@ -45,8 +45,8 @@ impl Confirmed {
         match ctx.send(&mut self.dialog, draft) {
             Ok(_) => {
                 let exchange = Exchange::begin(offer.is_some());
-                let (answer, proceeding) = (None, None);
-                let inviting = Inviting { sequence, exchange, offer, answer, tries, proceeding };
+                let (answer, answered) = (None, None);
+                let inviting = Inviting { sequence, exchange, offer, answer, tries, answered };
                 self.reinvite = Reinvite::Inviting(inviting);
                 Ok(())
             }
@@ -78,13 +78,14 @@ impl Confirmed {
     /// Whether a response belongs to the re-INVITE that is under way.
     pub fn awaits(&self, response: &Response) -> bool {
         let sequence = response.headers().cseq().map_or(0, |cseq| cseq.sequence);
-        match &self.reinvite {
+        let expected = match &self.reinvite {
             Reinvite::Inviting(inviting) => inviting.sequence == sequence,
             Reinvite::Answering { sequence: ours, .. } => *ours == sequence,
             Reinvite::Idle | Reinvite::BackingOff { .. } | Reinvite::Asked(_) | Reinvite::Accepted(_) => {
                 false
             }
-        }
+        };
+        expected && self.dialog.owns(response)
     }
 
     /// A response to a re-INVITE of ours.
@@ -107,8 +108,10 @@ impl Confirmed {
         self.dialog.active = ctx.now.wall;
         let status = response.status();
         if status.is_provisional() {
-            inviting.progress(ctx, response);
-            inviting.proceeding = Some(transaction);
+            if self.dialog.owns(response) {
+                inviting.progress(ctx, response);
+            }
+            inviting.answered = Some(transaction);
             ctx.after(Timer::Reinvite, ctx.shared.settings.timeout());
             self.reinvite = Reinvite::Inviting(inviting);
             return State::Confirmed(self);
