@@ -74,6 +74,8 @@ pub(super) struct Dialog {
     pub origin: Option<Box<Origin>>,
     /// Where the message came from that made it or refreshed its target.
     pub heard_at: Option<SocketAddr>,
+    /// Whether the peer has shown since it named its target that it reads what we send: a stranger does not know our tag.
+    pub acknowledged: bool,
     /// The highest sequence number of requests from elsewhere.
     pub foreign_sequence: Option<u32>,
     pub created: WallTime,
@@ -134,6 +136,7 @@ impl Dialog {
             fallback: None,
             origin: None,
             heard_at: None,
+            acknowledged: true,
             foreign_sequence: None,
             created,
             active: created,
@@ -193,6 +196,7 @@ impl Dialog {
         ]);
         let mut dialog = Self::of(&texts, Role::Uas, flow.listener, now)?;
         dialog.remote_sequence = Some(headers.cseq()?.sequence);
+        dialog.acknowledged = false;
         dialog.secure = is_sips(request.request_uri());
         Ok(dialog)
     }

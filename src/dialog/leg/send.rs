@@ -11,6 +11,7 @@ use super::super::request::{Draft, Purpose, is_too_long};
 use super::super::state::Dialog;
 use super::super::target::names_target;
 use super::acks::Acks;
+use super::closing;
 use super::context::{Context, Owner, Shared};
 
 /// How a request went out.
@@ -18,7 +19,7 @@ use super::context::{Context, Owner, Shared};
 pub(in crate::dialog) enum Sent {
     /// As a transaction.
     Transaction(TransactionId),
-    /// Without one: an ACK.
+    /// Without one: an ACK, or a BYE that is not repeated.
     Alone,
     /// Not yet: its target is looked up.
     Waiting,
@@ -170,6 +171,11 @@ impl Context<'_> {
             if let Some(Owner::Client { acks, .. }) = self.shared.owners.get_mut(&invite) {
                 acks.sent(dialog.key, bytes, flow);
             }
+            return Ok(Sent::Alone);
+        }
+        if purpose == Purpose::Bye && closing::goes_once(dialog, &flow) {
+            self.shared.counters.byes_once += 1;
+            self.transactions.send_stateless(request.as_bytes().clone(), flow);
             return Ok(Sent::Alone);
         }
         let Ok(id) = self.transactions.send_request(request, flow, self.now) else {

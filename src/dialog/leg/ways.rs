@@ -13,6 +13,7 @@ use super::super::locate::Flows;
 use super::super::request::{Draft, Purpose};
 use super::super::state::Dialog;
 use super::State;
+use super::closing;
 use super::confirmed::failure_of;
 use super::context::Context;
 use super::send::{Retry, Sent, set_hop};
@@ -56,11 +57,23 @@ impl State {
             }
             None => ctx.dispatch_again(&dialog, draft, flows, tried),
         };
-        let Ok(sent) = sent else { return Err(self) };
-        if let (Purpose::Invite, Self::Calling(calling), Sent::Transaction(id)) = (purpose, &mut self, sent) {
-            calling.transaction = id;
+        match sent {
+            Ok(sent) => Ok(self.sent(ctx, purpose, sent)),
+            Err(_) => Err(self),
         }
-        Ok(self)
+    }
+
+    /// A request went out: the state that waits for what becomes of it notes how.
+    fn sent(self, ctx: &mut Context<'_>, purpose: Purpose, sent: Sent) -> Self {
+        match (purpose, sent, self) {
+            (Purpose::Invite, Sent::Transaction(id), Self::Locating(locating)) => locating.sent(id),
+            (Purpose::Invite, Sent::Transaction(id), Self::Calling(mut calling)) => {
+                calling.transaction = id;
+                Self::Calling(calling)
+            }
+            (Purpose::Bye, Sent::Alone, Self::Closing(dialog)) => closing::done(&dialog, ctx),
+            (_, _, state) => state,
+        }
     }
 
     /// A look-up of this leg's came back: what waits for it is sent, or fails.
@@ -101,8 +114,7 @@ impl State {
             None => ctx.dispatch(before, draft, flows.clone()),
         };
         match (sent, self) {
-            (Ok(Sent::Transaction(id)), Self::Locating(locating)) => locating.sent(id),
-            (Ok(_), state) => state,
+            (Ok(sent), state) => state.sent(ctx, purpose, sent),
             (Err(unsent), state) => state.unsent(ctx, before.key, purpose, unsent.failure()),
         }
     }

@@ -70,7 +70,9 @@ impl Confirmed {
         let source = target::source_uri(&flow);
         let named = target::target(request.headers().first_contact(), &source);
         let origin = Origin::of_request(request.headers(), &flow);
-        ctx.refresh_target(&mut self.dialog, named, &origin);
+        if ctx.refresh_target(&mut self.dialog, named, &origin) {
+            self.dialog.acknowledged = false;
+        }
         Ok(())
     }
 
@@ -138,6 +140,7 @@ impl Confirmed {
         };
         AckWait::stop(ctx);
         self.dialog.active = ctx.now.wall;
+        self.dialog.acknowledged = true;
         match wait.answer(ctx, ack) {
             Ok(answer) => ctx.tell(LegEvent::ReofferConfirmed { answer }),
             Err(Breach::Missing | Breach::Misplaced | Breach::Disorder) => {
