@@ -38,8 +38,8 @@ const TABLE: [(&str, Verdict); 49] = [
     ("baddate", User("Date is not used; who does use it finds it malformed")),
     ("regbadct", Refused(400)),
     ("badaspec", Refused(400)),
-    // The file also lacks the empty line after its header fields, which is judged first.
-    ("baddn", Syntax(400)),
+    // The file also lacks the empty line after its header fields, which a datagram may.
+    ("baddn", Refused(400)),
     ("badvers", Refused(505)),
     ("mismatch01", Refused(400)),
     ("mismatch02", Refused(400)),

@@ -55,6 +55,8 @@ pub struct Counters {
     pub breaches: u64,
     /// ACKs that never came.
     pub ack_timeouts: u64,
+    /// BYEs that were sent once instead of being repeated: without ACK, to an address that the peer is not seen at.
+    pub byes_once: u64,
     /// Look-ups that brought nothing, or too late.
     pub lookups_failed: u64,
     /// Requests tried on a second address.
@@ -97,6 +99,7 @@ impl Counters {
             descriptions_ignored,
             breaches,
             ack_timeouts,
+            byes_once,
             lookups_failed,
             failovers,
             moved_to_stream,
@@ -128,6 +131,7 @@ impl Counters {
         self.descriptions_ignored += descriptions_ignored;
         self.breaches += breaches;
         self.ack_timeouts += ack_timeouts;
+        self.byes_once += byes_once;
         self.lookups_failed += lookups_failed;
         self.failovers += failovers;
         self.moved_to_stream += moved_to_stream;

@@ -8,7 +8,7 @@ use crate::transaction::{ClientError, TransactionEvent, TransactionId, Transacti
 
 use super::body;
 use super::fields;
-use super::leg::{Context, Owner, Proceeding, State};
+use super::leg::{Context, Owner, Proceeding, Retry, State};
 use super::legs::Legs;
 use super::refusal::{self, Refusal};
 use super::state::{Dialog, DialogError};
@@ -213,7 +213,8 @@ impl Legs {
         // 100 says that it was received. Further provisional responses say that it is worked on: after them 503 is the
         // answer, and another address would let it ring twice.
         let retry = if response.status() == StatusCode::TRYING { None } else { retry.take() };
-        let retry = retry.filter(|_| response.status() == StatusCode::SERVICE_UNAVAILABLE);
+        let unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+        let retry = retry.filter(|_| unavailable).and_then(Retry::elsewhere);
         let gone =
             self.step(leg, transactions, now, |state, ctx| match state.try_next(ctx, purpose, retry) {
                 // Another address may serve it (RFC 3263 §4.3): what this transaction still says is of no use.

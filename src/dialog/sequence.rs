@@ -45,6 +45,6 @@ impl Dialog {
     /// Whether the peer is known to be there: its last offer or answer came from there, or requests go there.
     fn is_peer(&self, address: IpAddr) -> bool {
         let mut hops = self.hop.iter().chain(self.fallback.as_deref());
-        self.heard_at == Some(address) || hops.any(|hop| hop.remote.ip() == address)
+        self.heard_at.is_some_and(|seen| seen.ip() == address) || hops.any(|hop| hop.remote.ip() == address)
     }
 }

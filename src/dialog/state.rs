@@ -2,7 +2,7 @@
 //!
 //! All text stands in one allocation. How requests are built from it is `request.rs`'s, where they go `locate.rs`'s.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use crate::ground::leg::Invite;
 use crate::ground::{Flow, ListenerId, Pace, WallTime};
@@ -73,7 +73,9 @@ pub(super) struct Dialog {
     /// Who named the next hop, where it has to be looked up. `None`: an engine did.
     pub origin: Option<Box<Origin>>,
     /// Where the message came from that made it or refreshed its target.
-    pub heard_at: Option<IpAddr>,
+    pub heard_at: Option<SocketAddr>,
+    /// Whether the peer has shown since it named its target that it reads what we send: a stranger does not know our tag.
+    pub acknowledged: bool,
     /// The highest sequence number of requests from elsewhere.
     pub foreign_sequence: Option<u32>,
     pub created: WallTime,
@@ -134,6 +136,7 @@ impl Dialog {
             fallback: None,
             origin: None,
             heard_at: None,
+            acknowledged: true,
             foreign_sequence: None,
             created,
             active: created,
@@ -193,6 +196,7 @@ impl Dialog {
         ]);
         let mut dialog = Self::of(&texts, Role::Uas, flow.listener, now)?;
         dialog.remote_sequence = Some(headers.cseq()?.sequence);
+        dialog.acknowledged = false;
         dialog.secure = is_sips(request.request_uri());
         Ok(dialog)
     }
@@ -312,6 +316,13 @@ impl Dialog {
     /// Whether requests in it go the same way as in another: it is the same dialog, or was before its target changed.
     pub fn leads_as(&self, other: &Self) -> bool {
         self.key == other.key && self.next_hop() == other.next_hop()
+    }
+
+    /// Whether a response to a request in it is one of its own: that of a fork, or of somebody who makes up tags, has
+    /// another To tag. A peer of RFC 2543 that had none may have got one since.
+    pub fn owns(&self, response: &Response) -> bool {
+        let theirs = self.remote_tag();
+        theirs.is_empty() || response.headers().to().is_ok_and(|to| to.tag() == Some(theirs))
     }
 
     /// The sequence number of the next request of ours.

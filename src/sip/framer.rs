@@ -90,7 +90,8 @@ enum State {
 ///
 /// It holds at most one incomplete message, bounded by [`Limits::message_bytes`], and what was pushed since the last
 /// pull. Work is linear in the bytes however they are cut, and so are the frames and the error: what follows a message
-/// never changes what becomes of it. NUL between messages is passed over: some peers keep a connection open with it.
+/// never changes what becomes of it. NUL, white space, and CR or LF alone between messages are passed over: some peers
+/// keep a connection open with them, or end a message with one byte too many.
 #[derive(Debug)]
 pub struct StreamFramer {
     limits: Limits,
@@ -170,9 +171,9 @@ impl StreamFramer {
     }
 
     fn between(&mut self, mut after_crlf: bool) -> Result<Option<State>, Fault> {
-        let nuls = self.buffer.iter().take_while(|&&byte| byte == 0).count();
-        if nuls > 0 {
-            self.buffer.advance(nuls);
+        let noise = noise(&self.buffer);
+        if noise > 0 {
+            self.buffer.advance(noise);
             after_crlf = false;
             self.state = State::Between { after_crlf };
         }
@@ -182,8 +183,6 @@ impl StreamFramer {
                 self.buffer.advance(2);
                 Ok(Some(State::Between { after_crlf: !after_crlf }))
             }
-            [b'\r', ..] => Err((ParseErrorKind::LineEnd.into(), 2)),
-            [b'\n', ..] => Err((ParseErrorKind::LineEnd.into(), 1)),
             _ => Ok(Some(State::Head { line: 0, scanned: 0, length: Length::Unsaid })),
         }
     }
@@ -258,6 +257,18 @@ impl StreamFramer {
             return over(Bound::MessageBytes, self.limits.message_bytes);
         }
         Ok(State::Body { total: head + length })
+    }
+}
+
+/// How many bytes from the start begin neither a message nor a CRLF. A CR at the very end may be the half of one.
+fn noise(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        match bytes[at..] {
+            [0 | b' ' | b'\t' | b'\n', ..] => at += 1,
+            [b'\r', next, ..] if next != b'\n' => at += 1,
+            _ => return at,
+        }
     }
 }
 

@@ -120,6 +120,7 @@ impl Accepted {
         }
         AckWait::stop(ctx);
         self.dialog.active = ctx.now.wall;
+        self.dialog.acknowledged = true;
         if let Some(parting) = self.hung_up.take() {
             return closing::bye(ctx, self.dialog, parting);
         }

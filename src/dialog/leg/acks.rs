@@ -2,7 +2,8 @@
 //! again (RFC 3261 §13.2.2.4).
 //!
 //! A callee can make up To tags without end and name anybody in Contact. So there are at most
-//! [`DialogSettings::forks_max`](super::super::DialogSettings::forks_max) of them, and each is served so many times only.
+//! [`DialogSettings::forks_max`](super::super::DialogSettings::forks_max) of them, and they are served so many times only: the
+//! dialog that the INVITE was for by itself, all forks that are not wanted together.
 
 use bytes::Bytes;
 
@@ -10,12 +11,17 @@ use crate::ground::Flow;
 
 use super::super::index::DialogKey;
 
-/// How often one 2xx is acknowledged again. A server repeats it about ten times (RFC 3261 §13.3.1.4).
+/// How often one 2xx is acknowledged again, and how often those of all forks that are not wanted. A server repeats it
+/// about ten times (RFC 3261 §13.3.1.4).
 pub(in crate::dialog) const REPEATS_MAX: u8 = 32;
 
 /// The answers to the 2xx of one INVITE.
 #[derive(Debug, Default)]
-pub(in crate::dialog) struct Acks(Vec<Answered>);
+pub(in crate::dialog) struct Acks {
+    answered: Vec<Answered>,
+    /// How often forks that are not wanted were served again.
+    fork_repeats: u8,
+}
 
 /// What one 2xx got.
 #[derive(Debug)]
@@ -23,7 +29,10 @@ struct Answered {
     dialog: DialogKey,
     /// Empty while the target is looked up. The ACK, and the BYE that has no transaction to repeat it.
     messages: Vec<(Bytes, Flow)>,
-    repeats_left: u8,
+    /// Whether it is a fork that is not wanted.
+    is_fork: bool,
+    /// How often it was served again, if it is not.
+    repeats: u8,
 }
 
 /// What is known of a 2xx that came.
@@ -42,34 +51,51 @@ pub(in crate::dialog) enum Known {
 impl Acks {
     /// How many 2xx were answered, of different dialogs.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.answered.len()
     }
 
-    /// A 2xx of this dialog is to be answered.
+    /// How many of them are of forks that are not wanted.
+    pub fn forks(&self) -> usize {
+        self.answered.iter().filter(|answered| answered.is_fork).count()
+    }
+
+    /// A 2xx of the dialog that the INVITE was for is to be answered.
     pub fn begin(&mut self, dialog: DialogKey) {
-        if !self.0.iter().any(|answered| answered.dialog == dialog) {
-            self.0.push(Answered { dialog, messages: Vec::new(), repeats_left: REPEATS_MAX });
+        self.enter(dialog, false);
+    }
+
+    /// A 2xx of a fork that is not wanted is to be answered.
+    pub fn begin_fork(&mut self, dialog: DialogKey) {
+        self.enter(dialog, true);
+    }
+
+    fn enter(&mut self, dialog: DialogKey, is_fork: bool) {
+        if !self.answered.iter().any(|answered| answered.dialog == dialog) {
+            self.answered.push(Answered { dialog, messages: Vec::new(), is_fork, repeats: 0 });
         }
     }
 
     /// Keeps what was sent.
     pub fn sent(&mut self, dialog: DialogKey, message: Bytes, flow: Flow) {
         self.begin(dialog);
-        if let Some(answered) = self.0.iter_mut().find(|answered| answered.dialog == dialog) {
+        if let Some(answered) = self.answered.iter_mut().find(|answered| answered.dialog == dialog) {
             answered.messages.push((message, flow));
         }
     }
 
     /// A 2xx of this dialog came.
     pub fn again(&mut self, dialog: DialogKey) -> Known {
-        match self.0.iter_mut().find(|answered| answered.dialog == dialog) {
-            None => Known::No,
-            Some(answered) if answered.messages.is_empty() => Known::Waiting,
-            Some(Answered { repeats_left: 0, .. }) => Known::Spent,
-            Some(answered) => {
-                answered.repeats_left -= 1;
-                Known::Sent(answered.messages.clone())
-            }
+        let Some(answered) = self.answered.iter_mut().find(|answered| answered.dialog == dialog) else {
+            return Known::No;
+        };
+        if answered.messages.is_empty() {
+            return Known::Waiting;
         }
+        let repeats = if answered.is_fork { &mut self.fork_repeats } else { &mut answered.repeats };
+        if *repeats >= REPEATS_MAX {
+            return Known::Spent;
+        }
+        *repeats += 1;
+        Known::Sent(answered.messages.clone())
     }
 }

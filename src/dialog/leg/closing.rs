@@ -1,7 +1,7 @@
 //! BYE of ours (RFC 3261 §15.1.1). The session is over for us with the BYE; the dialog stays until it is answered, so
 //! that a BYE of the peer's that crosses it is answered 200.
 
-use crate::ground::{Body, HeaderField, Reason};
+use crate::ground::{Body, Flow, HeaderField, Reason};
 use crate::sip::{Method, Request, StatusCode};
 use crate::transaction::TransactionId;
 
@@ -13,6 +13,7 @@ use super::super::state::Dialog;
 use super::State;
 use super::context::Context;
 use super::inside;
+use super::send::Sent;
 
 /// What goes with a BYE.
 #[derive(Debug, Default)]
@@ -39,13 +40,20 @@ pub(super) fn bye(ctx: &mut Context<'_>, mut dialog: Dialog, parting: Parting) -
     let mut draft = Draft::bare(Purpose::Bye, Method::Bye, dialog.next_sequence());
     (draft.fields, draft.content) = (parting.fields, parting.body.into());
     match ctx.send(&mut dialog, draft) {
-        Ok(_) => State::Closing(Box::new(dialog)),
+        Ok(Sent::Transaction(_) | Sent::Waiting) => State::Closing(Box::new(dialog)),
+        Ok(Sent::Alone) => done(&dialog, ctx),
         Err(_) => {
             ctx.shared.counters.unsent += 1;
-            ctx.forget(&dialog);
-            State::Over
+            done(&dialog, ctx)
         }
     }
+}
+
+/// Whether a BYE by this way is sent once, without a transaction that repeats it. Anybody's address can stand in a Contact:
+/// where the peer never showed that it reads what we send, and is seen elsewhere, whoever is there may know of no call.
+pub(super) fn goes_once(dialog: &Dialog, way: &Flow) -> bool {
+    let elsewhere = dialog.heard_at.is_some_and(|seen| seen.ip() != way.remote.ip());
+    elsewhere && !dialog.acknowledged && !way.transport.is_reliable()
 }
 
 /// A request of the peer's after our BYE.
@@ -63,7 +71,7 @@ pub(super) fn request(
     State::Closing(dialog)
 }
 
-/// The BYE is answered or given up.
+/// The BYE is answered or given up, or nothing more comes of it.
 pub(super) fn done(dialog: &Dialog, ctx: &mut Context<'_>) -> State {
     ctx.forget(dialog);
     State::Over

@@ -85,11 +85,11 @@ impl State {
             {
                 confirmed.reinvite_response(ctx, transaction, response, flow)
             }
-            (Purpose::Reinvite, state) => {
+            (Purpose::Reinvite, mut state) => {
                 if status.is_provisional() {
                     reinvite::withdraw(ctx, transaction);
-                } else if status.is_success() && !late::repeat_ack(ctx, transaction, response) {
-                    late::acknowledge_late(ctx, transaction, response, flow, false);
+                } else if status.is_success() {
+                    state.reinvite_accepted_late(ctx, transaction, response, flow);
                 }
                 state
             }
@@ -97,6 +97,25 @@ impl State {
             (Purpose::Bye, Self::Closing(dialog)) if status.is_final() => closing::done(&dialog, ctx),
             (Purpose::Request(_) | Purpose::Bye | Purpose::ForkBye, state)
             | (Purpose::LoneBye(_) | Purpose::Ack(_), state) => state,
+        }
+    }
+
+    /// A 2xx to a re-INVITE of ours that nobody waits for: it was overtaken by BYE, or is of another dialog.
+    fn reinvite_accepted_late(
+        &mut self,
+        ctx: &mut Context<'_>,
+        transaction: TransactionId,
+        response: &Response,
+        flow: &Flow,
+    ) {
+        let is_fork = self.dialogs().iter().any(|dialog| !dialog.owns(response));
+        if let Self::Confirmed(confirmed) = self
+            && is_fork
+        {
+            confirmed.accepted_elsewhere(transaction, response);
+        }
+        if !late::repeat_ack(ctx, transaction, response) {
+            late::acknowledge_late(ctx, transaction, response, flow, is_fork);
         }
     }
 
@@ -136,6 +155,7 @@ impl State {
             (Purpose::Invite, Self::Calling(calling)) if calling.transaction == transaction => {
                 calling.failed(ctx, LegFailure::Timeout)
             }
+            (Purpose::Reinvite, Self::Confirmed(confirmed)) => confirmed.reinvite_gone(ctx, transaction),
             (Purpose::Bye, Self::Closing(dialog)) => closing::done(&dialog, ctx),
             (_, state) => state,
         }

@@ -40,6 +40,7 @@ pub(super) fn receive(
         ctx.refuse(transaction, request, &refusal);
         return Handled::Done;
     }
+    dialog.acknowledged = true;
     if let Some(refusal) = too_often(ctx, dialog, request.method()) {
         ctx.refuse(transaction, request, &refusal);
         return Handled::Done;

@@ -78,8 +78,12 @@ pub(super) fn acknowledge_late(
     let forks_max = ctx.shared.settings.forks_max;
     let (asked, forks) = match ctx.shared.owners.get_mut(&invite) {
         Some(Owner::Client { acks, to, .. }) if acks.len() < forks_max => {
-            acks.begin(dialog.key);
-            (*to, acks.len())
+            if is_fork {
+                acks.begin_fork(dialog.key);
+            } else {
+                acks.begin(dialog.key);
+            }
+            (*to, acks.forks())
         }
         _ => {
             ctx.shared.counters.accepted_dropped += 1;
@@ -93,8 +97,8 @@ pub(super) fn acknowledge_late(
         let answers = dialog.hop.is_some_and(|hop| [flow.remote.ip(), asked] == [hop.remote.ip(); 2]);
         // Whoever was asked and answers may have a BYE repeated to him, and so may the few that a proxy is likely to have
         // asked. Anybody else who is named gets one, and one more each time that the 2xx comes again.
-        let repeated = answers
-            || forks <= 1 + REPEATED_FORKS_MAX && ctx.shared.fork_byes.allows(&REPEATED, ctx.now.mono);
+        let repeated =
+            answers || forks <= REPEATED_FORKS_MAX && ctx.shared.fork_byes.allows(&REPEATED, ctx.now.mono);
         let purpose = if repeated { Purpose::ForkBye } else { Purpose::LoneBye(invite) };
         let mut bye = Draft::bare(purpose, Method::Bye, dialog.next_sequence());
         bye.fields.push(ELSEWHERE.field());

@@ -68,7 +68,10 @@ impl Context<'_> {
         let query = self.shared.last_lookup;
         let Question { host, port, transport } = question;
         // A dialog without a remote tag is that of a call of an engine's, which names its target.
-        let asker = if dialog.remote_tag().is_empty() { Asker::Engine } else { Asker::Peer(dialog.heard_at) };
+        let asker = match dialog.remote_tag() {
+            "" => Asker::Engine,
+            _ => Asker::Peer(dialog.heard_at.map(|seen| seen.ip())),
+        };
         let (leg, dialog) = (self.leg, Box::new(dialog.clone()));
         let lookup = Lookup { leg, dialog, transport, host: host.as_str().into(), drafts: vec![draft] };
         self.shared.lookups.insert(query, lookup);

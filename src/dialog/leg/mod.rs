@@ -41,6 +41,7 @@ mod dispatch;
 mod inside;
 mod late;
 mod lookup;
+mod refresh;
 mod reinvite;
 mod send;
 mod uac;
@@ -59,6 +60,7 @@ pub(super) use calling::Calling;
 pub(super) use confirmed::Confirmed;
 pub(super) use context::{Common, Context, Owner, Shared, Timer};
 use lookup::Lookup;
+pub(super) use send::Retry;
 pub(super) use uac::Locating;
 pub(super) use uas::Proceeding;
 

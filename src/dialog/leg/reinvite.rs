@@ -19,6 +19,7 @@
 //!
 //! A re-INVITE of the peer's meets 491 in `Inviting`, `Answering` and `Accepted`, and 500 with Retry-After in `Asked`.
 
+mod forked;
 mod ours;
 mod theirs;
 
@@ -54,8 +55,8 @@ pub(in crate::dialog) struct Inviting {
     answer: Option<Description>,
     /// How often it met 491.
     tries: u8,
-    /// Its transaction, once it has a provisional response and so no timer of its own any more.
-    proceeding: Option<TransactionId>,
+    /// Its transaction, once that has a provisional response, or a 2xx of another dialog, and does not time out by itself.
+    answered: Option<TransactionId>,
 }
 
 /// A re-INVITE of the peer's without final response.
@@ -82,7 +83,7 @@ impl Confirmed {
                 return closing::bye(ctx, self.dialog, closing::Parting::because(NO_ACK));
             }
             (Timer::Glare, Reinvite::BackingOff { .. }) => self.retry(ctx),
-            (Timer::Reinvite, Reinvite::Inviting(Inviting { proceeding: Some(transaction), .. })) => {
+            (Timer::Reinvite, Reinvite::Inviting(Inviting { answered: Some(transaction), .. })) => {
                 withdraw(ctx, *transaction);
             }
             _ => ctx.shared.counters.unexpected += 1,
@@ -95,7 +96,7 @@ impl Confirmed {
         match std::mem::replace(&mut self.reinvite, Reinvite::Idle) {
             Reinvite::Idle => {}
             Reinvite::Inviting(inviting) => {
-                if let Some(transaction) = inviting.proceeding {
+                if let Some(transaction) = inviting.answered {
                     ctx.stop(Timer::Reinvite);
                     withdraw(ctx, transaction);
                 }

@@ -11,6 +11,7 @@ use super::super::request::{Draft, Purpose, is_too_long};
 use super::super::state::Dialog;
 use super::super::target::names_target;
 use super::acks::Acks;
+use super::closing;
 use super::context::{Context, Owner, Shared};
 
 /// How a request went out.
@@ -18,7 +19,7 @@ use super::context::{Context, Owner, Shared};
 pub(in crate::dialog) enum Sent {
     /// As a transaction.
     Transaction(TransactionId),
-    /// Without one: an ACK.
+    /// Without one: an ACK, or a BYE that is not repeated.
     Alone,
     /// Not yet: its target is looked up.
     Waiting,
@@ -53,11 +54,21 @@ pub(in crate::dialog) struct Retry {
     pub flows: Flows,
 }
 
+impl Retry {
+    /// The ways to others than who was tried. Who answers that he is not available is not asked again, by whatever
+    /// transport (RFC 3261 §21.5.4).
+    pub fn elsewhere(mut self: Box<Self>) -> Option<Box<Self>> {
+        let refused = self.tried.remote.ip();
+        self.flows.retain(|flow| flow.remote.ip() != refused);
+        (!self.flows.is_empty()).then_some(self)
+    }
+}
+
 impl Context<'_> {
     /// Works out where a dialog's requests go, as far as that needs no look-up. Where the peer names a place that cannot
     /// be reached from here, they go where it is seen.
     pub fn settle_hop(&mut self, dialog: &mut Dialog, origin: &Origin) {
-        dialog.heard_at = Some(origin.seen().remote.ip());
+        dialog.heard_at = Some(origin.seen().remote);
         let Some(uri) = dialog.next_hop() else { return };
         match locate(uri, &self.shared.settings, Some(dialog.listener), Some(origin)) {
             Ok(Located::Flows(flows)) => set_hop(dialog, &flows),
@@ -73,7 +84,7 @@ impl Context<'_> {
         if names_target(response) {
             return self.settle_hop(dialog, &origin);
         }
-        dialog.heard_at = Some(source.remote.ip());
+        dialog.heard_at = Some(source.remote);
         set_hop(dialog, &Flows::from_slice(&[origin.seen()]));
     }
 
@@ -107,24 +118,41 @@ impl Context<'_> {
 
     /// Writes a request for the first of these ways and hands it over. One that is too long for a datagram goes by TCP
     /// where there is a listener, and as a datagram only if that fails (RFC 3261 §18.1.1).
-    pub fn dispatch(&mut self, dialog: &Dialog, draft: Draft, mut flows: Flows) -> Result<Sent, Unsent> {
+    pub fn dispatch(&mut self, dialog: &Dialog, draft: Draft, flows: Flows) -> Result<Sent, Unsent> {
         let Some(first) = flows.first().copied() else { return Err(Unsent::Failure(LegFailure::Unlocated)) };
+        self.send_by(dialog, draft, first, flows, None)
+    }
+
+    /// As [`Context::dispatch`], after the way `tried` has failed.
+    pub fn dispatch_again(
+        &mut self,
+        dialog: &Dialog,
+        draft: Draft,
+        flows: Flows,
+        tried: Flow,
+    ) -> Result<Sent, Unsent> {
+        let Some(first) = flows.first().copied() else { return Err(Unsent::Failure(LegFailure::Transport)) };
+        self.shared.counters.failovers += 1;
+        self.send_by(dialog, draft, first, flows, Some(tried))
+    }
+
+    fn send_by(
+        &mut self,
+        dialog: &Dialog,
+        draft: Draft,
+        first: Flow,
+        mut flows: Flows,
+        tried: Option<Flow>,
+    ) -> Result<Sent, Unsent> {
         let mut request = self.shared.write(dialog, &draft, &first)?;
         if is_too_long(&request, &first, &self.shared.settings)
             && let Some(stream) = flow_to(Transport::Tcp, first.remote, &self.shared.settings, None)
+            && tried != Some(stream)
         {
             self.shared.counters.moved_to_stream += 1;
             flows.insert(0, stream);
             request = self.shared.write(dialog, &draft, &stream)?;
         }
-        self.hand_over(dialog, draft, request, flows)
-    }
-
-    /// As [`Context::dispatch`], after a way before it has failed.
-    pub fn dispatch_again(&mut self, dialog: &Dialog, draft: Draft, flows: Flows) -> Result<Sent, Unsent> {
-        let Some(first) = flows.first().copied() else { return Err(Unsent::Failure(LegFailure::Transport)) };
-        self.shared.counters.failovers += 1;
-        let request = self.shared.write(dialog, &draft, &first)?;
         self.hand_over(dialog, draft, request, flows)
     }
 
@@ -143,6 +171,11 @@ impl Context<'_> {
             if let Some(Owner::Client { acks, .. }) = self.shared.owners.get_mut(&invite) {
                 acks.sent(dialog.key, bytes, flow);
             }
+            return Ok(Sent::Alone);
+        }
+        if purpose == Purpose::Bye && closing::goes_once(dialog, &flow) {
+            self.shared.counters.byes_once += 1;
+            self.transactions.send_stateless(request.as_bytes().clone(), flow);
             return Ok(Sent::Alone);
         }
         let Ok(id) = self.transactions.send_request(request, flow, self.now) else {

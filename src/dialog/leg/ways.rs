@@ -13,6 +13,7 @@ use super::super::locate::Flows;
 use super::super::request::{Draft, Purpose};
 use super::super::state::Dialog;
 use super::State;
+use super::closing;
 use super::confirmed::failure_of;
 use super::context::Context;
 use super::send::{Retry, Sent, set_hop};
@@ -47,26 +48,43 @@ impl State {
         let sent = match self.dialog_mut(dialog.key) {
             // The peer has moved since: what did not reach it at its old place is sent to the new one.
             Some(current) if !current.leads_as(&dialog) => ctx.send(current, draft),
-            current => {
-                let sent = ctx.dispatch_again(&dialog, draft, flows.clone());
-                if let Some(current) = current.filter(|current| sent.is_ok() && current.hop == Some(tried)) {
+            Some(current) => {
+                let sent = ctx.dispatch_again(current, draft, flows.clone(), tried);
+                if sent.is_ok() && current.hop == Some(tried) {
                     set_hop(current, &flows);
                 }
                 sent
             }
+            None => ctx.dispatch_again(&dialog, draft, flows, tried),
         };
-        let Ok(sent) = sent else { return Err(self) };
-        if let (Purpose::Invite, Self::Calling(calling), Sent::Transaction(id)) = (purpose, &mut self, sent) {
-            calling.transaction = id;
+        match sent {
+            Ok(sent) => Ok(self.sent(ctx, purpose, sent)),
+            Err(_) => Err(self),
         }
-        Ok(self)
+    }
+
+    /// A request went out: the state that waits for what becomes of it notes how.
+    fn sent(self, ctx: &mut Context<'_>, purpose: Purpose, sent: Sent) -> Self {
+        match (purpose, sent, self) {
+            (Purpose::Invite, Sent::Transaction(id), Self::Locating(locating)) => locating.sent(id),
+            (Purpose::Invite, Sent::Transaction(id), Self::Calling(mut calling)) => {
+                calling.transaction = id;
+                Self::Calling(calling)
+            }
+            (Purpose::Bye, Sent::Alone, Self::Closing(dialog)) => closing::done(&dialog, ctx),
+            (_, _, state) => state,
+        }
     }
 
     /// A look-up of this leg's came back: what waits for it is sent, or fails.
     pub fn resolved(mut self, ctx: &mut Context<'_>, query: u64, addresses: &[SocketAddr]) -> Self {
         let Some(mut lookup) = ctx.take_lookup(query) else { return self };
+        let current = self.dialog_mut(lookup.dialog.key);
+        let moved = current.as_ref().is_some_and(|now| !now.leads_as(&lookup.dialog));
+        if let Some(now) = current.filter(|_| !moved) {
+            lookup.dialog.origin.clone_from(&now.origin);
+        }
         let flows = lookup.flows(addresses, &ctx.shared.settings);
-        let moved = self.dialog_mut(lookup.dialog.key).is_some_and(|now| !now.leads_as(&lookup.dialog));
         if flows.is_empty() {
             ctx.shared.counters.lookups_failed += 1;
             if !moved {
@@ -96,8 +114,7 @@ impl State {
             None => ctx.dispatch(before, draft, flows.clone()),
         };
         match (sent, self) {
-            (Ok(Sent::Transaction(id)), Self::Locating(locating)) => locating.sent(id),
-            (Ok(_), state) => state,
+            (Ok(sent), state) => state.sent(ctx, purpose, sent),
             (Err(unsent), state) => state.unsent(ctx, before.key, purpose, unsent.failure()),
         }
     }

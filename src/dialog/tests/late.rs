@@ -57,10 +57,18 @@ fn however_many_2xx_a_callee_makes_up_the_one_it_names_hears_little() {
     bench.assert_empty();
 }
 
+/// BYEs to the victim; all else that was sent is forgotten.
+fn byes_to_victim(bench: &mut Bench) -> usize {
+    let is_bye = |message: &Message| message.as_request().is_some_and(|bye| *bye.method() == Method::Bye);
+    bench.sent.retain(|(_, message)| is_bye(message));
+    to_victim(bench)
+}
+
 /// However many INVITEs one makes us send.
 #[test]
 fn byes_to_forks_elsewhere_are_repeated_at_a_rate() {
     let mut bench = Bench::new();
+    let mut invites = Vec::new();
     for n in 0..100 {
         let leg = bench.legs.open().expect("a leg");
         let call_id = format!("call-{n}");
@@ -69,10 +77,19 @@ fn byes_to_forks_elsewhere_are_repeated_at_a_rate() {
         let invite = bench.request(&Method::Invite);
         bench.answer(&invite, 200, "bob-0", Some(&sdp("answer")));
         bench.receive(&accepted_elsewhere(&invite, "x", "<sip:victim@203.0.113.9>"));
-        bench.sent.clear();
+        assert_eq!(byes_to_victim(&mut bench), 1);
+        invites.push(invite);
     }
     let repeated = bench.transactions.len() - 100;
     assert_eq!(repeated, 2 * REPEATED_FORKS_PER_SECOND as usize);
+    // Those without a transaction go again with their ACK, and not by themselves.
+    for invite in &invites {
+        bench.receive(&accepted_elsewhere(invite, "x", "<sip:victim@203.0.113.9>"));
+    }
+    assert_eq!(byes_to_victim(&mut bench), 100 - repeated);
+    bench.advance(Duration::from_secs(31));
+    let byes = byes_to_victim(&mut bench);
+    assert!((repeated..=10 * repeated).contains(&byes), "{byes} for {repeated}");
 }
 
 #[test]

@@ -167,6 +167,30 @@ fn a_second_failure_of_the_first_way_does_not_undo_what_the_first_has_found() {
     assert_eq!(bench.sent[0].0.remote.to_string(), "198.51.100.31:5060");
 }
 
+/// The route stays when the target moves, and with it the way of the next try.
+#[test]
+fn a_request_that_is_tried_again_by_the_same_route_names_where_the_peer_is_now() {
+    let mut bench = Bench::new();
+    let (leg, invite) = bench.calling(Some(sdp("offer")));
+    let ok = answer_to(&invite, 200, "bob-1", Some(&sdp("answer")));
+    let ok = ok.edit().append(HeaderName::RecordRoute, "<sip:proxy.example.com;lr>").build().unwrap();
+    bench.receive(&ok.into());
+    assert!(matches!(bench.told(), LegEvent::Accepted { .. }));
+    let (query, ..) = bench.resolves.pop_front().expect("a look-up");
+    resolved(&mut bench, query, addresses(&["198.51.100.30:5060", "198.51.100.31:5060"]));
+    bench.request(&Method::Ack);
+    assert_eq!(bench.intent(leg, info(1)), Ok(()));
+    let first = bench.request(&Method::Info);
+    assert_eq!(first.request_uri(), "sip:bob-1@198.51.100.7");
+    let tag = bench.tags.pop_back().unwrap();
+    moves(&mut bench, leg, &invite, "sip:bob@198.51.100.77");
+    bench.send_failed(tag);
+    assert_eq!(bench.sent[0].0.remote.to_string(), "198.51.100.31:5060");
+    let second = bench.request(&Method::Info);
+    assert_eq!(second.request_uri(), "sip:bob@198.51.100.77");
+    assert_eq!(second.headers().cseq(), first.headers().cseq());
+}
+
 /// An INVITE to a name that leads to two addresses.
 fn called_by_name(bench: &mut Bench) -> (LegId, Request) {
     let leg = bench.legs.open().unwrap();

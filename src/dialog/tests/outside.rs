@@ -281,6 +281,31 @@ fn a_callee_without_a_usable_contact_is_reached_by_what_was_called() {
     }
 }
 
+/// Exactly one would be right (RFC 3261 §12.1.2), and a 2xx cannot be refused: the first counts, whatever follows it.
+#[test]
+fn of_several_contacts_of_a_callee_the_first_counts() {
+    for contacts in [
+        &["<sip:bob@198.51.100.8>, <sip:bob@198.51.100.9>"][..],
+        &["<sip:bob@198.51.100.8>", "<sip:bob@198.51.100.9>"],
+        &["<sip:bob@198.51.100.8>", "*"],
+    ] {
+        let mut bench = Bench::new();
+        let (leg, invite) = bench.calling(Some(sdp("offer")));
+        let accepted = answer_to(&invite, 200, "bob-1", Some(&sdp("answer")));
+        let mut edit = accepted.edit().remove(HeaderName::Contact);
+        for contact in contacts {
+            edit = edit.append(HeaderName::Contact, contact);
+        }
+        bench.receive(&Message::from(edit.build().unwrap()));
+        assert!(matches!(bench.told(), LegEvent::Accepted { .. }), "{contacts:?}");
+        assert_eq!(bench.sent[0].0.remote.to_string(), "198.51.100.8:5060", "{contacts:?}");
+        assert_eq!(bench.request(&Method::Ack).request_uri(), "sip:bob@198.51.100.8");
+        bench.hang_up(leg);
+        assert_eq!(bench.request(&Method::Bye).request_uri(), "sip:bob@198.51.100.8");
+        bench.assert_empty();
+    }
+}
+
 /// A BYE that has nowhere to go would leave the peer with its call.
 #[test]
 fn a_bye_goes_out_whatever_the_peer_gave_as_its_contact() {

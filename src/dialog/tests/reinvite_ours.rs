@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::bench::{Bench, answer_to, body_of, header, sdp};
-use crate::dialog::LegIntentError;
+use super::bench::{Bench, answer_to, body_of, header, sdp, settings};
+use crate::dialog::{DialogSettings, EarlyAnswers, LegIntentError};
 use crate::ground::Description;
 use crate::ground::leg::{LegEvent, LegFailure, LegId, LegIntent, Unanswered};
 use crate::sip::{HeaderName, Method, Request};
@@ -40,6 +40,24 @@ fn our_offer_is_answered_and_acknowledged() {
     assert_eq!(bench.told(), LegEvent::ReofferAccepted { answer: Some(sdp("early")), offer: None });
     bench.hang_up(leg);
     bench.assert_empty();
+}
+
+/// As in the first INVITE (RFC 3261 §13.2.1, RFC 6337 §3.1.1).
+#[test]
+fn of_two_answers_to_a_re_invite_that_differ_the_settings_say_which_counts() {
+    for (early_answers, expected) in [(EarlyAnswers::Preview, "final"), (EarlyAnswers::Binding, "early")] {
+        let mut bench = Bench::with(DialogSettings { early_answers, ..settings() });
+        let (leg, _) = bench.incoming_call();
+        let invite = reinvite(&mut bench, leg, Some(sdp("hold")));
+        bench.answer(&invite, 183, "", Some(&sdp("early")));
+        bench.answer(&invite, 183, "", Some(&sdp("another")));
+        bench.answer(&invite, 200, "", Some(&sdp("final")));
+        assert_eq!(bench.told(), LegEvent::ReofferAccepted { answer: Some(sdp(expected)), offer: None });
+        bench.nothing_told();
+        bench.request(&Method::Ack);
+        bench.hang_up(leg);
+        bench.assert_empty();
+    }
 }
 
 #[test]
@@ -169,7 +187,7 @@ fn a_re_invite_that_met_491_is_tried_again_in_the_time_of_its_role() {
     for (outgoing, earliest, latest) in [(true, 2100, 4000), (false, 0, 2000)] {
         let mut waits = Vec::new();
         for seed in 0..20 {
-            let mut bench = Bench::seeded(super::bench::settings(), seed);
+            let mut bench = Bench::seeded(settings(), seed);
             let leg = if outgoing { bench.outgoing_call().0 } else { bench.incoming_call().0 };
             let first = reinvite(&mut bench, leg, Some(sdp("hold")));
             bench.answer(&first, 491, "", None);

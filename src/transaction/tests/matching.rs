@@ -90,6 +90,29 @@ fn an_ack_of_rfc_2543_acknowledges_the_refusal_whose_to_tag_it_bears() {
     assert_eq!(rig.layer.info(id).unwrap().state, "Confirmed");
 }
 
+/// Over a connection nothing is repeated, so that nothing has to be kept for it.
+#[test]
+fn an_ack_of_rfc_2543_over_a_connection_ends_the_transaction_whose_to_tag_it_bears() {
+    let over_tcp = "SIP/2.0/TCP 192.0.2.1;branch=1";
+    for via in [over_tcp, "SIP/2.0/TCP 192.0.2.1"] {
+        let mut rig = Rig::new();
+        let flow = tcp_flow(1);
+        let (id, request) = rig.receive_on(flow, with_via(&old("INVITE", 1, None), via)).new_request();
+        rig.respond(id, &request, 486);
+        let out = rig.receive_on(flow, with_via(&old("ACK", 1, Some("someone-else")), via));
+        assert!(matches!(out.events.as_slice(), [TransactionEvent::Ack { .. }]), "{via}: {:?}", out.events);
+        assert_eq!(rig.layer.info(id).unwrap().state, "Completed");
+        // It may come by another connection than the INVITE.
+        let out = rig.receive_on(tcp_flow(2), with_via(&old("ACK", 1, Some("b1")), via));
+        assert!(
+            matches!(out.events.as_slice(), [TransactionEvent::Terminated { id: ended }] if *ended == id),
+            "{via}: {:?}",
+            out.events
+        );
+        rig.assert_empty();
+    }
+}
+
 #[test]
 fn a_cancel_of_rfc_2543_finds_its_invite() {
     let mut rig = Rig::new();

@@ -45,8 +45,8 @@ impl Confirmed {
         match ctx.send(&mut self.dialog, draft) {
             Ok(_) => {
                 let exchange = Exchange::begin(offer.is_some());
-                let (answer, proceeding) = (None, None);
-                let inviting = Inviting { sequence, exchange, offer, answer, tries, proceeding };
+                let (answer, answered) = (None, None);
+                let inviting = Inviting { sequence, exchange, offer, answer, tries, answered };
                 self.reinvite = Reinvite::Inviting(inviting);
                 Ok(())
             }
@@ -78,13 +78,14 @@ impl Confirmed {
     /// Whether a response belongs to the re-INVITE that is under way.
     pub fn awaits(&self, response: &Response) -> bool {
         let sequence = response.headers().cseq().map_or(0, |cseq| cseq.sequence);
-        match &self.reinvite {
+        let expected = match &self.reinvite {
             Reinvite::Inviting(inviting) => inviting.sequence == sequence,
             Reinvite::Answering { sequence: ours, .. } => *ours == sequence,
             Reinvite::Idle | Reinvite::BackingOff { .. } | Reinvite::Asked(_) | Reinvite::Accepted(_) => {
                 false
             }
-        }
+        };
+        expected && self.dialog.owns(response)
     }
 
     /// A response to a re-INVITE of ours.
@@ -107,8 +108,10 @@ impl Confirmed {
         self.dialog.active = ctx.now.wall;
         let status = response.status();
         if status.is_provisional() {
-            inviting.progress(ctx, response);
-            inviting.proceeding = Some(transaction);
+            if self.dialog.owns(response) {
+                inviting.progress(ctx, response);
+            }
+            inviting.answered = Some(transaction);
             ctx.after(Timer::Reinvite, ctx.shared.settings.timeout());
             self.reinvite = Reinvite::Inviting(inviting);
             return State::Confirmed(self);
@@ -147,9 +150,9 @@ impl Confirmed {
         response: &Response,
         flow: &Flow,
     ) -> State {
-        if let Ok(Some(contact)) = response.headers().first_contact() {
-            self.refresh_target(ctx, contact.uri_text(), &Origin::of_response(flow));
-        }
+        let contact = response.headers().first_contact().ok().flatten();
+        let named = contact.map_or("", |contact| contact.uri_text());
+        ctx.refresh_target(&mut self.dialog, named, &Origin::of_response(flow));
         let description = body::description(response.headers(), &response.body_bytes());
         match inviting.exchange.step(Carrier::Success, description.is_some()) {
             Ok((Exchange::Turned, _)) => {
@@ -187,14 +190,6 @@ impl Confirmed {
         let current = std::mem::replace(&mut self.dialog.local_sequence, sequence);
         late::acknowledge(ctx, &mut self.dialog, transaction, answer);
         self.dialog.local_sequence = current;
-    }
-
-    pub(super) fn refresh_target(&mut self, ctx: &mut Context<'_>, target: &str, origin: &Origin) {
-        match self.dialog.refresh_target(target) {
-            Ok(true) => ctx.settle_hop(&mut self.dialog, origin),
-            Ok(false) => {}
-            Err(_) => ctx.shared.counters.unexpected += 1,
-        }
     }
 
     /// A re-INVITE of ours has no final response.

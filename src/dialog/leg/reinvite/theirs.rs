@@ -67,9 +67,11 @@ impl Confirmed {
         let response = uas::dialog_response(ctx, &self.dialog, &request, StatusCode::OK, &[], content)?;
         let sequence = request.headers().cseq().map_or(0, |cseq| cseq.sequence);
         self.reinvite = Reinvite::Accepted(AckWait::begin(ctx, transaction, response, sequence, exchange));
-        if let Ok(Some(contact)) = request.headers().first_contact() {
-            let origin = Origin::of_request(request.headers(), &flow);
-            self.refresh_target(ctx, contact.uri_text(), &origin);
+        let source = target::source_uri(&flow);
+        let named = target::target(request.headers().first_contact(), &source);
+        let origin = Origin::of_request(request.headers(), &flow);
+        if ctx.refresh_target(&mut self.dialog, named, &origin) {
+            self.dialog.acknowledged = false;
         }
         Ok(())
     }
@@ -138,6 +140,7 @@ impl Confirmed {
         };
         AckWait::stop(ctx);
         self.dialog.active = ctx.now.wall;
+        self.dialog.acknowledged = true;
         match wait.answer(ctx, ack) {
             Ok(answer) => ctx.tell(LegEvent::ReofferConfirmed { answer }),
             Err(Breach::Missing | Breach::Misplaced | Breach::Disorder) => {
