@@ -14,7 +14,7 @@ use crate::proto::media::v1::node_state::Phase;
 use crate::session::media::{MediaError, MediaReply};
 use crate::shard::io::Input;
 use crate::signaling::media::pending::Waiting;
-use crate::signaling::media::release::{Asker, Release};
+use crate::signaling::media::release::{Asker, Numbered};
 use crate::signaling::media::reply;
 
 /// What an item says of the service itself.
@@ -110,7 +110,7 @@ impl MediaLink {
 
     /// Media answered that it has let go of something, that it never had it, or that it has no room to be asked: then it is
     /// asked again. The answer makes room for the next one.
-    fn released(&self, release: &Release, result: Result<MediaReply, MediaError>) {
+    fn released(&self, release: &Numbered, result: Result<MediaReply, MediaError>) {
         let mut pending = self.pending();
         let asker = if matches!(result, Err(MediaError::Limit(_))) {
             pending.release_refused(release, Instant::now());
