@@ -29,6 +29,8 @@ pub struct Counters {
     pub refused_rate: u64,
     /// Calls refused because they had waited too long in the shard's queue.
     pub refused_overdue: u64,
+    /// OPTIONS refused because media was away or drained.
+    pub refused_media_away: u64,
     /// OPTIONS refused because media had no room for a call just before.
     pub refused_media_full: u64,
     /// Sessions that are over.
@@ -74,6 +76,7 @@ impl Counters {
             refused_unconfirmed,
             refused_rate,
             refused_overdue,
+            refused_media_away,
             refused_media_full,
             sessions_over,
             commands_taken,
@@ -100,6 +103,7 @@ impl Counters {
         self.refused_unconfirmed += refused_unconfirmed;
         self.refused_rate += refused_rate;
         self.refused_overdue += refused_overdue;
+        self.refused_media_away += refused_media_away;
         self.refused_media_full += refused_media_full;
         self.sessions_over += sessions_over;
         self.commands_taken += commands_taken;

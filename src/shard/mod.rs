@@ -79,6 +79,8 @@ pub struct Shard {
     /// How many endpoints media can have for this shard, once it has said so.
     media_endpoints: Option<usize>,
     sources: Sources,
+    /// Media is there and takes new calls.
+    media_takes_calls: bool,
     /// When media last had no room for a call, until it has room for one.
     media_full: Option<Instant>,
     /// What is being received has waited too long.
@@ -105,6 +107,7 @@ impl Shard {
             draining: false,
             media_endpoints: None,
             sources: Sources::new(settings.unconfirmed_max, &mut random),
+            media_takes_calls: false,
             media_full: None,
             overdue: false,
             default_group: DEFAULT_GROUP.into(),
@@ -128,6 +131,7 @@ impl Shard {
             Input::MediaEvent { session, event } => self.media_event(&session, event, now),
             Input::MediaLost => self.media_lost(now),
             Input::MediaCapacity { endpoints } => self.media_endpoints = Some(endpoints as usize),
+            Input::MediaTakesCalls(takes) => self.media_takes_calls(takes),
             Input::Resolved { query, result } => {
                 if !self.offer_resolved(query, &result, now) {
                     self.legs.resolved(query, &result, &mut self.transactions, now);

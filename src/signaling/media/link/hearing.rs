@@ -73,11 +73,22 @@ impl MediaLink {
         }
     }
 
+    /// Tells shards whether media takes new calls, when that has changed. Only the task of the stream calls it.
+    pub(super) fn tell_whether_calls_are_taken(&self) {
+        let takes = self.takes_calls();
+        if self.told_to_take_calls.swap(takes, Ordering::Relaxed) != takes {
+            for shard in &*self.shards {
+                shard.answer(Input::MediaTakesCalls(takes));
+            }
+        }
+    }
+
     fn node_state(&self, phase: Phase) -> Told {
         match phase {
             Phase::Unspecified => Told::Other,
             Phase::Draining => {
                 self.draining.store(true, Ordering::Relaxed);
+                self.tell_whether_calls_are_taken();
                 tracing::warn!("the media service drains: new calls that need it are refused");
                 Told::Other
             }
@@ -95,6 +106,7 @@ impl MediaLink {
             Waiting::Reconcile(reconcile) => {
                 // It is refused only by a worker that has ended, and the service with it.
                 self.pending().reconciled(reconcile);
+                self.tell_whether_calls_are_taken();
                 return Told::Alive;
             }
             Waiting::Heartbeat => return Told::Alive,
