@@ -23,10 +23,11 @@ impl Rank {
             | EventPayload::MessageReceived { .. }
             | EventPayload::Progress { .. }
             | EventPayload::MediaHealth { .. }
+            | EventPayload::MediaChanged { by_peer: true, .. }
             | EventPayload::Suppressed(_) => Self::Peer,
             EventPayload::Ringing { .. }
             | EventPayload::OperationCompleted { .. }
-            | EventPayload::MediaChanged { .. }
+            | EventPayload::MediaChanged { by_peer: false, .. }
             | EventPayload::BridgeJoined { .. }
             | EventPayload::BridgeLeft { .. }
             | EventPayload::PlaybackStarted { .. }

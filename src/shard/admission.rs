@@ -8,10 +8,14 @@
 //! | it has waited too long for its turn | 503, Retry-After |
 //! | as many sessions or legs as there may be | 503, Retry-After |
 //! | its source has its share of calls, see `sources.rs` | 503, Retry-After |
-//! | OPTIONS, and media had no room for a call just before | 503, Retry-After |
+//! | OPTIONS, and media is away or drains, or had no room for a call just before | 503, Retry-After |
 //! | no engine of the group is attached, or has room | the group's refusal |
 //!
 //! All without keeping anything.
+//!
+//! A call itself is tried without media, too: its engine may send it elsewhere or refuse it for a reason of its own, and
+//! media that was away for a moment is back when the call is answered. It is refused once it needs what is not there. OPTIONS
+//! says before what most calls would get, so that they go to another node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,9 +85,14 @@ impl Shard {
             Err(OverShare::Unconfirmed) => return Some(&mut self.counters.refused_unconfirmed),
             Err(OverShare::Rate) => return Some(&mut self.counters.refused_rate),
         }
-        // What becomes of a call only media can say, so a call is tried all the same.
+        if *request.method() != Method::Options {
+            return None;
+        }
+        if !self.media_takes_calls {
+            return Some(&mut self.counters.refused_media_away);
+        }
         let lately = self.media_full.is_some_and(|at| now.mono.since(at) < MEDIA_FULL_FOR);
-        (lately && *request.method() == Method::Options).then_some(&mut self.counters.refused_media_full)
+        lately.then_some(&mut self.counters.refused_media_full)
     }
 
     fn refuse(&mut self, id: TransactionId, refusal: Refusal) {

@@ -29,6 +29,8 @@ pub struct Counters {
     pub refused_rate: u64,
     /// Calls refused because they had waited too long in the shard's queue.
     pub refused_overdue: u64,
+    /// OPTIONS refused because media was away or drained.
+    pub refused_media_away: u64,
     /// OPTIONS refused because media had no room for a call just before.
     pub refused_media_full: u64,
     /// Sessions that are over.
@@ -47,6 +49,8 @@ pub struct Counters {
     pub media_timed_out: u64,
     /// Requests to media that were not made because of [`super::ShardSettings::media_requests_max`].
     pub media_refused: u64,
+    /// How often media was to be asked again for what it has to do in any case, a session's at once.
+    pub media_settled_late: u64,
     /// Replies of media that nobody waited for any more.
     pub media_late: u64,
     /// Media's news about sessions that are over.
@@ -74,6 +78,7 @@ impl Counters {
             refused_unconfirmed,
             refused_rate,
             refused_overdue,
+            refused_media_away,
             refused_media_full,
             sessions_over,
             commands_taken,
@@ -83,6 +88,7 @@ impl Counters {
             media_requests,
             media_timed_out,
             media_refused,
+            media_settled_late,
             media_late,
             media_news_late,
             absorbed,
@@ -100,6 +106,7 @@ impl Counters {
         self.refused_unconfirmed += refused_unconfirmed;
         self.refused_rate += refused_rate;
         self.refused_overdue += refused_overdue;
+        self.refused_media_away += refused_media_away;
         self.refused_media_full += refused_media_full;
         self.sessions_over += sessions_over;
         self.commands_taken += commands_taken;
@@ -109,6 +116,7 @@ impl Counters {
         self.media_requests += media_requests;
         self.media_timed_out += media_timed_out;
         self.media_refused += media_refused;
+        self.media_settled_late += media_settled_late;
         self.media_late += media_late;
         self.media_news_late += media_news_late;
         self.absorbed += absorbed;

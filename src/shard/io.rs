@@ -68,6 +68,8 @@ pub enum Input {
         /// Endpoints, this shard's part of them.
         endpoints: u32,
     },
+    /// Whether media takes new calls. It does not while it is away, and while it drains. A shard begins without it.
+    MediaTakesCalls(bool),
     /// A look-up's result, best first. Empty or an error: the target cannot be located.
     Resolved {
         /// As given with the question.

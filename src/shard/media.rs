@@ -6,7 +6,7 @@ use super::{Shard, SlotId};
 use crate::ground::{Now, SessionId};
 use crate::session::command::EngineRef;
 use crate::session::media::{MediaError, MediaEvent, MediaReply};
-use crate::session::{Asked, MediaFault};
+use crate::session::{Asked, MediaFault, Phase, Session};
 
 impl Shard {
     pub(super) fn media_reply(&mut self, request: u64, result: Result<MediaReply, MediaError>, now: Now) {
@@ -49,16 +49,30 @@ impl Shard {
         }
     }
 
-    /// All endpoints are gone, and no request will be answered. Calls that are up are ended by rounds; what is on its way
-    /// up is told at once, because it may yet make an endpoint that is not lost.
+    /// Media that comes back has room until it says otherwise.
+    pub(super) const fn media_takes_calls(&mut self, takes: bool) {
+        self.media_takes_calls = takes;
+        if takes {
+            self.media_full = None;
+        }
+    }
+
+    /// All endpoints are gone, and no request will be answered. Calls that are up, ring with media, or wait for the peer are
+    /// ended by rounds. What may yet make an endpoint that is not lost is told at once: nothing is sent for it, or it has a
+    /// request without a reply, which is refused as it would be while media is away.
     pub(super) fn media_lost(&mut self, now: Now) {
         self.media_full = Some(now.mono);
         let mut unanswered = self.pending.take_all();
         unanswered.extend(self.offers.take_all());
         let has = |entry: &Entry| entry.session.has_endpoint();
-        let (up, others): (Vec<_>, Vec<_>) =
-            self.those(has).into_iter().partition(|slot| self.slots.get(*slot).is_some_and(Entry::is_up));
-        for slot in others {
+        let (anew, others): (Vec<_>, Vec<_>) = self
+            .those(has)
+            .into_iter()
+            .partition(|slot| self.slots.get(*slot).is_some_and(|entry| may_make_endpoint(&entry.session)));
+        // Who waits for an answer before who talks.
+        let (up, ringing): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|slot| self.slots.get(*slot).is_some_and(Entry::is_up));
+        for slot in anew {
             self.with_session(slot, now, |session, cx| {
                 session.endpoint_lost("the media service was lost".into(), cx);
             });
@@ -68,7 +82,7 @@ impl Shard {
                 session.media_reply(asked, Err(MediaFault::Refused(MediaError::Unavailable)), cx);
             });
         }
-        self.end_by_rounds(up, Why::MediaLost, now);
+        self.end_by_rounds(ringing.into_iter().chain(up), Why::MediaLost, now);
     }
 
     pub(super) fn engine_gone(&mut self, engine: &EngineRef, now: Now) {
@@ -86,4 +100,16 @@ impl Shard {
         slots.retain(|slot| self.slots.get(*slot).is_some_and(&are));
         slots
     }
+}
+
+/// Whether what the session asks of media next, or has asked, would make an endpoint.
+fn may_make_endpoint(session: &Session) -> bool {
+    matches!(
+        session.phase(),
+        Phase::Incoming
+            | Phase::Alerting
+            | Phase::AwaitingEarlyMedia
+            | Phase::AwaitingAnswerMedia
+            | Phase::AwaitingOfferMedia
+    )
 }

@@ -31,6 +31,7 @@ mod queries;
 mod recorded;
 mod refused;
 mod settings;
+mod settling;
 mod slots;
 mod sources;
 mod target;
@@ -51,6 +52,7 @@ use groups::Groups;
 use io::{Input, Output};
 use offers::Offers;
 use pending::{Pending, SlotId};
+use settling::Settling;
 use slots::Slots;
 use sources::Sources;
 
@@ -73,12 +75,15 @@ pub struct Shard {
     offers: Offers,
     timers: Wheel<(SlotId, SessionTimer)>,
     farewells: Farewells,
+    settling: Settling,
     outbox: Outbox,
     outputs: VecDeque<Output>,
     draining: bool,
     /// How many endpoints media can have for this shard, once it has said so.
     media_endpoints: Option<usize>,
     sources: Sources,
+    /// Media is there and takes new calls.
+    media_takes_calls: bool,
     /// When media last had no room for a call, until it has room for one.
     media_full: Option<Instant>,
     /// What is being received has waited too long.
@@ -100,11 +105,13 @@ impl Shard {
             offers: Offers::default(),
             timers: Wheel::new(),
             farewells: Farewells::default(),
+            settling: Settling::default(),
             outbox: Outbox::new(),
             outputs: VecDeque::new(),
             draining: false,
             media_endpoints: None,
             sources: Sources::new(settings.unconfirmed_max, &mut random),
+            media_takes_calls: false,
             media_full: None,
             overdue: false,
             default_group: DEFAULT_GROUP.into(),
@@ -128,6 +135,7 @@ impl Shard {
             Input::MediaEvent { session, event } => self.media_event(&session, event, now),
             Input::MediaLost => self.media_lost(now),
             Input::MediaCapacity { endpoints } => self.media_endpoints = Some(endpoints as usize),
+            Input::MediaTakesCalls(takes) => self.media_takes_calls(takes),
             Input::Resolved { query, result } => {
                 if !self.offer_resolved(query, &result, now) {
                     self.legs.resolved(query, &result, &mut self.transactions, now);
@@ -166,6 +174,7 @@ impl Shard {
             self.session_timer(slot, timer, now);
             self.carry(now);
         }
+        self.settle_again(now);
         if self.farewells.next().is_some_and(|at| at <= now.mono) {
             self.end_a_round(now);
         }
@@ -181,6 +190,7 @@ impl Shard {
             self.offers.next(),
             self.timers.next(),
             self.farewells.next(),
+            self.settling.next(),
         ];
         floors.into_iter().flatten().min()
     }

@@ -253,7 +253,7 @@ async fn a_bridge_is_for_its_group_and_ended_by_the_engine_that_made_it() {
     });
     let destroy =
         Told::DestroyBridge(proto::DestroyBridgeRequest { bridge_id: "b".into(), ..Default::default() });
-    let (ok, refused) = (Code::Ok as i32, Code::FailedPrecondition as i32);
+    let (ok, refused) = (Code::Ok as i32, Code::PermissionDenied as i32);
     let mut neighbour = Engine::attach(scripted.events(), "f").await;
     let foreign = proto::Open { engine_id: "e".into(), group: "g".into(), ..Default::default() };
     let mut stranger = Engine::open(scripted.events(), foreign).await.expect("attached");

@@ -52,6 +52,14 @@ fn lost(script: &Script) -> usize {
     script.heard(|input| matches!(input, Input::MediaLost).then_some(())).len()
 }
 
+/// What shards were told of whether media takes calls.
+fn takes_calls(script: &Script) -> Vec<bool> {
+    script.heard(|input| match input {
+        Input::MediaTakesCalls(takes) => Some(*takes),
+        _ => None,
+    })
+}
+
 #[tokio::test]
 async fn a_session_s_requests_are_answered_and_its_events_come() {
     let scripted = Scripted::start().await;
@@ -129,6 +137,7 @@ async fn when_the_stream_breaks_whoever_waits_is_answered_and_it_comes_back() {
     assert!(replies(&scripted.script).iter().all(|(_, result)| *result == Err(MediaError::Unavailable)));
     scripted.media.be_silent(false);
     until("it is back", || scripted.node.is_ready()).await;
+    until("shards know all that", || takes_calls(&scripted.script) == [true, false, true]).await;
     scripted.script.tell([ask(3, "s", answer_offer("v=0\r\n"))]);
     until("a third answer", || replies(&scripted.script).len() == 3).await;
     assert!(replies(&scripted.script)[2].1.is_ok());
@@ -155,6 +164,7 @@ async fn while_media_is_away_every_request_is_answered_at_once() {
     let expected = [(1, Err(MediaError::Unavailable)), (2, Err(MediaError::Unavailable))];
     assert_eq!(replies(&script), expected);
     assert!(!node.is_ready());
+    assert!(!takes_calls(&script).contains(&true));
 }
 
 /// A stub behind TCP.
@@ -220,6 +230,7 @@ async fn media_that_drains_takes_no_new_calls_and_when_it_says_that_it_ends_its_
     assert!(told.elapsed() < signaling::media::AWAY_TIME_MAX / 2, "it is not waited for");
     until("its successor", || scripted.node.is_ready()).await;
     assert_eq!(lost(&scripted.script), 1, "nothing is lost twice");
+    until("shards know all that", || takes_calls(&scripted.script) == [true, false, true]).await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use super::event;
 use crate::engine::log::Next;
 use crate::engine::{AckError, Cursor, Log, Logged, Lost, weight};
 use crate::ground::SessionId;
-use crate::session::event::{EndCause, Ended, EventPayload};
+use crate::session::event::{EndCause, Ended, EventPayload, Hold};
 
 const EPOCH: u64 = 7;
 
@@ -149,6 +149,10 @@ fn ringing(session: &str, revision: u64) -> Logged {
     of(session, revision, EventPayload::Ringing { status: 180 })
 }
 
+fn changed(session: &str, revision: u64, by_peer: bool) -> Logged {
+    of(session, revision, EventPayload::MediaChanged { media: None, hold: Hold::default(), by_peer })
+}
+
 fn ended(session: &str, revision: u64) -> Logged {
     of(session, revision, EventPayload::Ended(Box::new(Ended::with_cause(EndCause::RemoteHangup))))
 }
@@ -194,6 +198,22 @@ fn a_flood_of_one_session_drops_its_own_and_nothing_of_others() {
     assert_eq!(dropped + kept.len() as u64, 10_011);
     // In one piece, and named to the event.
     assert_eq!(lost, [("loud".to_owned(), 1, dropped)]);
+}
+
+#[test]
+fn whatever_a_peer_floods_with_takes_nothing_from_others() {
+    let mut log = log(80);
+    for revision in 1..=5 {
+        log.append(key("keys", revision));
+        log.append(changed("holds", revision, false));
+    }
+    for revision in 1..=10_000 {
+        log.append(if revision % 2 == 0 { changed("loud", revision, true) } else { key("loud", revision) });
+    }
+    let (kept, lost) = rest(&mut log);
+    let of = |name: &str| kept.iter().filter(|(session, _)| session == name).count();
+    assert_eq!((of("keys"), of("holds")), (5, 5));
+    assert!(lost.iter().all(|(session, ..)| session == "loud"), "{lost:?}");
 }
 
 #[test]

@@ -193,6 +193,42 @@ fn options_tell_that_media_had_no_room_for_a_call_until_it_has_or_for_five_secon
 }
 
 #[test]
+fn options_tell_that_media_is_away_or_drains_for_as_long_as_it_does_and_calls_are_tried() {
+    let mut bench = Bench::new();
+    bench.media_answers = false;
+    bench.handle(Input::MediaTakesCalls(false));
+    for n in 0..4 {
+        assert_eq!(refused(&mut bench, &options(&format!("o{n}"))), ("503".into(), true));
+        bench.pass(Duration::from_secs(10));
+    }
+    assert_eq!(bench.shard.counters().refused_media_away, 4);
+    bench.receive(&invite("c1"));
+    let session = bench.session();
+    let contacts = vec!["sip:elsewhere@192.0.2.9".into()];
+    bench.do_verb(&session, Verb::Redirect { status: 302, contacts, fields: Vec::new() });
+    assert_eq!(bench.sent().last().map(String::as_str), Some("302"), "what needs no media is done");
+    bench.receive(&invite("c2"));
+    let session = bench.session();
+    bench.do_verb(&session, answer());
+    let (request, ..) = bench.asked.remove(0);
+    bench.media_answers = true;
+    bench.handle(Input::MediaReply { request, result: Err(MediaError::Unavailable) });
+    assert_eq!(bench.sent().last().map(String::as_str), Some("503"));
+    bench.handle(Input::MediaTakesCalls(true));
+    assert_eq!(refused(&mut bench, &options("back")).0, "200", "it is back, whatever was before");
+}
+
+#[test]
+fn options_are_refused_until_media_is_there() {
+    let mut bench = Bench::new();
+    bench.shard = Shard::new(settings(), Random::from_key([1, 2]));
+    bench.attach(&["e1"]);
+    assert_eq!(refused(&mut bench, &options("o1")), ("503".into(), true));
+    bench.handle(Input::MediaTakesCalls(true));
+    assert_eq!(refused(&mut bench, &options("o2")).0, "200");
+}
+
+#[test]
 fn calls_that_nobody_confirms_have_a_bound_and_what_is_confirmed_or_over_is_not_counted() {
     let mut settings = settings();
     settings.unconfirmed_max = 3;

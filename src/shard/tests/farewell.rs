@@ -53,7 +53,7 @@ fn the_calls_of_an_engine_that_is_gone_are_ended_by_rounds() {
 }
 
 #[test]
-fn the_calls_of_a_media_service_that_is_lost_are_ended_by_rounds_and_what_rings_at_once() {
+fn the_calls_of_a_media_service_that_is_lost_are_ended_by_rounds_and_what_rings_first() {
     let mut bench = with_calls(600);
     bench.receive(&invite("ringing"));
     let session = bench.session();
@@ -64,6 +64,30 @@ fn the_calls_of_a_media_service_that_is_lost_are_ended_by_rounds_and_what_rings_
     let counts = byes_by_millisecond(&mut bench, 1_500);
     assert_paced(&counts, 600);
     assert_eq!(bench.end_cause(), EndCause::MediaFailure);
+    bench.assert_empty();
+}
+
+#[test]
+fn calls_that_ring_with_media_are_ended_by_rounds_too_when_it_is_lost() {
+    let mut settings = settings();
+    settings.unconfirmed_max = 100_000;
+    let mut bench = Bench::with(settings);
+    for n in 0..600 {
+        bench.receive(&invite(&format!("c{n}")));
+        let session = bench.session();
+        bench.do_verb(&session, Verb::EarlyMedia { media: MediaPreferences::default(), fields: Vec::new() });
+    }
+    bench.sent.clear();
+    bench.handle(Input::MediaLost);
+    let mut seen = std::collections::HashSet::new();
+    let mut counts = Vec::new();
+    for _ in 0..1_500 {
+        let refused: Vec<_> = bench.sent.drain(..).filter(|sent| sent.starts_with("SIP/2.0 503")).collect();
+        counts.push(refused.into_iter().filter(|sent| seen.insert(sent.clone())).count());
+        bench.pass(ms(1));
+    }
+    assert_paced(&counts, 600);
+    assert_eq!(bench.shard.load().sessions, 0);
     bench.assert_empty();
 }
 

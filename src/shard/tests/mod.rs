@@ -147,6 +147,7 @@ impl Bench {
             media_answers: true,
         };
         bench.attach(&["e1"]);
+        bench.handle(Input::MediaTakesCalls(true));
         bench
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::release::{Asker, RELEASE_REST, Release, Releases};
+use super::release::{Asker, Numbered, RELEASE_REST, Release, Releases};
 use crate::ground::{BridgeId, SessionId};
 use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::request::Operation;
@@ -23,7 +23,7 @@ pub(super) enum Waiting {
     Shard(Asker),
     Bridge(oneshot::Sender<Result<(), MediaError>>),
     /// This is kept until it is known to be done.
-    Release(Release),
+    Release(Numbered),
     /// The stream's own request about what is still wanted.
     Reconcile(u64),
     /// The stream's own question whether media works.
@@ -82,7 +82,7 @@ impl Pending {
         }
         if !self.releases.is_empty()
             && let Some(release) = made_anew(&operation)
-            && self.releases.goes_first(&release)
+            && let Some(release) = self.releases.goes_first(release)
         {
             let request = self.release_request(release);
             self.outgoing.push(request);
@@ -102,8 +102,8 @@ impl Pending {
         proto::Request { id: self.next_id, operation: Some(operation) }
     }
 
-    fn release_request(&mut self, release: Release) -> proto::Request {
-        let operation = match &release {
+    fn release_request(&mut self, release: Numbered) -> proto::Request {
+        let operation = match &release.release {
             Release::Endpoint(session) => {
                 Operation::CloseEndpoint(proto::CloseEndpoint { endpoint_id: session.to_string() })
             }
@@ -166,12 +166,12 @@ impl Pending {
     }
 
     /// Media has let go of it, or never had it. Who waits for that.
-    pub fn released(&mut self, release: &Release) -> Option<Asker> {
+    pub fn released(&mut self, release: &Numbered) -> Option<Asker> {
         self.releases.answered(release)
     }
 
     /// Media had no room for a release: it is asked for again a little later.
-    pub fn release_refused(&mut self, release: &Release, now: Instant) {
+    pub fn release_refused(&mut self, release: &Numbered, now: Instant) {
         self.releases.refused(release, now + RELEASE_REST);
     }
 

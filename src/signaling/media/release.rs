@@ -35,6 +35,14 @@ pub(super) enum Release {
     Bridge(BridgeId),
 }
 
+/// One letting go of something. An id may be used again while media still owes the answer for what had it before: only the
+/// number tells which of the two an answer is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Numbered {
+    pub release: Release,
+    pub number: u64,
+}
+
 /// The shard that waits for the answer, and its request's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asker {
@@ -55,6 +63,7 @@ enum Stage {
 
 #[derive(Debug)]
 struct Kept {
+    number: u64,
     stage: Stage,
     asker: Option<Asker>,
 }
@@ -63,10 +72,11 @@ struct Kept {
 #[derive(Debug, Default)]
 pub(super) struct Releases {
     kept: HashMap<Release, Kept>,
+    last_number: u64,
     /// Those that wait, oldest first, each with the last request made before it: media is to hear it behind that one.
-    waiting: VecDeque<(u64, Release)>,
+    waiting: VecDeque<(u64, Numbered)>,
     /// Those that rest, and until when.
-    resting: VecDeque<(Instant, Release)>,
+    resting: VecDeque<(Instant, Numbered)>,
     asked: usize,
 }
 
@@ -88,24 +98,26 @@ impl Releases {
     /// Keeps one more. `behind`: the last request made before it; `None` while there is no stream, when it is owed.
     pub fn let_go(&mut self, release: Release, asker: Option<Asker>, behind: Option<u64>) {
         let stage = if behind.is_some() { Stage::Waiting } else { Stage::Owed };
-        let before = self.kept.insert(release.clone(), Kept { stage, asker });
+        self.last_number += 1;
+        let number = self.last_number;
+        let before = self.kept.insert(release.clone(), Kept { number, stage, asker });
         if before.is_some_and(|before| before.stage == Stage::Asked) {
             self.asked -= 1;
         }
-        self.waiting.extend(behind.map(|behind| (behind, release)));
+        self.waiting.extend(behind.map(|behind| (behind, Numbered { release, number })));
     }
 
     /// The next one to be asked for, unless the request that would go otherwise, `first_request`, is older, or media has
     /// enough to do with those it was asked for.
-    pub fn next(&mut self, first_request: Option<u64>) -> Option<Release> {
+    pub fn next(&mut self, first_request: Option<u64>) -> Option<Numbered> {
         while self.asked < RELEASES_ASKED_MAX {
             let (behind, _) = self.waiting.front()?;
             if first_request.is_some_and(|request| request <= *behind) {
                 return None;
             }
-            let (_, release) = self.waiting.pop_front()?;
-            if self.ask(&release) {
-                return Some(release);
+            let (_, next) = self.waiting.pop_front()?;
+            if self.ask(&next.release, Some(next.number)).is_some() {
+                return Some(next);
             }
         }
         None
@@ -116,23 +128,34 @@ impl Releases {
         self.asked < RELEASES_ASKED_MAX && !self.waiting.is_empty()
     }
 
-    /// Something of the same id is about to be made: whether its release has to be asked for before. It counts as asked for
+    /// Something of the same id is about to be made: its release, if it has to be asked for before. It counts as asked for
     /// then.
-    pub fn goes_first(&mut self, release: &Release) -> bool {
-        !self.kept.is_empty() && self.ask(release)
+    pub fn goes_first(&mut self, release: Release) -> Option<Numbered> {
+        let number = self.ask(&release, None)?;
+        Some(Numbered { release, number })
     }
 
-    fn ask(&mut self, release: &Release) -> bool {
-        let waits = |kept: &&mut Kept| matches!(kept.stage, Stage::Waiting | Stage::Resting);
-        let Some(kept) = self.kept.get_mut(release).filter(waits) else { return false };
+    /// Counts as asked for what waits or rests, of this `number` if there is one. Its number.
+    fn ask(&mut self, release: &Release, number: Option<u64>) -> Option<u64> {
+        let kept = self.kept.get_mut(release)?;
+        let waits = matches!(kept.stage, Stage::Waiting | Stage::Resting);
+        if !waits || number.is_some_and(|number| number != kept.number) {
+            return None;
+        }
         kept.stage = Stage::Asked;
         self.asked += 1;
-        true
+        Some(kept.number)
+    }
+
+    /// The one of this number, unless another one has its id by now.
+    fn kept(&mut self, of: &Numbered) -> Option<&mut Kept> {
+        self.kept.get_mut(&of.release).filter(|kept| kept.number == of.number)
     }
 
     /// Media has answered: it is gone, or never was. Who waits for that.
-    pub fn answered(&mut self, release: &Release) -> Option<Asker> {
-        let kept = self.kept.remove(release)?;
+    pub fn answered(&mut self, answered: &Numbered) -> Option<Asker> {
+        self.kept(answered)?;
+        let kept = self.kept.remove(&answered.release)?;
         if kept.stage == Stage::Asked {
             self.asked -= 1;
         }
@@ -140,11 +163,11 @@ impl Releases {
     }
 
     /// Media has no room even for this: it is asked again at `again`.
-    pub fn refused(&mut self, release: &Release, again: Instant) {
-        let Some(kept) = self.kept.get_mut(release).filter(|kept| kept.stage == Stage::Asked) else { return };
+    pub fn refused(&mut self, refused: &Numbered, again: Instant) {
+        let Some(kept) = self.kept(refused).filter(|kept| kept.stage == Stage::Asked) else { return };
         kept.stage = Stage::Resting;
         self.asked -= 1;
-        self.resting.push_back((again, release.clone()));
+        self.resting.push_back((again, refused.clone()));
     }
 
     /// When the first that rests has rested.
@@ -154,14 +177,11 @@ impl Releases {
 
     /// Lets those wait again that have rested.
     pub fn wake(&mut self, now: Instant, behind: u64) {
-        while let Some((at, release)) = self.resting.pop_front() {
-            if at > now {
-                self.resting.push_front((at, release));
-                break;
-            }
-            if let Some(kept) = self.kept.get_mut(&release).filter(|kept| kept.stage == Stage::Resting) {
+        while self.resting.front().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, rested)) = self.resting.pop_front() else { break };
+            if let Some(kept) = self.kept(&rested).filter(|kept| kept.stage == Stage::Resting) {
                 kept.stage = Stage::Waiting;
-                self.waiting.push_back((behind, release));
+                self.waiting.push_back((behind, rested));
             }
         }
     }
@@ -212,14 +232,18 @@ mod tests {
         Some(Asker { shard: 0, request })
     }
 
+    fn numbered(text: &str, number: u64) -> Numbered {
+        Numbered { release: endpoint(text), number }
+    }
+
     #[test]
     fn a_release_goes_behind_the_requests_made_before_it() {
         let mut releases = Releases::default();
         releases.let_go(endpoint("a"), asker(1), Some(7));
         assert_eq!(releases.next(Some(7)), None);
-        assert_eq!(releases.next(Some(8)), Some(endpoint("a")));
+        assert_eq!(releases.next(Some(8)), Some(numbered("a", 1)));
         assert_eq!(releases.next(None), None);
-        assert_eq!(releases.answered(&endpoint("a")), asker(1));
+        assert_eq!(releases.answered(&numbered("a", 1)), asker(1));
         assert!(releases.is_empty());
     }
 
@@ -227,21 +251,21 @@ mod tests {
     fn a_release_that_is_refused_for_want_of_room_is_asked_for_again() {
         let (mut releases, now) = (Releases::default(), Instant::now());
         releases.let_go(endpoint("a"), asker(1), Some(1));
-        assert_eq!(releases.next(None), Some(endpoint("a")));
-        releases.refused(&endpoint("a"), now + RELEASE_REST);
+        assert_eq!(releases.next(None), Some(numbered("a", 1)));
+        releases.refused(&numbered("a", 1), now + RELEASE_REST);
         assert_eq!(releases.rested_at(), Some(now + RELEASE_REST));
         releases.wake(now, 2);
         assert_eq!(releases.next(None), None, "it rests");
         releases.wake(now + RELEASE_REST, 2);
-        assert_eq!(releases.next(None), Some(endpoint("a")));
+        assert_eq!(releases.next(None), Some(numbered("a", 1)));
         assert_eq!((releases.rested_at(), releases.len()), (None, 1));
     }
 
     #[test]
     fn so_many_are_asked_for_at_once_and_an_answer_makes_room_for_the_next() {
         let mut releases = Releases::default();
-        let named = |n: usize| endpoint(&format!("e{n}"));
-        (0..=RELEASES_ASKED_MAX).for_each(|n| releases.let_go(named(n), None, Some(0)));
+        let named = |n: usize| numbered(&format!("e{n}"), n as u64 + 1);
+        (0..=RELEASES_ASKED_MAX).for_each(|n| releases.let_go(named(n).release, None, Some(0)));
         assert_eq!(std::iter::from_fn(|| releases.next(None)).count(), RELEASES_ASKED_MAX);
         assert!(!releases.has_next());
         releases.answered(&named(0));
@@ -268,8 +292,23 @@ mod tests {
     fn a_release_goes_before_something_of_its_id_is_made_anew() {
         let mut releases = Releases::default();
         releases.let_go(endpoint("a"), None, Some(0));
-        assert!(releases.goes_first(&endpoint("a")) && !releases.goes_first(&endpoint("b")));
-        assert!(!releases.goes_first(&endpoint("a")), "it is on its way");
+        assert_eq!(releases.goes_first(endpoint("a")), Some(numbered("a", 1)));
+        assert_eq!(releases.goes_first(endpoint("b")), None);
+        assert_eq!(releases.goes_first(endpoint("a")), None, "it is on its way");
         assert_eq!(releases.next(None), None);
+    }
+
+    #[test]
+    fn an_answer_for_what_had_an_id_before_is_none_for_what_has_it_now() {
+        let (mut releases, now) = (Releases::default(), Instant::now());
+        releases.let_go(endpoint("a"), asker(1), Some(0));
+        let old = releases.next(None).expect("the first");
+        releases.let_go(endpoint("a"), asker(2), Some(5));
+        assert_eq!(releases.answered(&old), None);
+        releases.refused(&old, now);
+        assert_eq!(releases.rested_at(), None);
+        let new = releases.next(None).expect("the second");
+        assert_eq!((new.release.clone(), releases.len()), (endpoint("a"), 1));
+        assert_eq!((releases.answered(&new), releases.asked), (asker(2), 0));
     }
 }

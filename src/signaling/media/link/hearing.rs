@@ -14,7 +14,7 @@ use crate::proto::media::v1::node_state::Phase;
 use crate::session::media::{MediaError, MediaReply};
 use crate::shard::io::Input;
 use crate::signaling::media::pending::Waiting;
-use crate::signaling::media::release::{Asker, Release};
+use crate::signaling::media::release::{Asker, Numbered};
 use crate::signaling::media::reply;
 
 /// What an item says of the service itself.
@@ -73,11 +73,22 @@ impl MediaLink {
         }
     }
 
+    /// Tells shards whether media takes new calls, when that has changed. Only the task of the stream calls it.
+    pub(super) fn tell_whether_calls_are_taken(&self) {
+        let takes = self.takes_calls();
+        if self.told_to_take_calls.swap(takes, Ordering::Relaxed) != takes {
+            for shard in &*self.shards {
+                shard.answer(Input::MediaTakesCalls(takes));
+            }
+        }
+    }
+
     fn node_state(&self, phase: Phase) -> Told {
         match phase {
             Phase::Unspecified => Told::Other,
             Phase::Draining => {
                 self.draining.store(true, Ordering::Relaxed);
+                self.tell_whether_calls_are_taken();
                 tracing::warn!("the media service drains: new calls that need it are refused");
                 Told::Other
             }
@@ -95,6 +106,7 @@ impl MediaLink {
             Waiting::Reconcile(reconcile) => {
                 // It is refused only by a worker that has ended, and the service with it.
                 self.pending().reconciled(reconcile);
+                self.tell_whether_calls_are_taken();
                 return Told::Alive;
             }
             Waiting::Heartbeat => return Told::Alive,
@@ -110,7 +122,7 @@ impl MediaLink {
 
     /// Media answered that it has let go of something, that it never had it, or that it has no room to be asked: then it is
     /// asked again. The answer makes room for the next one.
-    fn released(&self, release: &Release, result: Result<MediaReply, MediaError>) {
+    fn released(&self, release: &Numbered, result: Result<MediaReply, MediaError>) {
         let mut pending = self.pending();
         let asker = if matches!(result, Err(MediaError::Limit(_))) {
             pending.release_refused(release, Instant::now());

@@ -233,6 +233,7 @@ impl MediaLink {
     /// Shuts the gate and answers whoever waits.
     fn broken(&self) {
         let waiting = self.pending().shut();
+        self.tell_whether_calls_are_taken();
         for one in waiting {
             self.answer(one, Err(MediaError::Unavailable));
         }

@@ -43,6 +43,8 @@ pub struct MediaLink {
     streams: AtomicU64,
     /// Media makes no new endpoints.
     draining: AtomicBool,
+    /// What shards were told last of whether it takes calls. They begin without it.
+    told_to_take_calls: AtomicBool,
     closing: CancellationToken,
     events_lost: AtomicU64,
 }
@@ -63,6 +65,7 @@ impl MediaLink {
             stream_waker: AtomicWaker::new(),
             streams: AtomicU64::new(0),
             draining: AtomicBool::new(false),
+            told_to_take_calls: AtomicBool::new(false),
             closing: CancellationToken::new(),
             events_lost: AtomicU64::new(0),
         }

@@ -116,6 +116,20 @@ fn an_endpoint_that_is_made_anew_is_closed_before() {
 }
 
 #[test]
+fn the_answer_for_a_former_endpoint_leaves_the_close_of_its_successor_to_be_done() {
+    let mut pending = open();
+    pending.let_go(endpoint(1), asker(1));
+    let first = pending.take_outgoing(1, 256).expect("a close")[0].id;
+    pending.push(negotiate("e1"), || Waiting::Shard(Asker { shard: 0, request: 2 })).unwrap();
+    pending.let_go(endpoint(1), asker(3));
+    let Some(Waiting::Release(release)) = pending.answered(first) else { panic!("nobody waits") };
+    assert_eq!((pending.released(&release), pending.releases()), (None, 1));
+    let message = pending.take_outgoing(1, 256).expect("both");
+    assert_eq!(closed(&mut pending, message), ["e1"]);
+    assert_eq!(pending.releases(), 0);
+}
+
+#[test]
 fn requests_that_are_no_releases_have_their_bound() {
     let mut pending = open();
     let shard = || Waiting::Shard(Asker { shard: 0, request: 1 });
