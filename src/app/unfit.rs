@@ -114,10 +114,11 @@ mod tests {
         settings.admin.listen = Some(foreign(7071));
         let of_media = ["media.api", "media.bind_ipv4", "admin.listen"];
         assert_eq!(keys(&settings, Services::MEDIA), of_media);
-        let all = [&["signaling.listeners[1].bind"], &of_media[..]].concat();
+        let all = [&["signaling.listeners[1].bind"][..], &of_media[..]].concat();
         assert_eq!(keys(&settings, Services::both(false)), all);
         assert_eq!(keys(&settings, Services::ENGINE), ["admin.listen"]);
-        let [(_, what), ..] = &unfit(&settings, Services::MEDIA)[..] else { panic!("nothing is wrong") };
+        let found = unfit(&settings, Services::MEDIA);
+        let [(_, what), ..] = &found[..] else { panic!("nothing is wrong") };
         assert!(what.starts_with("192.0.2.1 cannot be bound: "), "{what}");
         assert!(what.contains("this host does not have the address"), "{what}");
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::*;
-use crate::ground::{Description, Flow, ListenerId, Now, SessionId, Transport};
+use crate::ground::{Description, Flow, Instant, ListenerId, Now, SessionId, Transport};
 use crate::session::command::{CallLimits, Command, EngineRef, Verb};
 use crate::session::event::{EndCause, EventPayload};
 use crate::session::media::{MediaFacts, MediaPreferences, MediaReply, MediaRequest, Statistics};
@@ -20,7 +20,7 @@ struct Call {
     now: Now,
     session: Option<SessionId>,
     sent: Option<Bytes>,
-    bye_at: Option<Now>,
+    bye_at: Option<Instant>,
     ended: Option<EndCause>,
 }
 
@@ -50,7 +50,7 @@ impl Call {
             match output {
                 Output::Transmit { bytes, .. } => {
                     if bytes.starts_with(b"BYE ") {
-                        self.bye_at.get_or_insert(self.now);
+                        self.bye_at.get_or_insert(self.now.mono);
                     }
                     self.sent = Some(bytes);
                 }
@@ -119,6 +119,6 @@ async fn a_call_of_which_nobody_says_how_long_it_may_last_is_hung_up_after_four_
 
     let lasts = Duration::from_secs(4 * 3_600);
     call.pass(lasts + Duration::from_secs(64));
-    assert_eq!(call.bye_at, Some(Now::default().advanced(lasts)));
+    assert_eq!(call.bye_at, Some(Now::default().mono + lasts));
     assert_eq!(call.ended, Some(EndCause::DurationLimit));
 }
