@@ -1,5 +1,6 @@
-//! First offers whose call goes to a name: whether it is to name an address of IPv4 or of IPv6 shows when the name is
-//! looked up (RFC 6157 §3). The leg asks again when the INVITE is on its way; the answer is near by then.
+//! First offers: whether one is to name an address of IPv4 or of IPv6 (RFC 6157 §3). Where the call goes to a name that
+//! shows when the name is looked up; the leg asks again when the INVITE is on its way, and the answer is near by then. Where
+//! a call has come in without an offer it is the version that it came by.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -107,7 +108,7 @@ impl Shard {
     }
 
     /// Asks media, after a look-up where the version of an offer depends on it.
-    pub(super) fn ask_media_or_wait(&mut self, slot: SlotId, ask: MediaAsk, now: Now) {
+    pub(super) fn ask_media_or_wait(&mut self, slot: SlotId, mut ask: MediaAsk, now: Now) {
         let is_offer = matches!(ask.body, MediaRequest::Negotiate { step: NegotiationStep::MakeOffer, .. });
         match self.offers.hop.take() {
             Some(Question { host, port, transport })
@@ -126,8 +127,23 @@ impl Shard {
                 if ask.body == MediaRequest::Close {
                     self.offers.forget(slot);
                 }
+                self.offer_as_it_came(slot, &mut ask);
                 self.ask_media(slot, ask, now);
             }
+        }
+    }
+
+    /// The offer that makes the endpoint of a call that came in is of the version that its INVITE came by, unless the engine
+    /// has said it.
+    fn offer_as_it_came(&self, slot: SlotId, ask: &mut MediaAsk) {
+        let source = self.slots.get(slot).and_then(|entry| entry.source);
+        if ask.call_id.is_some()
+            && let MediaRequest::Negotiate { step: NegotiationStep::MakeOffer, preferences, .. } =
+                &mut ask.body
+            && preferences.ip_version.is_none()
+        {
+            let version = source.map(|source| IpVersion::of(source.remote.ip().to_canonical()));
+            preferences.ip_version = version.filter(|version| *version == IpVersion::V6);
         }
     }
 

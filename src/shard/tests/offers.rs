@@ -60,6 +60,31 @@ fn an_address_says_the_version_of_the_offer_and_so_does_what_listeners_there_are
 }
 
 #[test]
+fn a_call_that_came_in_without_an_offer_gets_one_of_the_version_that_it_came_by() {
+    let by = |remote: &str, listener| Flow { remote: remote.parse().unwrap(), ..flow(listener) };
+    let v6 = Some(IpVersion::V6);
+    for (source, said, expected) in [
+        (by("198.51.100.7:5060", 0), None, None),
+        (by("[2001:db8::7]:5060", 2), None, v6),
+        (by("[::ffff:198.51.100.7]:5060", 2), None, None),
+        (by("[2001:db8::7]:5060", 2), Some(IpVersion::V4), Some(IpVersion::V4)),
+        (by("198.51.100.7:5060", 0), v6, v6),
+    ] {
+        let mut bench = bench(both());
+        let offerless = invite("c1").replace(
+            "Content-Type: application/sdp\r\nContent-Length: 5\r\n\r\noffer",
+            "Content-Length: 0\r\n\r\n",
+        );
+        bench.handle(Input::Received { bytes: Bytes::from(offerless), flow: source });
+        let session = bench.session();
+        let media = MediaPreferences { ip_version: said, ..MediaPreferences::default() };
+        let (fields, body, limits) = (Vec::new(), None, CallLimits::default());
+        bench.do_verb(&session, Verb::Answer { media, fields, body, limits });
+        assert_eq!(version_asked(&bench), Some(expected), "{source:?}");
+    }
+}
+
+#[test]
 fn the_proxy_counts_where_there_is_one() {
     let mut bench = bench(both());
     let by_proxy =
