@@ -208,11 +208,7 @@ fn whatever_a_peer_floods_with_takes_nothing_from_others() {
         log.append(changed("holds", revision, false));
     }
     for revision in 1..=10_000 {
-        log.append(if revision % 2 == 0 {
-            changed("loud", revision, true)
-        } else {
-            key("loud", revision)
-        });
+        log.append(if revision % 2 == 0 { changed("loud", revision, true) } else { key("loud", revision) });
     }
     let (kept, lost) = rest(&mut log);
     let of = |name: &str| kept.iter().filter(|(session, _)| session == name).count();
