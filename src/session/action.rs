@@ -9,8 +9,9 @@ use super::event::SessionEvent;
 use super::media::{BridgeMode, MediaError, MediaRequest, Membership};
 use super::phase::Phase;
 use super::settings::SessionSettings;
+use super::settling::Settlement;
 use crate::ground::leg::{LegIntent, RemoteTag};
-use crate::ground::{BridgeId, Instant, Now, PlaybackId, Random};
+use crate::ground::{BridgeId, Instant, Now, Random};
 
 /// What a session wants done. In order.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,14 +82,17 @@ pub enum Asked {
     },
     /// Putting one into force.
     Commit,
-    /// Rolling one back, choosing a fork, stopping a playback: nothing depends on the reply.
-    Settlement,
+    /// What is to be done in any case, and asked for again where it may not be done.
+    Settlement(Settlement),
     /// Closing the endpoint.
     Close,
     /// Joining or leaving a bridge.
     Bridging,
     /// Playing.
-    Play(PlaybackId),
+    Play {
+        /// Which command's.
+        key: u64,
+    },
     /// Sending digits.
     Dtmf {
         /// Which command's.

@@ -7,6 +7,7 @@ use super::action::{Action, Asked, Context, MediaFault};
 use super::command::CommandError;
 use super::event::{EventPayload, Operation, Outcome};
 use super::media::{BridgeMode, MediaError, MediaReply, MediaRequest, Membership};
+use super::settling::Settlement;
 use super::state::Bridging;
 use crate::ground::BridgeId;
 
@@ -98,14 +99,8 @@ impl Session {
                 self.complete(operation, Outcome::Succeeded, &by, cx);
             }
             (Err(fault), join) => {
-                if join.is_some() && fault == MediaFault::TimedOut && !self.is_ending() {
-                    // Where it is now only media knows: out of both it is in none.
-                    self.ask(Asked::Settlement, MediaRequest::Leave { bridge: bridge.clone() }, cx);
-                    if let Some(current) = &self.bridge {
-                        let bridge = current.0.clone();
-                        self.ask(Asked::Settlement, MediaRequest::Leave { bridge }, cx);
-                    }
-                    self.drop_bridge(&by, cx);
+                if fault == MediaFault::TimedOut && !self.is_ending() {
+                    self.leave_all(&bridge, &by, cx);
                 }
                 if let Some(mode) = join {
                     cx.out.push(Action::Bridge { bridge, mode, membership: Membership::NotJoined });
@@ -113,6 +108,15 @@ impl Session {
                 self.complete_failed(operation, &fault, &by, cx);
             }
         }
+    }
+
+    /// Where it is now only media knows: out of this bridge and of the one that it was in it is in none.
+    fn leave_all(&mut self, bridge: &BridgeId, by: &Arc<str>, cx: &mut Context<'_>) {
+        Self::ask_to_settle(Settlement::Leave(bridge.clone()), cx);
+        if let Some(current) = self.bridge.as_ref().filter(|current| current.0 != *bridge) {
+            Self::ask_to_settle(Settlement::Leave(current.0.clone()), cx);
+        }
+        self.drop_bridge(by, cx);
     }
 
     fn joined(&mut self, bridge: BridgeId, mode: BridgeMode, by: &Arc<str>, cx: &mut Context<'_>) {

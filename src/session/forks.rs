@@ -8,11 +8,12 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::action::{Action, Asked, Context, MediaFault};
+use super::action::{Action, Context, MediaFault};
 use super::event::{EndCause, Ended, EventPayload};
-use super::media::{MediaError, MediaFacts, MediaRequest, NegotiationStep};
+use super::media::{MediaError, MediaFacts, NegotiationStep};
 use super::negotiation::{Negotiated, Reply};
 use super::settings::{EARLY_FORKS_MAX, FORKS_MAX};
+use super::settling::Settlement;
 use super::state::{Calling, Extras, Fork, ForkMedia, HeldProgress, Outbound, State, Winner};
 use crate::ground::leg::RemoteTag;
 use crate::ground::{DESCRIPTION_BYTES_MAX, Description};
@@ -177,8 +178,7 @@ impl Session {
             self.commit(winner.generation, Some(&winner.remote), cx);
         }
         if !winner.alone {
-            let remote = winner.remote.0.to_string();
-            self.ask(Asked::Settlement, MediaRequest::SelectRemote { remote }, cx);
+            Self::ask_to_settle(Settlement::SelectRemote(winner.remote), cx);
         }
         self.settle(facts, false);
         self.connect(winner.extras, cx);

@@ -67,6 +67,7 @@ impl Session {
             hold: Hold::default(),
             muted: false,
             muted_in_media: false,
+            mute_unsure: false,
             endpoint: false,
             leg: false,
             bridge: None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ground::{BridgeId, Description, IpVersion, Mismatch, PlaybackId, SessionId};
+use crate::ground::{BridgeId, Description, IpVersion, Mismatch, SessionId};
 
 /// How media may flow, from our side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -187,15 +187,16 @@ pub enum MediaRequest {
     },
     /// Play.
     Play {
-        /// The playback's id.
-        playback: PlaybackId,
+        /// Comes back in [`MediaEvent::PlayStarted`] and [`MediaEvent::PlayEnded`]. Never the same twice in one session, as
+        /// an engine's own id may be.
+        key: u64,
         /// What.
         source: PlaybackSource,
     },
     /// Stop playing.
     StopPlay {
-        /// Which; `None`: whichever runs.
-        playback: Option<PlaybackId>,
+        /// As given with Play.
+        key: u64,
     },
     /// Send telephone events.
     SendDtmf {
@@ -311,11 +312,14 @@ pub enum MediaEvent {
         silent_for: Duration,
     },
     /// A playback is heard.
-    PlayStarted(PlaybackId),
+    PlayStarted {
+        /// As given with Play.
+        key: u64,
+    },
     /// A playback is over.
     PlayEnded {
-        /// Which.
-        playback: PlaybackId,
+        /// As given with Play.
+        key: u64,
         /// Why.
         cause: PlaybackCause,
         /// What failed.

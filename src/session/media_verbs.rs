@@ -9,6 +9,7 @@ use super::command::CommandError;
 use super::event::{EventPayload, Operation, Outcome};
 use super::media::{MediaReply, MediaRequest, PlaybackCause, PlaybackSource};
 use super::settings::PLAYBACKS_MAX;
+use super::settling::Settlement;
 use super::state::{Keyed, Playback};
 use crate::ground::PlaybackId;
 
@@ -68,53 +69,59 @@ impl Session {
         by: Arc<str>,
         cx: &mut Context<'_>,
     ) -> Result<(), CommandError> {
-        let playbacks = &mut self.running.get_or_insert_default().playbacks;
+        let playbacks = self.running.as_ref().map_or(&[][..], |running| &running.playbacks[..]);
         if playbacks.iter().any(|playback| playback.id == id) {
             return Err(CommandError::PlaybackExists);
         }
         if playbacks.len() >= PLAYBACKS_MAX {
             return Err(CommandError::LimitReached("playbacks of one session under way"));
         }
-        playbacks.push(Playback { id: id.clone(), started: false, by });
-        self.ask(Asked::Play(id.clone()), MediaRequest::Play { playback: id, source }, cx);
+        let key = self.next_key();
+        let playback = Playback { key, id, started: false, by };
+        self.running.get_or_insert_default().playbacks.push(playback);
+        self.ask(Asked::Play { key }, MediaRequest::Play { key, source }, cx);
         Ok(())
     }
 
-    pub(super) fn stop_play(&self, id: Option<PlaybackId>, cx: &mut Context<'_>) -> Result<(), CommandError> {
-        let mut playbacks = self.running.iter().flat_map(|running| &running.playbacks);
-        let known = match &id {
-            Some(id) => playbacks.any(|playback| playback.id == *id),
-            None => playbacks.next().is_some(),
-        };
-        if !known {
+    /// Without an id whatever plays, and what is about to.
+    pub(super) fn stop_play(
+        &self,
+        id: Option<&PlaybackId>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), CommandError> {
+        let playbacks = self.running.iter().flat_map(|running| &running.playbacks);
+        let is_meant = |playback: &&Playback| id.is_none_or(|id| playback.id == *id);
+        if !playbacks.clone().any(|playback| is_meant(&playback)) {
             return Err(CommandError::PlaybackNotFound);
         }
-        self.ask(Asked::Settlement, MediaRequest::StopPlay { playback: id }, cx);
+        for playback in playbacks.filter(is_meant) {
+            Self::ask_to_settle(Settlement::StopPlay { key: playback.key }, cx);
+        }
         Ok(())
     }
 
     pub(super) fn play_asked(
         &mut self,
-        id: &PlaybackId,
+        key: u64,
         result: Result<MediaReply, MediaFault>,
         cx: &mut Context<'_>,
     ) {
         let Err(fault) = result else { return };
         if fault == MediaFault::TimedOut && !self.is_ending() {
             // It may be heard all the same.
-            self.ask(Asked::Settlement, MediaRequest::StopPlay { playback: Some(id.clone()) }, cx);
+            Self::ask_to_settle(Settlement::StopPlay { key }, cx);
         }
-        self.play_ended(id, PlaybackCause::Failed, fault.to_string(), Duration::ZERO, cx);
+        self.play_ended(key, PlaybackCause::Failed, fault.to_string(), Duration::ZERO, cx);
     }
 
-    pub(super) fn play_started(&mut self, id: &PlaybackId, cx: &mut Context<'_>) {
+    pub(super) fn play_started(&mut self, key: u64, cx: &mut Context<'_>) {
         let playbacks = self.running.as_mut().map(|running| &mut running.playbacks);
-        let playback = playbacks.and_then(|all| all.iter_mut().find(|playback| playback.id == *id));
+        let playback = playbacks.and_then(|all| all.iter_mut().find(|playback| playback.key == key));
         match playback.filter(|playback| !playback.started) {
             Some(playback) => {
                 playback.started = true;
-                let by = Arc::clone(&playback.by);
-                self.emit(&by, EventPayload::PlaybackStarted { playback: id.clone() }, cx);
+                let (by, playback) = (Arc::clone(&playback.by), playback.id.clone());
+                self.emit(&by, EventPayload::PlaybackStarted { playback }, cx);
             }
             None => self.absorb("PlayStarted", cx),
         }
@@ -122,7 +129,7 @@ impl Session {
 
     pub(super) fn play_ended(
         &mut self,
-        id: &PlaybackId,
+        key: u64,
         cause: PlaybackCause,
         reason: String,
         played: Duration,
@@ -130,7 +137,7 @@ impl Session {
     ) {
         let playbacks = self.running.as_mut().map(|running| &mut running.playbacks);
         let Some(playback) = playbacks.and_then(|all| {
-            let place = all.iter().position(|playback| playback.id == *id)?;
+            let place = all.iter().position(|playback| playback.key == key)?;
             Some(all.remove(place))
         }) else {
             return self.absorb("PlayEnded", cx);

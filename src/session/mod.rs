@@ -53,6 +53,7 @@ mod phase;
 mod reason;
 mod requests;
 mod settings;
+mod settling;
 mod state;
 mod told;
 mod up;
@@ -68,8 +69,10 @@ pub use action::{Absorbed, Action, Asked, Context, MediaFault, Outbox, SessionTi
 pub use outbound::Outgoing;
 pub use phase::Phase;
 pub use settings::{
-    EARLY_FORKS_MAX, FORKS_MAX, MUTES_MAX, PLAYBACKS_MAX, REQUESTS_MAX, Refusal, SessionSettings,
+    EARLY_FORKS_MAX, FORKS_MAX, MUTES_MAX, PLAYBACKS_MAX, REQUESTS_MAX, Refusal, SETTLEMENTS_MAX,
+    SessionSettings,
 };
+pub use settling::Settlement;
 
 use command::{Command, CommandDone, CommandError, EngineRef, Verb};
 use event::{CallDirection, Ended, EventPayload, Hold, SessionEvent};
@@ -103,6 +106,8 @@ pub struct Session {
     muted: bool,
     /// As media last said.
     muted_in_media: bool,
+    /// A command to mute or unmute was not answered since: it may be carried out all the same.
+    mute_unsure: bool,
     /// Media may have an endpoint of ours and was not asked to close it.
     endpoint: bool,
     /// The leg is there and has not said that it ended.
@@ -168,7 +173,7 @@ impl Session {
             Verb::ReleaseJoin { bridge } => self.release_join(&bridge),
             Verb::LeaveBridge { bridge } => self.leave_bridge(bridge, by, cx)?,
             Verb::Play { playback, source } => self.play(playback, source, by, cx)?,
-            Verb::StopPlay { playback } => self.stop_play(playback, cx)?,
+            Verb::StopPlay { playback } => self.stop_play(playback.as_ref(), cx)?,
         }
         Ok(self.done())
     }
@@ -259,10 +264,10 @@ impl Session {
                 }
             }
             Asked::Commit => self.committed(result, cx),
-            Asked::Settlement => {}
+            Asked::Settlement(settlement) => self.settled(settlement, &result, cx),
             Asked::Close => self.closed(result, cx),
             Asked::Bridging => self.bridged(result, cx),
-            Asked::Play(playback) => self.play_asked(&playback, result, cx),
+            Asked::Play { key } => self.play_asked(key, result, cx),
             Asked::Dtmf { key } => self.dtmf_asked(key, result, cx),
             Asked::Mute { key } => self.mute_asked(key, &result, cx),
         }
@@ -278,9 +283,9 @@ impl Session {
             MediaEvent::RtpBack { silent_for } => {
                 self.tell_paced(EventPayload::MediaHealth { receiving: true, silent_for }, cx);
             }
-            MediaEvent::PlayStarted(playback) => self.play_started(&playback, cx),
-            MediaEvent::PlayEnded { playback, cause, reason, played } => {
-                self.play_ended(&playback, cause, reason, played, cx);
+            MediaEvent::PlayStarted { key } => self.play_started(key, cx),
+            MediaEvent::PlayEnded { key, cause, reason, played } => {
+                self.play_ended(key, cause, reason, played, cx);
             }
             MediaEvent::DtmfSent { key } => self.dtmf_sent(key, cx),
             MediaEvent::LeftBridge(bridge) => self.left_bridge(&bridge, cx),

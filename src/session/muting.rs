@@ -1,5 +1,6 @@
 //! Muting: what an engine asks is told to media in order, and each command is told what came of it. In the end the session
-//! is as the last command says that media carried out.
+//! is as the last command says that media carried out: where one was not answered, and may be carried out late, media is
+//! told once more how it is.
 
 use std::sync::Arc;
 
@@ -7,8 +8,9 @@ use super::Session;
 use super::action::{Asked, Context, MediaFault};
 use super::command::CommandError;
 use super::event::{Operation, Outcome};
-use super::media::{MediaReply, MediaRequest};
+use super::media::{MediaError, MediaReply, MediaRequest};
 use super::settings::MUTES_MAX;
+use super::settling::Settlement;
 use super::state::{Keyed, Mute};
 
 impl Session {
@@ -49,15 +51,17 @@ impl Session {
             return self.absorb("a reply about muting", cx);
         };
         self.rest();
-        if result.is_ok() {
-            self.muted_in_media = muted;
+        match result {
+            Ok(_) => (self.muted_in_media, self.mute_unsure) = (muted, false),
+            Err(MediaFault::TimedOut | MediaFault::Refused(MediaError::Unavailable)) => {
+                self.mute_unsure = true;
+            }
+            Err(_) => {}
         }
         if last {
             self.muted = self.muted_in_media;
-            if *result == Err(MediaFault::TimedOut) && !self.is_ending() {
-                // It may be done all the same.
-                let muted = self.muted;
-                self.ask(Asked::Settlement, MediaRequest::Mute { muted }, cx);
+            if self.mute_unsure && !self.is_ending() {
+                Self::ask_to_settle(Settlement::Mute { muted: self.muted }, cx);
             }
         }
         match result {

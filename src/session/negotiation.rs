@@ -6,6 +6,7 @@ use super::action::{Action, Asked, Context, MediaFault};
 use super::media::{
     Direction, MediaError, MediaFacts, MediaPreferences, MediaReply, MediaRequest, NegotiationStep,
 };
+use super::settling::Settlement;
 use super::{Session, event::Ended, event::Hold, state::State};
 use crate::ground::Description;
 use crate::ground::leg::RemoteTag;
@@ -141,7 +142,7 @@ impl Session {
 
     /// Drops a pending negotiation.
     pub(super) fn roll_back(&self, generation: u64, cx: &mut Context<'_>) {
-        self.ask(Asked::Settlement, MediaRequest::Rollback { generation }, cx);
+        Self::ask_to_settle(Settlement::Rollback { generation }, cx);
     }
 
     /// Asks media for something about the endpoint that is there.

@@ -96,5 +96,9 @@ pub const EARLY_FORKS_MAX: usize = 8;
 /// How many forks' answers are kept until the call is answered: as many as a leg has early dialogs.
 pub const FORKS_MAX: usize = 16;
 
+/// How much media may have to settle of one session (a bridge to be left, a playback to be stopped, and so on) while it has
+/// no room for it, is away, or does not answer. Beyond: the call ends, and its endpoint is closed.
+pub const SETTLEMENTS_MAX: usize = 16;
+
 /// How many commands to mute or unmute one session may wait for media. Beyond: `LimitReached`.
 pub const MUTES_MAX: usize = 8;

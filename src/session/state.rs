@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::event::{Ended, Operation};
 use super::media::{BridgeMode, MediaFacts, MediaPreferences};
+use super::settling::Settlement;
 use crate::ground::leg::{Invite, RemoteTag};
 use crate::ground::{Body, BridgeId, Description, HeaderField, PlaybackId};
 
@@ -170,6 +171,8 @@ pub(super) struct Running {
     /// The bridge in the making that the session is kept for. Nothing runs for that yet.
     pub reserved: Option<(BridgeId, BridgeMode)>,
     pub requests: Vec<Request>,
+    /// What media is to be asked again to settle. At most [`super::settings::SETTLEMENTS_MAX`].
+    pub unsettled: Vec<Settlement>,
     /// A re-INVITE of the peer's that came while media applies an answer: it is answered next. One at most: the leg
     /// refuses a second by itself.
     pub reinvited: Option<Reinvited>,
@@ -183,6 +186,7 @@ impl Running {
             && self.bridging.is_none()
             && self.reserved.is_none()
             && self.requests.is_empty()
+            && self.unsettled.is_empty()
             && self.reinvited.is_none()
     }
 }
@@ -195,6 +199,9 @@ pub(super) struct Reinvited {
 
 #[derive(Debug)]
 pub(super) struct Playback {
+    /// What media knows it by.
+    pub key: u64,
+    /// What the engine knows it by; it may use that again for another.
     pub id: PlaybackId,
     pub started: bool,
     pub by: Arc<str>,

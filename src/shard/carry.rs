@@ -118,6 +118,7 @@ impl Shard {
             }
         }
         self.note_decision(slot);
+        self.note_unsettled(slot, now);
     }
 
     fn leg_intent(&mut self, slot: SlotId, intent: LegIntent, now: Now) {

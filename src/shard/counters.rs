@@ -49,6 +49,8 @@ pub struct Counters {
     pub media_timed_out: u64,
     /// Requests to media that were not made because of [`super::ShardSettings::media_requests_max`].
     pub media_refused: u64,
+    /// How often media was to be asked again for what it has to do in any case, a session's at once.
+    pub media_settled_late: u64,
     /// Replies of media that nobody waited for any more.
     pub media_late: u64,
     /// Media's news about sessions that are over.
@@ -86,6 +88,7 @@ impl Counters {
             media_requests,
             media_timed_out,
             media_refused,
+            media_settled_late,
             media_late,
             media_news_late,
             absorbed,
@@ -113,6 +116,7 @@ impl Counters {
         self.media_requests += media_requests;
         self.media_timed_out += media_timed_out;
         self.media_refused += media_refused;
+        self.media_settled_late += media_settled_late;
         self.media_late += media_late;
         self.media_news_late += media_news_late;
         self.absorbed += absorbed;

@@ -31,6 +31,7 @@ mod queries;
 mod recorded;
 mod refused;
 mod settings;
+mod settling;
 mod slots;
 mod sources;
 mod target;
@@ -51,6 +52,7 @@ use groups::Groups;
 use io::{Input, Output};
 use offers::Offers;
 use pending::{Pending, SlotId};
+use settling::Settling;
 use slots::Slots;
 use sources::Sources;
 
@@ -73,6 +75,7 @@ pub struct Shard {
     offers: Offers,
     timers: Wheel<(SlotId, SessionTimer)>,
     farewells: Farewells,
+    settling: Settling,
     outbox: Outbox,
     outputs: VecDeque<Output>,
     draining: bool,
@@ -102,6 +105,7 @@ impl Shard {
             offers: Offers::default(),
             timers: Wheel::new(),
             farewells: Farewells::default(),
+            settling: Settling::default(),
             outbox: Outbox::new(),
             outputs: VecDeque::new(),
             draining: false,
@@ -170,6 +174,7 @@ impl Shard {
             self.session_timer(slot, timer, now);
             self.carry(now);
         }
+        self.settle_again(now);
         if self.farewells.next().is_some_and(|at| at <= now.mono) {
             self.end_a_round(now);
         }
@@ -185,6 +190,7 @@ impl Shard {
             self.offers.next(),
             self.timers.next(),
             self.farewells.next(),
+            self.settling.next(),
         ];
         floors.into_iter().flatten().min()
     }

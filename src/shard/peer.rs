@@ -5,8 +5,8 @@ use super::slots::Entry;
 use super::sources::Unconfirmed;
 use super::{Shard, SlotId};
 use crate::ground::Now;
-use crate::session::Asked;
-use crate::session::media::{MediaRequest, SignaledPeer};
+use crate::session::media::SignaledPeer;
+use crate::session::{Asked, Settlement};
 
 impl Shard {
     /// What is known of the peer of this session now.
@@ -26,8 +26,10 @@ impl Shard {
     pub(super) fn tell_reached(&mut self, slot: SlotId, now: Now) {
         let entry = self.slots.get(slot).filter(|entry| entry.session.has_endpoint());
         if entry.and_then(|entry| entry.source).is_some_and(|source| !source.transport.is_reliable()) {
-            let body = MediaRequest::PeerReached;
-            self.ask_media(slot, MediaAsk { asked: Asked::Settlement, call_id: None, body }, now);
+            let (body, asked) =
+                (Settlement::PeerReached.request(), Asked::Settlement(Settlement::PeerReached));
+            self.ask_media(slot, MediaAsk { asked, call_id: None, body }, now);
+            self.act(slot, now);
         }
     }
 }

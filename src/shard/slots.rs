@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub timer: Option<TimerHandle>,
     /// It waits to be ended with others.
     pub to_be_ended: bool,
+    /// It waits to ask media again.
+    pub settles: bool,
     /// How its INVITE came in; `None` for a call that is made here.
     pub source: Option<Flow>,
     /// Counts for its engine as a call that waits for a decision.
@@ -69,6 +71,7 @@ impl Slots {
             leg: None,
             timer: None,
             to_be_ended: false,
+            settles: false,
             source: None,
             waits: false,
             passed: Vec::new(),

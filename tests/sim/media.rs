@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use callplane::ground::{BridgeId, Description, Mismatch, PlaybackId, Random, SessionId};
+use callplane::ground::{BridgeId, Description, Mismatch, Random, SessionId};
 use callplane::session::media::{
     Direction, MediaError, MediaEvent, MediaFacts, MediaReply, MediaRequest, NegotiationStep, PlaybackCause,
     Statistics,
@@ -20,7 +20,7 @@ struct Endpoint {
     youngest: u64,
     /// Which offer and answer are in force.
     in_force: Option<String>,
-    playing: Option<PlaybackId>,
+    playing: Option<u64>,
     bridge: Option<BridgeId>,
 }
 
@@ -165,16 +165,16 @@ impl Media {
                 }
                 endpoint.bridge = None;
             }
-            MediaRequest::Play { playback, .. } => {
-                if let Some(replaced) = endpoint.playing.replace(playback.clone()) {
+            MediaRequest::Play { key, .. } => {
+                if let Some(replaced) = endpoint.playing.replace(*key) {
                     events.push((Duration::ZERO, ended(replaced, PlaybackCause::Replaced)));
                 }
                 let length = Duration::from_millis(self.random.below(8_000));
-                events.push((Duration::ZERO, MediaEvent::PlayStarted(playback.clone())));
-                events.push((length, ended(playback.clone(), PlaybackCause::Finished)));
+                events.push((Duration::ZERO, MediaEvent::PlayStarted { key: *key }));
+                events.push((length, ended(*key, PlaybackCause::Finished)));
             }
-            MediaRequest::StopPlay { playback } => match endpoint.playing.take() {
-                Some(playing) if playback.as_ref().is_none_or(|wanted| *wanted == playing) => {
+            MediaRequest::StopPlay { key } => match endpoint.playing.take() {
+                Some(playing) if *key == playing => {
                     events.push((Duration::ZERO, ended(playing, PlaybackCause::Stopped)));
                 }
                 other => {
@@ -199,9 +199,9 @@ impl Media {
     pub fn still_true(&mut self, session: &SessionId, event: &MediaEvent) -> bool {
         let endpoint = self.endpoints.get_mut(session);
         match event {
-            MediaEvent::PlayEnded { playback, cause: PlaybackCause::Finished, .. } => {
+            MediaEvent::PlayEnded { key, cause: PlaybackCause::Finished, .. } => {
                 let playing =
-                    endpoint.and_then(|endpoint| endpoint.playing.take_if(|playing| playing == playback));
+                    endpoint.and_then(|endpoint| endpoint.playing.take_if(|playing| playing == key));
                 playing.is_some()
             }
             MediaEvent::Lost(_) => self.endpoints.remove(session).is_some(),
@@ -272,6 +272,6 @@ fn facts(direction: Direction, held_by_peer: bool) -> Option<Box<MediaFacts>> {
     Some(Box::new(MediaFacts { direction, held_by_peer, codec: "PCMU/8000".into(), ..MediaFacts::default() }))
 }
 
-fn ended(playback: PlaybackId, cause: PlaybackCause) -> MediaEvent {
-    MediaEvent::PlayEnded { playback, cause, reason: String::new(), played: Duration::from_millis(20) }
+fn ended(key: u64, cause: PlaybackCause) -> MediaEvent {
+    MediaEvent::PlayEnded { key, cause, reason: String::new(), played: Duration::from_millis(20) }
 }

@@ -65,36 +65,61 @@ fn digits_are_sent_one_command_at_a_time() {
     assert_eq!(bench.said(), "dtmf 12#, SendDtmf Failed");
 }
 
+fn play_ended(key: u64, cause: PlaybackCause) -> MediaEvent {
+    MediaEvent::PlayEnded { key, cause, reason: String::new(), played: Duration::from_secs(1) }
+}
+
 #[test]
 fn a_playback_ends_exactly_once_however_it_ends() {
-    let ended = |cause| MediaEvent::PlayEnded {
-        playback: playback("p1"),
-        cause,
-        reason: String::new(),
-        played: Duration::from_secs(1),
-    };
     let mut bench = Bench::at(Phase::Connected);
     bench.command(verb("Play")).expect("legal");
     assert_eq!(bench.command(verb("Play")), Err(CommandError::PlaybackExists));
-    bench.event(MediaEvent::PlayStarted(playback("p1")));
+    bench.event(MediaEvent::PlayStarted { key: 1 });
     bench.media_does_all();
     bench.command(verb("StopPlay")).expect("legal");
-    bench.event(ended(PlaybackCause::Stopped));
-    bench.event(ended(PlaybackCause::Finished));
-    assert_eq!(bench.said(), "play p1, PlaybackStarted, stop, PlaybackEnded Stopped");
+    bench.event(play_ended(1, PlaybackCause::Stopped));
+    bench.event(play_ended(1, PlaybackCause::Finished));
+    assert_eq!(bench.said(), "play #1, PlaybackStarted, stop #1, PlaybackEnded Stopped");
     bench.asked.clear();
 
     bench.command(verb("Play")).expect("legal");
     bench.media_refuses(MediaFault::TimedOut);
-    bench.event(ended(PlaybackCause::Stopped));
-    assert_eq!(bench.said(), "play p1, stop, PlaybackEnded Failed");
+    bench.event(play_ended(2, PlaybackCause::Stopped));
+    assert_eq!(bench.said(), "play #2, stop #2, PlaybackEnded Failed");
     bench.asked.clear();
 
     bench.command(verb("Play")).expect("legal");
     bench.leg(LegEvent::HungUp(farewell(0)));
     bench.leg(LegEvent::Ended);
     bench.media_does_all();
-    assert_eq!(bench.said(), "play p1, close, PlaybackEnded SessionEnded, Ended RemoteHangup");
+    assert_eq!(bench.said(), "play #3, close, PlaybackEnded SessionEnded, Ended RemoteHangup");
+}
+
+#[test]
+fn news_of_an_earlier_playback_is_none_of_a_later_one_of_its_id() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(verb("Play")).expect("legal");
+    bench.media_refuses(MediaFault::TimedOut);
+    bench.command(verb("Play")).expect("its id is free again");
+    assert_eq!(bench.said(), "play #1, stop #1, PlaybackEnded Failed, play #2");
+    bench.event(MediaEvent::PlayStarted { key: 1 });
+    bench.event(play_ended(1, PlaybackCause::Stopped));
+    assert_eq!((bench.said().as_str(), bench.absorbed), ("", 2));
+    bench.event(MediaEvent::PlayStarted { key: 2 });
+    bench.event(play_ended(2, PlaybackCause::Finished));
+    assert_eq!(bench.said(), "PlaybackStarted, PlaybackEnded Finished");
+}
+
+#[test]
+fn stopping_whatever_plays_stops_also_what_is_about_to() {
+    let mut bench = Bench::at(Phase::Connected);
+    bench.command(verb("Play")).expect("legal");
+    bench.command(Verb::Play { playback: playback("p2"), source: tone() }).expect("legal");
+    bench.command(verb("StopPlay")).expect("legal");
+    bench.command(Verb::StopPlay { playback: Some(playback("p2")) }).expect("legal");
+    assert_eq!(bench.said(), "play #1, play #2, stop #1, stop #2, stop #2");
+    let unknown = Verb::StopPlay { playback: Some(playback("p3")) };
+    assert_eq!(bench.command(unknown), Err(CommandError::PlaybackNotFound));
 }
 
 #[test]

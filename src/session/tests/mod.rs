@@ -6,6 +6,7 @@ mod flows;
 mod matrix;
 mod random_walk;
 mod rows;
+mod settling;
 mod told;
 mod words;
 

@@ -59,13 +59,8 @@ fn leg_event(n: u8) -> LegEvent {
 fn media_event(n: u8) -> MediaEvent {
     let played = Duration::ZERO;
     match n {
-        0 => MediaEvent::PlayStarted(playback("p1")),
-        1 => MediaEvent::PlayEnded {
-            playback: playback("p1"),
-            cause: PlaybackCause::Finished,
-            reason: String::new(),
-            played,
-        },
+        0 => MediaEvent::PlayStarted { key: 1 },
+        1 => MediaEvent::PlayEnded { key: 1, cause: PlaybackCause::Finished, reason: String::new(), played },
         2 => MediaEvent::DtmfSent { key: 1 },
         3 => MediaEvent::LeftBridge(bridge("b1")),
         4 => MediaEvent::RtpSilent { silent_for: Duration::from_secs(30) },

@@ -52,6 +52,36 @@ fn more_requests_than_may_wait_are_refused_at_once() {
 }
 
 #[test]
+fn a_bridge_whose_join_was_not_answered_is_left_though_there_was_no_room_to_ask_for_it() {
+    let mut settings = settings();
+    settings.media_requests_max = 1;
+    let mut bench = Bench::with(settings);
+    let (session, _) = bench.up("c1");
+    let (other, _) = bench.up("c2");
+    bench.media_answers = false;
+    let bridge = crate::ground::BridgeId::parse("b1").expect("an id");
+    let mode = crate::session::media::BridgeMode::Mix;
+    bench.do_verb(&session, Verb::JoinBridge { bridge: bridge.clone(), mode });
+    bench.pass(ms(1_000));
+    bench.do_verb(&other, terminate());
+    bench.pass(ms(1_500));
+    let leaves = |bench: &Bench| {
+        let leave = MediaRequest::Leave { bridge: bridge.clone() };
+        bench.asked.iter().filter(|(_, of, body)| *of == session && *body == leave).count()
+    };
+    assert_eq!(leaves(&bench), 0, "there is no room");
+    assert!(bench.shard.counters().media_refused > 1, "it is tried again");
+    let close = bench.asked.iter().position(|(.., body)| *body == MediaRequest::Close).expect("a close");
+    let (request, ..) = bench.asked.remove(close);
+    bench.handle(Input::MediaReply { request, result: Ok(MediaReply::Closed(Statistics::default())) });
+    bench.pass(ms(200));
+    assert_eq!(leaves(&bench), 1);
+    bench.media_answers = true;
+    bench.do_verb(&session, terminate());
+    bench.pass_all();
+}
+
+#[test]
 fn lost_media_ends_calls_that_are_up_or_wait_and_no_others() {
     let mut bench = Bench::new();
     bench.up("c1");

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::ground::{BridgeId, Description, Mismatch, PlaybackId};
+use crate::ground::{BridgeId, Description, Mismatch};
 use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::failure::Code;
 use crate::session::media::{
@@ -100,9 +100,9 @@ pub(super) fn event(event: Option<proto::endpoint_event::Event>) -> Option<Media
         }
         Told::RtpSilent(silent) => MediaEvent::RtpSilent { silent_for: duration(silent.silent_for) },
         Told::RtpBack(back) => MediaEvent::RtpBack { silent_for: duration(back.silent_for) },
-        Told::PlayStarted(started) => MediaEvent::PlayStarted(PlaybackId::parse(&started.playback_id).ok()?),
+        Told::PlayStarted(started) => MediaEvent::PlayStarted { key: started.playback_id.parse().ok()? },
         Told::PlayEnded(ended) => MediaEvent::PlayEnded {
-            playback: PlaybackId::parse(&ended.playback_id).ok()?,
+            key: ended.playback_id.parse().ok()?,
             cause: match ended.cause() {
                 proto::play_ended::Cause::Finished => PlaybackCause::Finished,
                 proto::play_ended::Cause::Stopped => PlaybackCause::Stopped,

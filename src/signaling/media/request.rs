@@ -53,15 +53,14 @@ pub(super) fn operation(
         MediaRequest::Leave { bridge } => {
             Operation::RemoveMember(proto::RemoveMember { bridge_id: bridge.to_string(), endpoint_id })
         }
-        MediaRequest::Play { playback, source } => Operation::Play(proto::Play {
+        MediaRequest::Play { key, source } => Operation::Play(proto::Play {
             endpoint_id,
-            playback_id: playback.to_string(),
+            playback_id: key.to_string(),
             source: Some(self::source(source)),
         }),
-        MediaRequest::StopPlay { playback } => Operation::StopPlay(proto::StopPlay {
-            endpoint_id,
-            playback_id: playback.map(|playback| playback.to_string()).unwrap_or_default(),
-        }),
+        MediaRequest::StopPlay { key } => {
+            Operation::StopPlay(proto::StopPlay { endpoint_id, playback_id: key.to_string() })
+        }
         MediaRequest::SendDtmf { key, digits, tone, gap } => Operation::SendDtmf(proto::SendDtmf {
             key,
             endpoint_id,
