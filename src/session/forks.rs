@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::action::{Action, Asked, Context, MediaFault};
+use super::action::{Action, Context, MediaFault};
 use super::event::{EndCause, Ended, EventPayload};
 use super::media::{MediaError, MediaFacts, NegotiationStep};
 use super::negotiation::{Negotiated, Reply};

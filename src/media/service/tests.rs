@@ -138,8 +138,8 @@ async fn a_file_that_takes_long_to_read_keeps_no_reply_waiting_and_can_be_stoppe
     let media = start(&settings(29_920)).unwrap();
     assert!(matches!(ask(&media, offer("a", "")).await, Ok(Outcome::Negotiated(_))));
     // What reads files is busy until this is dropped.
-    let (busy, until_then) = std::sync::mpsc::channel::<()>();
-    media.node.clips.load("first.wav".into(), move |_| drop(until_then.recv())).unwrap();
+    let (busy, until_then) = std::sync::mpsc::channel::<std::convert::Infallible>();
+    media.node.clips.load("first.wav".into(), move |_| assert!(until_then.recv().is_err())).unwrap();
     let play = |playback: &str| Operation::Play {
         endpoint: "a".into(),
         playback: playback.into(),
