@@ -1,7 +1,7 @@
 //! Hosts that peers' descriptions name (RFC 8866 §5.7), looked up on a thread of their own (see [`names`](crate::names)).
 //!
 //! A worker never waits for a name. It asks, and gets a command when there is an answer. A caller can name a host whose name
-//! servers never answer, as often as he likes: whoever names hosts has a [share](OF_ONE_MAX) of the look-ups.
+//! servers never answer, as often as he likes: whoever names hosts has a [share](shares::OF_ONE_MAX) of the look-ups.
 
 mod shares;
 
@@ -22,8 +22,6 @@ use tokio::time::Instant;
 use self::shares::{Place, Shares};
 use crate::names::{Addresses, NameError, Names};
 use crate::sdp::RemotePlace;
-
-pub use self::shares::{OF_ONE_MAX, OF_ONE_WAITING_MAX};
 
 /// Look-ups at once.
 pub const LOOKUPS_MAX: usize = 64;

@@ -11,7 +11,7 @@
 //!
 //! When the stream breaks, whatever waits is answered with `Unavailable`, and so is what is asked until it is back. It
 //! is opened again with back-off; the first thing on it names what is still wanted, so that nothing is left behind.
-//! What media is to let go of is kept until it has answered for it, see [`release`].
+//! What media is to let go of is kept until it has answered for it, see `release`.
 //! Another incarnation of the node, none for [`AWAY_TIME_MAX`], or one that says that it ends, means that all endpoints
 //! are lost. A node whose workers do not answer for [`HEARTBEAT_TIME_MAX`] counts as away, though it is connected.
 

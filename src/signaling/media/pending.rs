@@ -11,7 +11,7 @@ use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::request::Operation;
 use crate::session::media::MediaError;
 
-/// Most requests without a reply. One more is answered with `Limit`, unless it is a [release](super::release): that is kept.
+/// Most requests without a reply. One more is answered with `Limit`, unless it is a release: that is kept.
 pub const MEDIA_REQUESTS_MAX: usize = 16_384;
 
 /// The bridges that are wanted, each with its members.

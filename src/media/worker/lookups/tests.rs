@@ -1,5 +1,7 @@
-use super::*;
 use std::sync::mpsc;
+
+use super::shares::{OF_ONE_MAX, OF_ONE_WAITING_MAX};
+use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
