@@ -172,6 +172,8 @@ class Callplane:
             media = {key: value for key, value in media.items() if key != "workers"}
             media["ports"].pop("taken_by_others")
             media.pop("negotiations_failed")
+            # Hosts that were sent to are remembered, up to a bound.
+            media["consent"].pop("hosts")
         return {**counted["signaling"]["held"], "media": media, "file_descriptors": counted["file_descriptors"]}
 
     def stop(self):

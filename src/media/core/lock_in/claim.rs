@@ -41,10 +41,11 @@ impl LockIn {
         };
         let rested = now >= self.rules.strict_until;
         let learns = may && (rested || self.rules.signaled.is_none_or(|ip| ip == from.ip()));
-        let own = believed.is_some_and(|announced| self.is_own_host(announced, from.ip(), now));
+        let signals = believed.is_some_and(|announced| self.is_seen_elsewhere(announced, from.ip()));
+        let own = signals || believed.is_some_and(|announced| self.is_own_host(announced, from.ip(), now));
         match self.place {
             Place::Open { since } => {
-                let silent = believed.is_none() || now.since(since) >= ANNOUNCED_SILENCE;
+                let silent = believed.is_none() || signals || now.since(since) >= ANNOUNCED_SILENCE;
                 if (learns || own) && silent { Claim::Good } else { Claim::None }
             }
             Place::Locked(source) => {
@@ -67,6 +68,12 @@ impl LockIn {
     fn is_own_host(&self, announced: Announced, ip: IpAddr, now: Instant) -> bool {
         let heard = matches!(self.place, Place::Locked(source) if source.address.ip() == ip);
         (heard || announced.address.ip() == ip) && now >= self.rules.strict_until
+    }
+
+    /// Whether the peer signals from this IP address and announced another one, as a host with several does: it is the
+    /// peer's all the same.
+    fn is_seen_elsewhere(&self, announced: Announced, ip: IpAddr) -> bool {
+        self.rules.signaled == Some(ip) && announced.address.ip() != ip
     }
 
     /// By what right another stream than the locked one asks for its place.

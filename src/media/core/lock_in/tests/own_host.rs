@@ -47,3 +47,18 @@ fn on_a_port_that_has_not_rested_nobody_stands_in_for_a_believed_address() {
     run(&mut lock.clone(), &stream(at(PEER, 61_000), 6, 1, 40_000, 2, Probation));
     run(&mut lock, &stream(at(STRANGER, 1), 5, 101, 60_000, 2, Probation));
 }
+
+#[test]
+fn a_peer_that_signals_from_another_address_than_it_announced_is_heard_from_there() {
+    // It has several addresses. Nobody else is heard, and the announced one at any time.
+    let elsewhere = at([192, 0, 2, 1], 61_000);
+    let rules = SourceRules { signaled: Some(elsewhere.ip()), ..rules(Exact) };
+    let mut lock = LockIn::new(Some(Announced { address: at(PEER, 4000), believed: true }), rules, START);
+    run(&mut lock, &stream(at(STRANGER, 1), 5, 1, 0, 10, Foreign));
+    run(&mut lock, &stream(elsewhere, 6, 1, 200, 2, Probation));
+    run(&mut lock, &stream(elsewhere, 6, 3, 240, 10, Accept));
+    assert_eq!(lock.destination(), Some(elsewhere));
+    run(&mut lock, &stream(at(STRANGER, 1), 5, 1, 60_000, 100, Foreign));
+    run(&mut lock, &[(at(PEER, 4000), 7, 1, 70_000, Accept)]);
+    run(&mut lock, &stream(elsewhere, 6, 13, 70_100, 1, Foreign));
+}
