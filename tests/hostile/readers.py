@@ -73,7 +73,7 @@ def beside_a_healthy_one(stage, seconds, **how):
     stage.expect(bad.calls > 0 or not bad.reads, "the bad engine is asked about no call: the case shows nothing")
 
 
-@case("reader", short=True, limit=40)
+@case("reader", limit=40)
 def an_engine_that_acknowledges_nothing_gets_no_calls_beside_a_healthy_one(stage):
     """Its window of eight events is full."""
     stage.attack = "an engine that never acknowledges"
