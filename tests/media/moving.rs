@@ -114,7 +114,7 @@ async fn what_is_asked_of_an_endpoint_on_its_way_is_served_in_order() {
 async fn an_endpoint_that_closes_while_it_moves_leaves_nothing() {
     let mut settings = settings(27_300, 20);
     settings.workers = 2;
-    settings.port_rest_ms = 1;
+    settings.port_rest_ms = 0;
     let mut studio = Studio::start(&settings).await;
     let a = studio.phone("a", None).await;
     studio.bridge("there", BridgeMode::Mix, &[&a]).await;

@@ -58,7 +58,7 @@ async fn a_phone_whose_host_is_not_found_is_learned_from_what_it_sends() {
 async fn a_host_is_found_for_an_endpoint_that_moves_meanwhile() {
     let mut settings = settings(24_540, 8);
     settings.workers = 2;
-    settings.port_rest_ms = 1;
+    settings.port_rest_ms = 0;
     let mut studio = Studio::start(&settings).await;
     let other = studio.phone("other", None).await;
     studio.bridge("there", BridgeMode::Mix, &[&other]).await;

@@ -171,7 +171,7 @@ async fn calls_that_nobody_acknowledged_send_their_hosts_a_streams_worth() {
 #[tokio::test]
 async fn after_a_start_old_streams_of_others_find_nobody() {
     let mut settings = settings(24_900, 2);
-    settings.port_rest_ms = 1;
+    settings.port_rest_ms = 0;
     let mut studio = Studio::start(&settings).await;
     // Ports rest for a moment only, and have rested: old phones do not know that their calls are over. Both phones only
     // listen; one of them is behind a NAT. The other peer's old phone goes on sending.

@@ -14,7 +14,7 @@ use crate::harness::{
 };
 
 fn both(first_port: u16) -> MediaSettings {
-    MediaSettings { bind_ipv6: Some(Ipv6Addr::LOCALHOST), port_rest_ms: 1, ..settings(first_port, 10) }
+    MediaSettings { bind_ipv6: Some(Ipv6Addr::LOCALHOST), port_rest_ms: 0, ..settings(first_port, 10) }
 }
 
 /// A socket of a phone.
