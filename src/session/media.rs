@@ -27,7 +27,7 @@ pub enum Direction {
 /// Which addresses may send audio besides the one that the peer announces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RtpSources {
-    /// None of another IP address, where it can be believed.
+    /// None of another IP address but the one that signaling comes from, where it can be believed.
     #[default]
     Exact,
     /// Those of its subnet.

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
 
+use crate::ground::network::one_of;
 use crate::ground::{Instant, Random};
 
 /// Places of the table.
@@ -235,9 +236,9 @@ impl Sources {
 
     fn place_of(&self, source: IpAddr) -> usize {
         let mut hasher = SipHasher13::new_with_keys(self.key[0], self.key[1]);
-        match source {
+        match one_of(source) {
             IpAddr::V4(v4) => hasher.write(&v4.octets()),
-            IpAddr::V6(v6) => hasher.write(&v6.octets()[..8]),
+            IpAddr::V6(v6) => hasher.write(&v6.octets()),
         }
         hasher.finish() as usize % PLACES
     }

@@ -6,12 +6,13 @@
 //! that they want it, as on a carrier's gateway, the others may be sent more.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::source::Signaled;
 use crate::ground::Instant;
+use crate::ground::network::one_of;
 
 /// Packets a second to a host that has shown nothing, over all endpoints; as many may go at once.
 pub const UNASKED_PER_SECOND: u64 = 50;
@@ -79,10 +80,7 @@ pub struct Consents {
 impl Consents {
     /// The host of an address; all addresses of an IPv6 /64 are one host's, who may use any of them.
     fn host(&self, ip: IpAddr) -> Arc<Host> {
-        let ip = match ip {
-            IpAddr::V4(_) => ip,
-            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-        };
+        let ip = one_of(ip);
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = hosts.get(&ip) {
             return Arc::clone(host);
@@ -178,6 +176,7 @@ impl Drop for Asked {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
     use std::time::Duration;
 
     use super::*;

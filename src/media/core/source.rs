@@ -9,7 +9,8 @@ use crate::ground::network::{is_link_local, is_private};
 /// does not depend on it: without that no peer behind a NAT could be heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SourcePolicy {
-    /// None but other ports of the announced IP address, and of the one that is heard, after a silence.
+    /// None but the one that the peer signals from and, after a silence, other ports of the announced IP address and of
+    /// the one that is heard.
     #[default]
     Exact,
     /// Those of the same /24 (IPv4) or /64 (IPv6).

@@ -10,6 +10,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use super::outlet::Outlet;
+use crate::ground::network::one_of;
 use crate::ground::{ConnectionId, ListenerId};
 use crate::transport::counters::{Counters, count};
 use crate::transport::{SendError, SendTag, StreamSettings};
@@ -148,7 +149,7 @@ impl Connections {
         settings: &StreamSettings,
         counters: &Arc<Counters>,
     ) -> Result<Place, NoPlace> {
-        let source = source.map(network);
+        let source = source.map(one_of);
         let mut taken = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.total >= settings.connections_max {
             count(&counters.connections_refused_total);
@@ -183,17 +184,6 @@ impl Drop for Place {
             if *from_source == 0 {
                 taken.per_source.remove(&source);
             }
-        }
-    }
-}
-
-/// Who counts as one source: an IPv4 address, or an IPv6 /64, which is what one customer gets.
-fn network(source: IpAddr) -> IpAddr {
-    match source {
-        IpAddr::V4(_) => source,
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6([a, b, c, d, 0, 0, 0, 0].into())
         }
     }
 }
