@@ -26,7 +26,12 @@ impl Session {
         by: Arc<str>,
         cx: &mut Context<'_>,
     ) -> Result<(), CommandError> {
-        self.release_join(&bridge);
+        if self.no_longer_kept(&bridge) && self.is_ending() {
+            // Its bridge heard at the end that it does not come.
+            self.complete(Operation::BridgeJoin, Outcome::SessionEnded, &by, cx);
+            self.finish(cx);
+            return Ok(());
+        }
         self.may_bridge()?;
         // One that is in it already asks all the same: the bridge of this name may be another one by now.
         let bridging = Bridging { bridge: bridge.clone(), join: Some(mode), by };
@@ -52,19 +57,36 @@ impl Session {
     }
 
     /// Keeps the session for a bridge that is being made, if a join would be taken now: until it is told to
-    /// [join](Self::join_bridge) it or not to, it joins and leaves no other. Nobody is told of that.
+    /// [join](Self::join_bridge) it or not to, it joins and leaves no other, and is not over. Nobody is told of that.
     pub(super) fn reserve_join(&mut self, bridge: BridgeId, mode: BridgeMode) -> Result<(), CommandError> {
         self.may_bridge()?;
         self.running.get_or_insert_default().reserved = Some((bridge, mode));
         Ok(())
     }
 
-    /// The bridge that the session is kept for, if it is this one, does not need it any more, or sends for it.
-    pub(super) fn release_join(&mut self, bridge: &BridgeId) {
-        let reserved = self.running.as_mut().map(|running| &mut running.reserved);
-        if reserved.is_some_and(|reserved| reserved.take_if(|(kept_for, _)| kept_for == bridge).is_some()) {
+    /// The bridge that the session is kept for, if it is this one, does not need it any more.
+    pub(super) fn release_join(&mut self, bridge: &BridgeId, cx: &mut Context<'_>) {
+        if self.no_longer_kept(bridge) && self.is_ending() {
+            self.finish(cx);
+        }
+    }
+
+    /// Whether the session is kept for this bridge: then a join was promised already, whatever has happened since.
+    pub(super) fn is_kept_for(&self, bridge: &BridgeId) -> bool {
+        self.running
+            .as_ref()
+            .and_then(|running| running.reserved.as_ref())
+            .is_some_and(|kept_for| kept_for.0 == *bridge)
+    }
+
+    /// Keeps it no longer, if it was kept for this bridge.
+    fn no_longer_kept(&mut self, bridge: &BridgeId) -> bool {
+        let kept = self.is_kept_for(bridge);
+        if kept && let Some(running) = &mut self.running {
+            running.reserved = None;
             self.rest();
         }
+        kept
     }
 
     fn may_bridge(&self) -> Result<(), CommandError> {
@@ -140,8 +162,7 @@ impl Session {
     }
 
     pub(super) fn leave_at_the_end(&mut self, cx: &mut Context<'_>) {
-        if let Some((bridge, mode)) = self.running.as_mut().and_then(|running| running.reserved.take()) {
-            self.rest();
+        if let Some((bridge, mode)) = self.running.as_ref().and_then(|running| running.reserved.clone()) {
             cx.out.push(Action::Bridge { bridge, mode, membership: Membership::NotJoined });
         }
         let by = Arc::clone(cx.out.unmarked());

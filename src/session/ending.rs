@@ -237,13 +237,14 @@ impl Session {
         self.finish(cx);
     }
 
-    /// Ends the end, when leg and endpoint are gone.
-    fn finish(&mut self, cx: &mut Context<'_>) {
+    /// Ends the end, when leg and endpoint are gone and no bridge in the making keeps it: whether it has a join to tell as
+    /// over is known when that is made or given up.
+    pub(super) fn finish(&mut self, cx: &mut Context<'_>) {
         let closing = match &self.state {
             State::Ending(ending) => ending.closing,
             _ => true,
         };
-        if closing || self.leg {
+        if closing || self.leg || self.running.as_ref().is_some_and(|running| running.reserved.is_some()) {
             return;
         }
         self.flush(cx);

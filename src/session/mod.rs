@@ -143,7 +143,12 @@ impl Session {
     /// # Errors
     /// When it is refused: nothing was done, nothing is in the outbox.
     pub fn command(&mut self, command: Command, cx: &mut Context<'_>) -> Result<CommandDone, CommandError> {
-        if !matches!(command.verb, Verb::ReleaseJoin { .. }) {
+        let promised = match &command.verb {
+            Verb::ReleaseJoin { .. } => true,
+            Verb::JoinBridge { bridge, .. } => self.is_kept_for(bridge),
+            _ => false,
+        };
+        if !promised {
             self.check(&command)?;
         }
         let by = command.command_id;
@@ -170,7 +175,7 @@ impl Session {
             Verb::SendDtmf { digits, tone, gap } => self.send_dtmf(digits, tone, gap, by, cx)?,
             Verb::JoinBridge { bridge, mode } => self.join_bridge(bridge, mode, by, cx)?,
             Verb::ReserveJoin { bridge, mode } => self.reserve_join(bridge, mode)?,
-            Verb::ReleaseJoin { bridge } => self.release_join(&bridge),
+            Verb::ReleaseJoin { bridge } => self.release_join(&bridge, cx),
             Verb::LeaveBridge { bridge } => self.leave_bridge(bridge, by, cx)?,
             Verb::Play { playback, source } => self.play(playback, source, by, cx)?,
             Verb::StopPlay { playback } => self.stop_play(playback.as_ref(), cx)?,

@@ -74,6 +74,13 @@ class Stage:
         started.__init__(self.folder, self.here, **{**(FAST if fast else {}), **how})
         return started
 
+    def open_files(self, count):
+        """What to begin a server's command with for it to have so many open files; the case is left out where it cannot."""
+        prefix = ["prlimit", f"--nofile={count}:{count}"]
+        if subprocess.run([*prefix, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+            raise Skipped(f"needs {count} open files")
+        return prefix
+
     def phone(self, number, server, **how):
         phone = Phone(self.peer(number), server.address, **how)
         self.ending.append(phone.close)

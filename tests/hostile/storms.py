@@ -58,7 +58,8 @@ def seventeen_thousand_endpoints_that_close_at_once_are_all_closed(stage):
     server = stage.server(
         engine=False, rtp=(20_000, 59_999), media__endpoints_max=20_000, signaling__sessions_max=20_000, signaling__engines__grace_ms=0,
         signaling__engines__made_percent=100,
-        signaling__sip__t1_ms=4000, signaling__sip__t2_ms=4000, media__receive_buffer_bytes=0,
+        signaling__sip__t1_ms=4000, signaling__sip__t2_ms=4000, media__receive_buffer_bytes=0, prefix=stage.open_files(19_500),
+        signaling__sockets__connections_max=500,
     )
     engine = stage.engine(server, "many")
     silent = stage.ear(77)

@@ -211,15 +211,47 @@ fn a_session_that_is_kept_for_a_bridge_joins_and_leaves_no_other_and_nobody_is_t
     assert_eq!(bench.said(), "join b2, -b1, BridgeLeft, +b2, BridgeJoined, BridgeJoin Succeeded");
 }
 
-#[test]
-fn a_session_that_ends_while_it_is_kept_for_a_bridge_says_so_to_the_bridge_alone() {
+/// Its Ended waits: what comes of the command that keeps it is not known yet.
+fn ended_while_kept() -> Bench {
     let mut bench = Bench::at(Phase::Connected);
     bench.command(reserve("b1")).expect("legal");
     bench.leg(LegEvent::HungUp(farewell(0)));
-    bench.command(Verb::ReleaseJoin { bridge: bridge("b1") }).expect("in every state");
     bench.leg(LegEvent::Ended);
     bench.media_does_all();
-    assert_eq!(bench.said(), "close, !b1, Ended RemoteHangup");
+    assert_eq!(bench.said(), "close, !b1");
+    bench
+}
+
+#[test]
+fn a_session_that_ends_while_it_is_kept_for_a_bridge_that_is_given_up_tells_nothing_of_it() {
+    let mut bench = ended_while_kept();
+    bench.command(Verb::ReleaseJoin { bridge: bridge("b2") }).expect("of no use");
+    assert_eq!(bench.said(), "");
+    bench.command(Verb::ReleaseJoin { bridge: bridge("b1") }).expect("in every state");
+    assert_eq!(bench.said(), "Ended RemoteHangup");
+    assert!(bench.over);
+}
+
+#[test]
+fn a_session_that_ends_between_the_promise_and_the_join_tells_the_join_as_over_before_its_end() {
+    let mut bench = ended_while_kept();
+    let other = Verb::JoinBridge { bridge: bridge("b2"), mode: BridgeMode::Mix };
+    assert!(matches!(bench.command(other), Err(CommandError::WrongState { .. })));
+    bench.command(Verb::JoinBridge { bridge: bridge("b1"), mode: BridgeMode::Mix }).expect("promised");
+    assert_eq!(bench.said(), "BridgeJoin SessionEnded, Ended RemoteHangup");
+    assert!(bench.over);
+}
+
+#[test]
+fn a_join_that_was_promised_is_taken_in_a_phase_that_takes_no_new_one() {
+    let mut bench = Bench::at(Phase::EarlyMedia);
+    bench.command(reserve("b1")).expect("legal");
+    bench.command(verb("Answer")).expect("legal");
+    let other = Verb::JoinBridge { bridge: bridge("b2"), mode: BridgeMode::Mix };
+    assert!(bench.command(other).is_err());
+    bench.said.clear();
+    bench.command(Verb::JoinBridge { bridge: bridge("b1"), mode: BridgeMode::Mix }).expect("promised");
+    assert_eq!(bench.said(), "join b1");
 }
 
 /// A command that was given up as unanswered may have its digits sent all the same.
