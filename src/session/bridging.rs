@@ -81,12 +81,14 @@ impl Session {
 
     /// Keeps it no longer, if it was kept for this bridge.
     fn no_longer_kept(&mut self, bridge: &BridgeId) -> bool {
-        let kept = self.is_kept_for(bridge);
-        if kept && let Some(running) = &mut self.running {
-            running.reserved = None;
+        let reserved = self
+            .running
+            .as_mut()
+            .and_then(|running| running.reserved.take_if(|kept_for| kept_for.0 == *bridge));
+        if reserved.is_some() {
             self.rest();
         }
-        kept
+        reserved.is_some()
     }
 
     fn may_bridge(&self) -> Result<(), CommandError> {

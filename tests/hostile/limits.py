@@ -119,7 +119,7 @@ def one_source_has_its_share_of_connections(stage):
 @case("connection", short=True, limit=60)
 def full_descriptors_leave_calls_and_health(stage):
     """A hard limit of 200 descriptors, and 400 TCP connections that sent one OPTIONS each."""
-    server = stage.server(prefix=["prlimit", "--nofile=200:200"])
+    server = stage.server(prefix=stage.open_files(200))
     lines = connect(stage, server, 400, stage.peers(10), first=options(stage, server), least=0.3)
     time.sleep(patient(0.5))
     phone = stage.phone(20, server)

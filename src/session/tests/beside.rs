@@ -244,14 +244,18 @@ fn a_session_that_ends_between_the_promise_and_the_join_tells_the_join_as_over_b
 
 #[test]
 fn a_join_that_was_promised_is_taken_in_a_phase_that_takes_no_new_one() {
-    let mut bench = Bench::at(Phase::EarlyMedia);
+    let mut bench = Bench::at(Phase::Calling);
+    bench.leg(provisional("t1", 183, Some("answer")));
+    bench.media_does_all();
     bench.command(reserve("b1")).expect("legal");
-    bench.command(verb("Answer")).expect("legal");
+    bench.leg(accepted("t2", None, Some("offer")));
+    assert_eq!(bench.session.phase(), Phase::AnsweringOffer);
     let other = Verb::JoinBridge { bridge: bridge("b2"), mode: BridgeMode::Mix };
-    assert!(bench.command(other).is_err());
+    assert!(matches!(bench.command(other), Err(CommandError::WrongState { .. })));
     bench.said.clear();
     bench.command(Verb::JoinBridge { bridge: bridge("b1"), mode: BridgeMode::Mix }).expect("promised");
-    assert_eq!(bench.said(), "join b1");
+    bench.media_does_all();
+    assert!(bench.said().contains("+b1, BridgeJoined, BridgeJoin Succeeded"));
 }
 
 /// A command that was given up as unanswered may have its digits sent all the same.

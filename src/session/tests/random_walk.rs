@@ -12,6 +12,10 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Input {
     Verb(usize),
+    /// It is kept for the bridge that the verbs name.
+    Reserve,
+    /// That is given up.
+    Release,
     Leg(u8),
     /// Media answers the n-th request waiting.
     Served(usize),
@@ -23,6 +27,8 @@ enum Input {
 fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         5 => (0..VERBS.len()).prop_map(Input::Verb),
+        1 => Just(Input::Reserve),
+        1 => Just(Input::Release),
         5 => (0..19_u8).prop_map(Input::Leg),
         8 => (0..4_usize).prop_map(Input::Served),
         1 => (0..4_usize, any::<bool>()).prop_map(|(n, silent)| Input::Refused(n, silent)),
@@ -127,6 +133,10 @@ fn walk(mut bench: Bench, inputs: Vec<Input>) {
     if !bench.over {
         bench.leg(LegEvent::Ended);
     }
+    // Whoever keeps a session says what came of it.
+    if !bench.over {
+        release(&mut bench);
+    }
     assert!(bench.over, "{:?}", bench.session);
     assert!(!bench.session.has_endpoint(), "no endpoint is left");
     bench.events.iter().for_each(|event| ledger.read(event));
@@ -137,6 +147,10 @@ fn walk(mut bench: Bench, inputs: Vec<Input>) {
     assert_eq!(ends.count(), 1);
 }
 
+fn release(bench: &mut Bench) {
+    bench.command(Verb::ReleaseJoin { bridge: bridge("b1") }).expect("in every state");
+}
+
 fn give(bench: &mut Bench, input: Input, ledger: &mut Ledger) {
     match input {
         Input::Verb(n) => {
@@ -145,6 +159,10 @@ fn give(bench: &mut Bench, input: Input, ledger: &mut Ledger) {
                 ledger.begun(name);
             }
         }
+        Input::Reserve => {
+            let _refused = bench.command(Verb::ReserveJoin { bridge: bridge("b1"), mode: BridgeMode::Mix });
+        }
+        Input::Release => release(bench),
         Input::Leg(n) => bench.leg(leg_event(n)),
         Input::Media(n) => bench.event(media_event(n)),
         Input::Timer(n) => {
