@@ -21,7 +21,7 @@ class Engine:
         self.stubs = {key: stub(self.channel) for key, (stub, _) in SERVICES.items()}
         self.outbox, self.attached, self.reader, self.call = asyncio.Queue(), asyncio.Event(), None, None
         self.epoch, self.seen, self.acknowledged, self.repeats, self.tasks = None, 0, 0, {}, set()
-        self.quiet, self.held_back, self.inflight = False, [], {}
+        self.quiet = False
 
     def later(self, coroutine):
         task = asyncio.ensure_future(coroutine)
@@ -171,9 +171,7 @@ class Engine:
         by_stream = self.draw.random() < 0.65
         command = Command(self.name, verb, request, by_stream, bad)
         self.model.sent(command_id, command)
-        touched = command.sessions()
-        for session_id in touched:
-            self.inflight[session_id] = self.inflight.get(session_id, 0) + 1
+        self.model.goes_out(command)
         try:
             if by_stream:
                 whole = api.stream.Command(**{verb: request})
@@ -186,14 +184,14 @@ class Engine:
             else:
                 await self.unary(command_id, command, request)
         finally:
-            for session_id in touched:
-                self.inflight[session_id] -= 1
+            self.model.comes_back(command)
 
     async def unary(self, command_id, command, request):
         service, rpc, _ = VERBS[command.verb]
         request.context.engine_id = self.name
         alone = self.draw.random() < 0.4
-        before = await self.look(command) if alone else None
+        begun = self.model.alone(command) if alone else None
+        before = await self.look(command) if begun is not None else None
         try:
             response = await getattr(self.stubs[service], rpc)(request, timeout=patient(8))
         except api.grpc.aio.AioRpcError as error:
@@ -203,7 +201,9 @@ class Engine:
                 return
             self.settle(command_id, error.code().value[0], reason, None)
             if before is not None:
-                self.unchanged(command_id, command, before, await self.look(command))
+                after = await self.look(command)
+                if self.model.alone(command) == begun:
+                    self.unchanged(command_id, command, before, after)
             return
         created = getattr(response, "playback_id", "") or (response.bridge.bridge_id if command.verb == "create_bridge" else "")
         self.settle(command_id, 0, "", response.status if hasattr(response, "status") else None, created)
@@ -217,9 +217,7 @@ class Engine:
             command.request.bridge_id = created
 
     async def look(self, command):
-        """The sessions and the bridge that a command names, as they stand; None where others are at them."""
-        if any(self.inflight.get(session_id, 0) > 1 for session_id in command.sessions()):
-            return None
+        """The sessions and the bridge that a command names, as they stand."""
         seen = {}
         for session_id in command.sessions():
             seen[session_id] = await self.get("session", "GetSession", api.session.GetSessionRequest(session_id=session_id))
@@ -237,8 +235,6 @@ class Engine:
 
     def unchanged(self, command_id, command, before, after):
         """A command that was refused has changed nothing."""
-        if after is None:
-            return
         self.model.count("refused and compared")
         for key, old in before.items():
             new = after[key]

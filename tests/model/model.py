@@ -87,6 +87,8 @@ class Model:
     def __init__(self):
         self.faults, self.commands, self.sessions, self.counts = [], {}, {}, {}
         self.refused_by_peer, self.terminated = {}, set()
+        # By session: how many commands that name it have begun, of any engine, and how many of them are under way.
+        self.naming, self.under_way = {}, {}
         # Commands that were taken from an engine that had not heard that the session is its own.
         self.taken_early = []
 
@@ -103,6 +105,23 @@ class Model:
         self.commands[command_id] = command
         self.count("commands")
         command.bad = command.bad or self.hopeless(command)
+
+    def goes_out(self, command):
+        for session_id in set(command.sessions()):
+            self.naming[session_id] = self.naming.get(session_id, 0) + 1
+            self.under_way[session_id] = self.under_way.get(session_id, 0) + 1
+
+    def comes_back(self, command):
+        # One whose result nobody hears may still be carried out at any time.
+        for session_id in () if command.lost else set(command.sessions()):
+            self.under_way[session_id] -= 1
+
+    def alone(self, command):
+        """How many commands have begun that name its sessions; None while another one is under way."""
+        sessions = set(command.sessions())
+        if any(self.under_way.get(session_id, 0) > 1 for session_id in sessions):
+            return None
+        return sum(self.naming.get(session_id, 0) for session_id in sessions)
 
     def hopeless(self, command):
         """Why a command has to be refused by what its engine has heard already; empty when it need not be."""
