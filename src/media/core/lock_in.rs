@@ -10,7 +10,8 @@
 //! ```
 //!
 //! *Who may*: see `claim`. Probation is [`PROBATION_PACKETS`] in sequence, with none of the locked address
-//! between them. Whether a packet is plausible at all (version, payload type) is judged before, by the endpoint.
+//! between them, unless the address that the peer signals from asks for the place of one that it does not. Whether a
+//! packet is plausible at all (version, payload type) is judged before, by the endpoint.
 
 mod claim;
 
@@ -41,7 +42,8 @@ pub const OWN_HOST_SILENCE: Duration = Duration::from_secs(10);
 /// How long a learned address must be silent before another stream takes its place.
 pub const LEARNED_SILENCE: Duration = Duration::from_secs(10);
 
-/// How long after a re-INVITE another stream may take a learned address's place without such a silence.
+/// How long after a re-INVITE another stream may take a learned address's place after a silence of no more than
+/// [`MOVE_SILENCE`]. One that the peer signals from keeps its place.
 pub const RENEGOTIATION_WINDOW: Duration = Duration::from_secs(5);
 
 /// What is to be done with a packet.
@@ -90,10 +92,19 @@ pub struct LockIn {
     announced: Option<Announced>,
     rules: SourceRules,
     place: Place,
-    candidate: Option<Candidate>,
-    /// Whose place another took while it was silent.
-    displaced: Option<(SocketAddr, u32)>,
+    candidates: Candidates,
+    /// Whose place another took while it was silent: the first of them, where that happened again.
+    displaced: Option<SocketAddr>,
     window_until: Instant,
+    /// The host that the description names is looked up.
+    looking_up: bool,
+}
+
+/// Those on probation. Who cannot be the address that the peer signals from is never in the way of who is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Candidates {
+    signaled: Option<Candidate>,
+    other: Option<Candidate>,
 }
 
 impl LockIn {
@@ -101,19 +112,37 @@ impl LockIn {
     #[must_use]
     pub const fn new(announced: Option<Announced>, rules: SourceRules, now: Instant) -> Self {
         let place = Place::Open { since: now };
-        Self { announced, rules, place, candidate: None, displaced: None, window_until: Instant::ZERO }
+        Self {
+            announced,
+            rules,
+            place,
+            candidates: Candidates { signaled: None, other: None },
+            displaced: None,
+            window_until: Instant::ZERO,
+            looking_up: false,
+        }
+    }
+
+    /// The same, of a description that names a host, which is looked up: until it is, nobody is learned but the address that
+    /// the peer signals from, where that is known.
+    #[must_use]
+    pub const fn named(rules: SourceRules, now: Instant) -> Self {
+        Self { looking_up: true, ..Self::new(None, rules, now) }
     }
 
     /// A negotiation is in force. Another address than before drops the one that was heard, unless it is that one.
     pub fn renegotiated(&mut self, announced: Option<Announced>, rules: SourceRules, now: Instant) {
         let address = announced.map(|announced| announced.address);
-        self.candidate = None;
-        self.displaced = None;
+        self.candidates = Candidates::default();
+        self.looking_up = false;
         match self.place {
             Place::Locked(source) if address == self.announced() || address == Some(source.address) => {
                 self.window_until = now + RENEGOTIATION_WINDOW;
             }
-            Place::Locked(_) | Place::Open { .. } => self.place = Place::Open { since: now },
+            Place::Locked(_) | Place::Open { .. } => {
+                self.place = Place::Open { since: now };
+                self.displaced = None;
+            }
         }
         self.announced = announced;
         self.rules = rules;
@@ -131,14 +160,21 @@ impl LockIn {
         self.announced
     }
 
-    /// The host that the description names has this address: from now on it counts as announced, unless packets have
-    /// shown already where the remote is. Returns whether it does.
-    pub fn located(&mut self, address: Announced) -> bool {
-        let open = matches!(self.place, Place::Open { .. });
-        if open {
-            self.announced = Some(address);
+    /// The host that the description names has this address: from now on it counts as announced. Who was heard meanwhile
+    /// keeps the place if he might take it beside that address.
+    pub fn located(&mut self, found: Announced, now: Instant) {
+        self.looking_up = false;
+        self.announced = Some(found);
+        if let Place::Locked(source) = self.place
+            && !self.is_welcome_beside(found, source.address)
+        {
+            self.place = Place::Open { since: now };
         }
-        open
+    }
+
+    /// The host that the description names has no address that is known: the peer is learned from what it sends.
+    pub fn not_located(&mut self) {
+        self.looking_up = false;
     }
 
     /// Where packets to this remote go: where its packets come from, else where it asked for them.
@@ -163,10 +199,13 @@ impl LockIn {
             && source.address == from
         {
             source.note(header, now);
-            self.candidate = None;
+            self.end_probation(from);
             return Verdict::Accept;
         }
-        if self.announced() == Some(from) || self.displaced == Some((from, header.ssrc)) {
+        if self.announced() == Some(from) {
+            return self.lock(from, header, None, now);
+        }
+        if self.displaced == Some(from) && !self.is_outranked(from) {
             return self.lock(from, header, None, now);
         }
         let claim = self.claim(from, header, now);
@@ -177,7 +216,8 @@ impl LockIn {
             return Verdict::Probation;
         }
         let displaced = match self.place {
-            Place::Locked(source) if claim == Claim::Stand => Some((source.address, source.ssrc)),
+            Place::Locked(source) if claim == Claim::Stand => self.displaced.or(Some(source.address)),
+            Place::Locked(_) if !self.signals(from) => self.displaced,
             Place::Locked(_) | Place::Open { .. } => None,
         };
         self.lock(from, header, displaced, now)
@@ -187,28 +227,36 @@ impl LockIn {
         &mut self,
         address: SocketAddr,
         header: &Header,
-        displaced: Option<(SocketAddr, u32)>,
+        displaced: Option<SocketAddr>,
         now: Instant,
     ) -> Verdict {
         let Header { ssrc, sequence, .. } = *header;
         self.place = Place::Locked(Source { address, ssrc, sequence, heard_at: now });
         self.displaced = displaced;
-        self.candidate = None;
+        self.candidates = Candidates::default();
         Verdict::Accept
     }
 
-    /// Counts a packet of an address on probation. A packet of the locked address ends the probation of another.
+    /// The locked address has spoken: who wants its place has to begin anew, unless he has the better right.
+    fn end_probation(&mut self, locked: SocketAddr) {
+        self.candidates.other = None;
+        if self.signals(locked) {
+            self.candidates.signaled = None;
+        }
+    }
+
+    /// Counts a packet of an address on probation.
     fn has_passed(&mut self, address: SocketAddr, header: &Header) -> bool {
-        let seen = match self.candidate {
-            Some(c)
-                if c.address == address && c.ssrc == header.ssrc && c.next_sequence == header.sequence =>
-            {
-                c.seen + 1
-            }
-            _ => 1,
+        let candidate = match self.signals(address) {
+            true => &mut self.candidates.signaled,
+            false => &mut self.candidates.other,
         };
+        let goes_on = |c: &Candidate| {
+            c.address == address && c.ssrc == header.ssrc && c.next_sequence == header.sequence
+        };
+        let seen = candidate.filter(goes_on).map_or(1, |c| c.seen + 1);
         let next_sequence = header.sequence.wrapping_add(1);
-        self.candidate = Some(Candidate { address, ssrc: header.ssrc, next_sequence, seen });
+        *candidate = Some(Candidate { address, ssrc: header.ssrc, next_sequence, seen });
         seen >= PROBATION_PACKETS
     }
 }

@@ -112,7 +112,7 @@ enum Lookup {
     Due,
     /// It was asked for.
     UnderWay,
-    /// Nothing more is to be found out: it was answered, packets have shown where the remote is, or no host is named.
+    /// Nothing more is to be found out: it was answered, or no host is named.
     Over,
 }
 
@@ -148,7 +148,10 @@ impl Remote {
         Self {
             tag,
             payloads: Payloads::new(settled.facts()),
-            lock: LockIn::new(announced(&settled), rules(&settled), now),
+            lock: match named(settled.facts()) {
+                Some(_) => LockIn::named(rules(&settled), now),
+                None => LockIn::new(announced(&settled), rules(&settled), now),
+            },
             lookup: if named(settled.facts()).is_some() { Lookup::Due } else { Lookup::Over },
             settled,
             digits: DigitDetector::new(),
@@ -170,12 +173,12 @@ impl Remote {
             (Some(name), before) if before == Some(name) && same_version => {
                 // The same name keeps the address that it was found to have. One that was not is looked up again.
                 self.lock.renegotiated(self.lock.judged(), rules, now);
-                if self.lookup == Lookup::Over && self.lock.destination().is_none() {
+                if self.lookup == Lookup::Over && self.lock.announced().is_none() {
                     self.lookup = Lookup::Due;
                 }
             }
             (Some(_), _) => {
-                self.lock = LockIn::new(None, rules, now);
+                self.lock = LockIn::named(rules, now);
                 self.lookup = Lookup::Due;
             }
         }
@@ -192,18 +195,18 @@ impl Remote {
         named(self.settled.facts()).map(|(host, port)| NamedHost { host: host.to_owned(), port, by })
     }
 
-    /// A host was looked up. Returns whether that was still waited for: not when another place is in force, nor when
-    /// packets have shown meanwhile where the remote is.
-    pub fn located(&mut self, host: &str, port: u16, found: Option<SocketAddr>) -> bool {
+    /// A host was looked up. Returns whether that was still waited for: not when another place is in force.
+    pub fn located(&mut self, host: &str, port: u16, found: Option<SocketAddr>, now: Instant) -> bool {
         if self.lookup != Lookup::UnderWay || named(self.settled.facts()) != Some((host, port)) {
             return false;
         }
         self.lookup = Lookup::Over;
         let peer = &self.settled.peer;
         match found.and_then(|found| Announced::judge(found, peer, self.settled.site.standpoint.bind)) {
-            Some(address) => self.lock.located(address),
-            None => self.lock.destination().is_none(),
+            Some(address) => self.lock.located(address, now),
+            None => self.lock.not_located(),
         }
+        true
     }
 
     /// Counts a plausible packet of this remote, and says what it is to the stream that it belongs to.

@@ -183,10 +183,10 @@ impl Endpoint {
     }
 
     /// A host was looked up. Returns whether a remote still waited for that.
-    pub fn located(&mut self, host: &str, port: u16, found: Option<SocketAddr>) -> bool {
+    pub fn located(&mut self, host: &str, port: u16, found: Option<SocketAddr>, now: Instant) -> bool {
         let mut waited = false;
         for remote in &mut self.remotes {
-            waited |= remote.located(host, port, found);
+            waited |= remote.located(host, port, found, now);
         }
         waited
     }

@@ -98,8 +98,15 @@ impl Fabric {
     }
 
     /// A host was looked up, and has this address or none. Returns whether that was still waited for.
-    pub fn located(&mut self, key: EndpointKey, host: &str, port: u16, found: Option<SocketAddr>) -> bool {
-        self.endpoints.get_mut(key).is_some_and(|endpoint| endpoint.located(host, port, found))
+    pub fn located(
+        &mut self,
+        key: EndpointKey,
+        host: &str,
+        port: u16,
+        found: Option<SocketAddr>,
+        now: Instant,
+    ) -> bool {
+        self.endpoints.get_mut(key).is_some_and(|endpoint| endpoint.located(host, port, found, now))
     }
 
     /// An endpoint's peer has shown that it gets what is sent to the address that it signals from.

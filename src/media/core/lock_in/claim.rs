@@ -39,7 +39,7 @@ impl LockIn {
             (Some(announced), SourcePolicy::Subnet) => is_neighbour(announced.address.ip(), from.ip()),
             (Some(_), SourcePolicy::Exact) => false,
         };
-        let rested = now >= self.rules.strict_until;
+        let rested = now >= self.rules.strict_until && !self.looking_up;
         let learns = may && (rested || self.rules.signaled.is_none_or(|ip| ip == from.ip()));
         let signals = believed.is_some_and(|announced| self.is_seen_elsewhere(announced, from.ip()));
         let own = signals || believed.is_some_and(|announced| self.is_own_host(announced, from.ip(), now));
@@ -79,14 +79,35 @@ impl LockIn {
     /// By what right another stream than the locked one asks for its place.
     fn claim_against(&self, source: Source, from: SocketAddr, now: Instant) -> Claim {
         let announced = self.announced.filter(|announced| announced.address == source.address);
-        let signals = |address: SocketAddr| self.rules.signaled == Some(address.ip());
         let silence = match announced {
             Some(Announced { believed: true, .. }) => ANNOUNCED_SILENCE,
-            None if signals(from) && !signals(source.address) => return Claim::Good,
-            Some(_) | None if now < self.window_until => return Claim::Good,
+            None if self.signals(from) && !self.signals(source.address) => return Claim::Good,
+            Some(_) | None if now < self.window_until && !self.is_outranked(from) => MOVE_SILENCE,
             Some(_) | None => LEARNED_SILENCE,
         };
         if now.since(source.heard_at) >= silence { Claim::Stand } else { Claim::None }
+    }
+
+    /// Whether the peer signals from the host of this address.
+    pub(super) fn signals(&self, address: SocketAddr) -> bool {
+        self.rules.signaled == Some(address.ip())
+    }
+
+    /// Whether the one that is heard has a better right than this address: the peer signals from there, and not from here.
+    pub(super) fn is_outranked(&self, address: SocketAddr) -> bool {
+        let heard = matches!(self.place, Place::Locked(source) if self.signals(source.address));
+        heard && !self.signals(address)
+    }
+
+    /// Whether an address may be heard in place of one that is announced.
+    pub(super) fn is_welcome_beside(&self, announced: Announced, address: SocketAddr) -> bool {
+        let (told, ip) = (announced.address.ip(), address.ip());
+        let allowed = match self.rules.policy {
+            SourcePolicy::Exact => false,
+            SourcePolicy::Subnet => is_neighbour(told, ip),
+            SourcePolicy::Any => true,
+        };
+        !announced.believed || allowed || told == ip || self.signals(address)
     }
 }
 

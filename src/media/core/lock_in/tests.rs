@@ -227,9 +227,9 @@ fn another_stream_takes_a_learned_place_after_ten_seconds_and_not_for_good() {
     run(&mut lock, &stream(at(STRANGER, 1), 5, 1, 9_000, 52, Foreign));
     run(&mut lock, &stream(at(STRANGER, 1), 5, 53, 10_040, 2, Probation));
     run(&mut lock, &stream(at(STRANGER, 1), 5, 55, 10_080, 5, Accept));
-    // The displaced stream comes back at once, by its address and SSRC.
-    run(&mut lock, &[(at(PEER, 61_000), 9, 900, 10_180, Probation)]);
-    run(&mut lock, &[(at(PEER, 61_000), 1, 900, 10_200, Accept)]);
+    // The displaced one comes back at once, also with another stream.
+    run(&mut lock, &[(at(PEER, 61_000), 9, 900, 10_180, Accept)]);
+    run(&mut lock, &[(at(PEER, 61_000), 9, 901, 10_200, Accept)]);
     run(&mut lock, &stream(at(STRANGER, 1), 5, 60, 10_220, 50, Foreign));
 }
 
@@ -268,17 +268,126 @@ fn a_negotiation_that_announces_the_same_or_what_was_learned_keeps_it() {
     }
 }
 
+/// A peer that signals from one address and talks from another, whose description tells neither.
+const MEDIA: [u8; 4] = [198, 51, 100, 1];
+
 #[test]
-fn an_address_found_later_is_as_good_as_an_announced_one_while_nothing_is_heard() {
+fn who_talks_from_elsewhere_gets_his_place_back_whatever_came_between() {
+    // What the thief does once he has the place; then the owner comes, with an SSRC of his own.
+    let thief_moves: [&[Row]; 3] = [
+        &[],
+        // To another port, with the stream that goes on after a silence.
+        &[
+            (at(STRANGER, 2), 5, 61, 10_800, Probation),
+            (at(STRANGER, 2), 5, 62, 10_820, Probation),
+            (at(STRANGER, 2), 5, 63, 10_840, Accept),
+        ],
+        // To another address, after a long silence.
+        &[
+            (at(NEIGHBOUR, 9), 6, 1, 20_400, Probation),
+            (at(NEIGHBOUR, 9), 6, 2, 20_420, Probation),
+            (at(NEIGHBOUR, 9), 6, 3, 20_440, Accept),
+        ],
+    ];
+    for moves in thief_moves {
+        for ssrc in [1, 77] {
+            let mut lock = LockIn::new(behind_nat().judged(), talks_elsewhere(), START);
+            run(&mut lock, &stream(at(MEDIA, 61_000), 1, 1, 0, 2, Probation));
+            run(&mut lock, &stream(at(MEDIA, 61_000), 1, 3, 40, 1, Accept));
+            run(&mut lock, &stream(at(STRANGER, 1), 5, 53, 10_040, 2, Probation));
+            run(&mut lock, &stream(at(STRANGER, 1), 5, 55, 10_080, 5, Accept));
+            run(&mut lock, moves);
+            run(&mut lock, &[(at(MEDIA, 61_000), ssrc, 900, 20_500, Accept)]);
+        }
+    }
+}
+
+fn talks_elsewhere() -> SourceRules {
+    SourceRules { signaled: Some(at([192, 0, 2, 1], 0).ip()), ..rules(Exact) }
+}
+
+#[test]
+fn a_stranger_that_sends_between_does_not_keep_the_peer_out() {
+    // At the peer's own pace and faster, from one address and, before anybody is heard, from a second one too.
+    for apart in [3, 18] {
+        let mut lock = behind_nat();
+        run(&mut lock, &stream(at(STRANGER, 1), 5, 1, 0, 2, Probation));
+        run(&mut lock, &stream(at(STRANGER, 1), 5, 3, 40, 1, Accept));
+        let header = |ssrc, sequence| Header { marker: false, payload_type: 0, sequence, timestamp: 0, ssrc };
+        let mut heard = 0;
+        for ms in 0..100_u16 {
+            let now = START + Duration::from_millis(u64::from(100 + ms));
+            if ms % apart == 0 {
+                lock.judge(at(STRANGER, 1), &header(5, 4 + ms / apart), now);
+            }
+            if ms % 20 == 0 {
+                heard += u16::from(lock.judge(at(PEER, 61_000), &header(1, ms / 20), now) == Accept);
+            }
+        }
+        assert_eq!((heard, lock.destination()), (3, Some(at(PEER, 61_000))), "each {apart} ms");
+    }
+    let mut lock = behind_nat();
+    for n in 0..3 {
+        let ms = u64::from(n) * 20;
+        run(&mut lock, &[(at(STRANGER, n), 5, n, ms, Probation)]);
+        run(&mut lock, &[(at(PEER, 61_000), 1, n, ms + 5, if n == 2 { Accept } else { Probation })]);
+    }
+}
+
+#[test]
+fn a_re_invite_opens_no_door_to_the_place_of_one_that_talks() {
+    // Announced behind a NAT: it talks from where it signals, or from elsewhere.
+    for (from, silence, may_be_taken) in [
+        (at(PEER, 61_000), 20, false),
+        (at(PEER, 61_000), 600, false),
+        (at(MEDIA, 61_000), 20, false),
+        (at(MEDIA, 61_000), 600, true),
+    ] {
+        let mut lock = behind_nat();
+        run(&mut lock, &stream(from, 1, 1, 0, 2, Probation));
+        run(&mut lock, &stream(from, 1, 3, 40, 48, Accept));
+        lock.renegotiated(lock.judged(), rules(Exact), START + Duration::from_secs(1));
+        let burst = 40 + 47 * 20 + silence;
+        let verdicts = if may_be_taken { [Probation, Probation, Accept] } else { [Foreign; 3] };
+        for (n, verdict) in (0..).zip(verdicts) {
+            run(&mut lock, &[(at(STRANGER, 1), 5, n, burst, verdict)]);
+        }
+        run(&mut lock, &[(from, 1, 200, burst + 1, Accept)]);
+    }
+}
+
+#[test]
+fn an_address_found_later_is_as_good_as_an_announced_one() {
     let found = Announced { address: at(PEER, 4000), believed: true };
-    let mut lock = LockIn::new(None, rules(Exact), START);
+    let moment = START + Duration::from_millis(60);
+    // Where nobody says where the peer signals from, everybody is heard during the look-up.
+    let unsaid = SourceRules { signaled: None, ..rules(Exact) };
+    let mut lock = LockIn::named(unsaid, START);
     run(&mut lock, &stream(at(STRANGER, 2), 5, 1, 0, 2, Probation));
-    assert!(lock.located(found));
+    lock.located(found, moment);
     assert_eq!((lock.destination(), lock.announced()), (Some(at(PEER, 4000)), Some(at(PEER, 4000))));
     run(&mut lock, &[(at(STRANGER, 2), 5, 3, 40, Foreign), (at(PEER, 4000), 1, 9, 50, Accept)]);
-    let mut lock = LockIn::new(None, rules(Exact), START);
+    let mut lock = LockIn::named(unsaid, START);
     run(&mut lock, &stream(at(STRANGER, 2), 5, 1, 0, 2, Probation));
     run(&mut lock, &stream(at(STRANGER, 2), 5, 3, 40, 1, Accept));
-    assert!(!lock.located(found));
-    assert_eq!((lock.destination(), lock.announced()), (Some(at(STRANGER, 2)), None));
+    lock.located(found, moment);
+    assert_eq!((lock.destination(), lock.announced()), (Some(at(PEER, 4000)), Some(at(PEER, 4000))));
+    run(&mut lock, &[(at(STRANGER, 2), 5, 4, 80, Foreign), (at(PEER, 4000), 1, 9, 90, Accept)]);
+}
+
+#[test]
+fn during_a_look_up_only_the_address_that_the_peer_signals_from_is_learned() {
+    let moment = START + Duration::from_millis(1_000);
+    let mut lock = LockIn::named(rules(Exact), START);
+    run(&mut lock, &stream(at(STRANGER, 2), 5, 1, 0, 40, Foreign));
+    run(&mut lock, &stream(at(PEER, 61_000), 1, 1, 800, 2, Probation));
+    run(&mut lock, &stream(at(PEER, 61_000), 1, 3, 840, 1, Accept));
+    // It keeps its place beside the address that is found, which is heard at any time.
+    lock.located(Announced { address: at(MEDIA, 4000), believed: true }, moment);
+    run(&mut lock, &stream(at(PEER, 61_000), 1, 4, 1_020, 1, Accept));
+    run(&mut lock, &[(at(MEDIA, 4000), 7, 1, 1_040, Accept)]);
+    // A host that is not found: who sends is learned.
+    let mut lock = LockIn::named(rules(Exact), START);
+    lock.not_located();
+    run(&mut lock, &stream(at(STRANGER, 2), 5, 1, 1_000, 2, Probation));
 }

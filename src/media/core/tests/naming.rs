@@ -43,9 +43,9 @@ fn a_host_is_asked_for_once_and_is_where_packets_go() {
     assert_eq!(destination(&exchange, &phone), None);
     assert_eq!(names(&mut exchange, phone.endpoint), ["a.example:30002"]);
     assert_eq!(names(&mut exchange, phone.endpoint), [""; 0]);
-    assert!(exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(at(7))));
+    assert!(exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(at(7)), exchange.now));
     assert_eq!(destination(&exchange, &phone), Some(at(7)));
-    assert!(!exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(at(8))));
+    assert!(!exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(at(8)), exchange.now));
     assert_eq!(destination(&exchange, &phone), Some(at(7)));
 }
 
@@ -64,24 +64,38 @@ fn what_only_pends_is_not_looked_up() {
 fn a_found_host_is_heard_at_its_first_packet() {
     let (mut exchange, phone) = called("a.example");
     names(&mut exchange, phone.endpoint);
-    exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(phone.address));
+    exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(phone.address), exchange.now);
     let mut phone = phone.with_tone(440.0);
     exchange.talk(&mut [&mut phone], 1);
     assert_eq!(exchange.fabric.endpoint(phone.endpoint).unwrap().statistics().packets_received, 1);
 }
 
 #[test]
-fn a_remote_that_was_heard_stays_where_it_was_heard() {
+fn a_remote_that_was_heard_stays_where_it_was_heard_if_its_name_is_of_that_host() {
     let (mut exchange, phone) = called("a.example");
     names(&mut exchange, phone.endpoint);
     let mut phone = phone.with_tone(440.0);
     exchange.talk(&mut [&mut phone], 3);
-    assert!(!exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(at(7))));
+    let found = SocketAddr::new(phone.address.ip(), PORT + 2);
+    assert!(exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(found), exchange.now));
     assert_eq!(destination(&exchange, &phone), Some(phone.address));
     // Nor is it asked for again as long as it is there.
     exchange.answer(phone.endpoint, 2, &offer("a.example"), Direction::SendRecv);
     assert_eq!(names(&mut exchange, phone.endpoint), [""; 0]);
     assert_eq!(destination(&exchange, &phone), Some(phone.address));
+}
+
+#[test]
+fn who_spoke_during_the_look_up_leaves_the_place_to_the_host_that_was_found() {
+    let (mut exchange, phone) = called("a.example");
+    names(&mut exchange, phone.endpoint);
+    let mut stranger = phone.with_tone(440.0);
+    exchange.talk(&mut [&mut stranger], 3);
+    assert_eq!(destination(&exchange, &stranger), Some(stranger.address));
+    assert!(exchange.fabric.located(stranger.endpoint, "a.example", PORT, Some(at(77)), exchange.now));
+    assert_eq!(destination(&exchange, &stranger), Some(at(77)));
+    exchange.talk(&mut [&mut stranger], 50);
+    assert_eq!(destination(&exchange, &stranger), Some(at(77)));
 }
 
 #[test]
@@ -98,20 +112,20 @@ fn an_answer_to_what_is_no_longer_asked_changes_nothing() {
         names(&mut exchange, phone.endpoint);
         exchange.answer(phone.endpoint, 2, &offer(host), Direction::SendRecv);
         assert_eq!(names(&mut exchange, phone.endpoint), asked, "{host}");
-        let taken = exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(at(7)));
+        let taken = exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(at(7)), exchange.now);
         assert_eq!((taken, destination(&exchange, &phone)), (host == "a.example", to), "{host}");
     }
     let (mut exchange, phone) = called("a.example");
     names(&mut exchange, phone.endpoint);
     exchange.fabric.close(phone.endpoint).unwrap();
-    assert!(!exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(at(7))));
+    assert!(!exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(at(7)), exchange.now));
 }
 
 #[test]
 fn a_name_said_again_keeps_its_address_and_another_one_drops_it() {
     let (mut exchange, phone) = called("a.example");
     names(&mut exchange, phone.endpoint);
-    exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(phone.address));
+    exchange.fabric.located(phone.endpoint, "a.example", PORT, Some(phone.address), exchange.now);
     let mut phone = phone.with_tone(440.0);
     exchange.talk(&mut [&mut phone], 5);
     exchange.pass(Duration::from_secs(10));
@@ -127,11 +141,11 @@ fn a_name_said_again_keeps_its_address_and_another_one_drops_it() {
 fn a_host_without_an_address_is_learned_from_its_packets_and_asked_for_at_the_next_negotiation() {
     let (mut exchange, phone) = called("a.example");
     names(&mut exchange, phone.endpoint);
-    assert!(exchange.fabric.located(phone.endpoint, "a.example", PORT, None));
+    assert!(exchange.fabric.located(phone.endpoint, "a.example", PORT, None, exchange.now));
     assert_eq!(destination(&exchange, &phone), None);
     exchange.answer(phone.endpoint, 2, &offer("a.example"), Direction::SendRecv);
     assert_eq!(names(&mut exchange, phone.endpoint), ["a.example:30002"]);
-    assert!(exchange.fabric.located(phone.endpoint, "a.example", PORT, None));
+    assert!(exchange.fabric.located(phone.endpoint, "a.example", PORT, None, exchange.now));
     let mut phone = phone.with_tone(440.0);
     exchange.talk(&mut [&mut phone], 3);
     assert_eq!(destination(&exchange, &phone), Some(phone.address));
@@ -148,8 +162,8 @@ fn each_fork_has_its_own_host() {
         exchange.fabric.commit(endpoint, 1, tag, exchange.now).unwrap();
     }
     assert_eq!(names(&mut exchange, endpoint), ["a.example:30002", "b.example:30002"]);
-    exchange.fabric.located(endpoint, "a.example", PORT, Some(at(7)));
-    exchange.fabric.located(endpoint, "b.example", PORT, Some(at(8)));
+    exchange.fabric.located(endpoint, "a.example", PORT, Some(at(7)), exchange.now);
+    exchange.fabric.located(endpoint, "b.example", PORT, Some(at(8)), exchange.now);
     exchange.fabric.select_remote(endpoint, "b", exchange.now).unwrap();
     assert_eq!(exchange.fabric.endpoint(endpoint).unwrap().destination(), Some(at(8)));
 }

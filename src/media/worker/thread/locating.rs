@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Command, Worker};
 use crate::media::core::{EndpointKey, NamedHost};
+use crate::media::worker::clock;
 use crate::media::worker::lookups::{LookupError, Query};
 use crate::media::worker::net::Backend;
 use crate::media::worker::owner::Owner;
@@ -42,7 +43,7 @@ impl<B: Backend> Worker<B> {
         }
     }
 
-    /// A host was looked up: packets to the peer go there, unless it is known by now where it is, or gone.
+    /// A host was looked up: packets to the peer go there, unless it announced another place since, or is gone.
     pub(super) fn located(&mut self, located: Located) {
         let Located { owner, endpoint, host, port, found } = &located;
         if let Some(waiting) = self.expected.get_mut(&(owner.number, endpoint.clone())) {
@@ -56,7 +57,7 @@ impl<B: Backend> Worker<B> {
             }
             return;
         };
-        if !self.fabric.located(key, host, *port, found.ok()) {
+        if !self.fabric.located(key, host, *port, found.ok(), clock::now()) {
             self.node.lookups.unneeded();
         }
         self.log(owner, endpoint, || match found {
