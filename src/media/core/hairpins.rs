@@ -10,8 +10,9 @@
 //! peers are gone. A port therefore also notes when packets from outside last led to what it sends: nothing else shows that
 //! somebody is there.
 //!
-//! Only ports are compared: a peer elsewhere whose port looks like one of ours passes, since nothing grows. That packets
-//! are our own, and no sign of anybody, takes the SSRC of the sending port as well.
+//! Addresses are not compared: one that is bound to all addresses of a host, or behind a NAT, does not know its own. A packet
+//! from a port like one of ours is our own by its SSRC: that of what our port sends there, and nobody else knows it. Of the
+//! streams that a mesh sends a port notes one bit of 64 each.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -80,11 +81,41 @@ impl Feed {
     }
 }
 
+/// A stream that a port sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentStream {
+    /// Its own, with this SSRC.
+    Own(u32),
+    /// One of the several that it passes on in a mesh.
+    OneOfSeveral(u32),
+}
+
+impl SentStream {
+    /// The SSRC that a feed is noted with.
+    const fn of_feed(self) -> u32 {
+        match self {
+            Self::Own(ssrc) => ssrc,
+            Self::OneOfSeveral(_) => 0,
+        }
+    }
+}
+
 /// The notes of one port.
 #[derive(Debug, Default)]
 struct Port {
     note: AtomicU64,
     feed: AtomicU64,
+    /// The SSRC of its own stream, with [`SENT`] above it once there is one.
+    own: AtomicU64,
+    /// A bit for each stream that it passes on.
+    several: AtomicU64,
+}
+
+const SENT: u64 = 1 << 32;
+
+/// The bit of a stream, by the upper bits of a product that all bits of the SSRC are in.
+const fn bit_of(ssrc: u32) -> u64 {
+    1 << ((ssrc as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58)
 }
 
 /// The notes of a node's ports. Shared by its workers; a lost update costs a turn of a circle.
@@ -118,25 +149,49 @@ impl Hairpins {
         let outside = Trail { passed: 0, fed_at: now };
         let Some(port) = self.notes_of(from) else { return outside };
         let note = Note::read(port.note.load(Ordering::Relaxed));
-        if note.to != at || note.until_ms <= millis(now) {
+        if note.to != at || note.until_ms <= millis(now) || !port.sends(ssrc) {
             return outside;
         }
         let feed = Feed::read(port.feed.load(Ordering::Relaxed));
         Trail { passed: note.passed, fed_at: if feed.is_of(ssrc) { feed.at(now) } else { now } }
     }
 
-    /// Our port `from` sends to `to` what has this behind it, in its own stream of this SSRC or, with 0, in one of several.
-    pub fn sends(&self, from: u16, to: u16, ssrc: u32, trail: Trail, now: Instant) {
+    /// Our port `from` sends to `to` what has this behind it, in this stream.
+    pub fn sends(&self, from: u16, to: u16, stream: SentStream, trail: Trail, now: Instant) {
         if self.notes_of(to).is_none() {
             return;
         }
         let Some(port) = self.notes_of(from) else { return };
-        port.note_feed(ssrc, trail.fed_at, now);
+        port.note_feed(stream.of_feed(), trail.fed_at, now);
         port.note_passage(to, trail.passed, now);
+        port.note_stream(stream);
     }
 }
 
 impl Port {
+    /// Whether a stream is one that it sends.
+    fn sends(&self, ssrc: u32) -> bool {
+        self.own.load(Ordering::Relaxed) == SENT | u64::from(ssrc)
+            || self.several.load(Ordering::Relaxed) & bit_of(ssrc) != 0
+    }
+
+    fn note_stream(&self, stream: SentStream) {
+        match stream {
+            SentStream::Own(ssrc) => {
+                let own = SENT | u64::from(ssrc);
+                if self.own.load(Ordering::Relaxed) != own {
+                    self.own.store(own, Ordering::Relaxed);
+                }
+            }
+            SentStream::OneOfSeveral(ssrc) => {
+                let several = self.several.load(Ordering::Relaxed);
+                if several & bit_of(ssrc) == 0 {
+                    self.several.store(several | bit_of(ssrc), Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
     /// The newest time holds, as long as the stream is the same.
     fn note_feed(&self, ssrc: u32, fed_at: Instant, now: Instant) {
         let word = self.feed.load(Ordering::Relaxed);
@@ -156,6 +211,11 @@ impl Port {
         let fresh = note.until_ms > now_ms + life_ms / 2;
         if holds && (note.passed > passed || note.passed == passed && fresh) {
             return;
+        }
+        if !holds {
+            // What it sent to another port, or long ago, is none of this peer's.
+            self.own.store(0, Ordering::Relaxed);
+            self.several.store(0, Ordering::Relaxed);
         }
         self.note.store(Note { to, passed, until_ms: now_ms + life_ms }.written(), Ordering::Relaxed);
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Endpoint;
 use crate::ground::Instant;
 use crate::media::core::fabric::Wire;
-use crate::media::core::hairpins::Trail;
+use crate::media::core::hairpins::{SentStream, Trail};
 use crate::rtp::SourceId;
 
 /// How a packet of a bridge gets its numbers.
@@ -41,12 +41,12 @@ impl Endpoint {
         if !self.leave.is_given(to.ip()) && !self.may_send_unasked(to, now) {
             return;
         }
-        let ssrc = match numbering {
-            Numbering::Own(_) => self.outgoing.ssrc(),
-            Numbering::AsItIs => 0,
+        let stream = match numbering {
+            Numbering::Own(_) => SentStream::Own(self.outgoing.ssrc()),
+            Numbering::AsItIs => SentStream::OneOfSeveral(ssrc_of(packet)),
         };
         let trail = Trail { passed: trail.passed + 1, ..trail };
-        self.settings.safeguards.hairpins.sends(self.settings.local.port(), to.port(), ssrc, trail, now);
+        self.settings.safeguards.hairpins.sends(self.settings.local.port(), to.port(), stream, trail, now);
         if wire.send(self.key, to, packet) {
             self.sent.packets_sent += 1;
             self.sent.bytes_sent += packet.len() as u64;
@@ -63,4 +63,9 @@ impl Endpoint {
         }
         vouched || self.leave.spares(to.ip(), peer, consents, now)
     }
+}
+
+/// The SSRC of an RTP packet that is whole (RFC 3550 §5.1).
+fn ssrc_of(packet: &[u8]) -> u32 {
+    packet.get(8..12).and_then(|ssrc| ssrc.try_into().ok()).map_or(0, u32::from_be_bytes)
 }
