@@ -41,7 +41,7 @@ async fn an_endpoint_that_finds_no_descriptor_is_refused_as_at_a_limit_and_its_p
     let node = start(&settings).unwrap();
     let mut client = callplane::media::grpc::inprocess::client(&node.service);
     let mut ask = async |operation: Operation| {
-        let owner = Some(proto::Hello { owner: "owner".into(), incarnation: 1 });
+        let owner = Some(proto::Hello { owner: "owner".into(), incarnation: 1, ..proto::Hello::default() });
         let request = Some(proto::Request { id: 1, operation: Some(operation) });
         let response = client.execute(proto::ExecuteRequest { owner, request });
         let response = tokio::time::timeout(PATIENCE, response).await.expect("a reply").unwrap();

@@ -78,7 +78,7 @@ impl Media {
 }
 
 async fn ask(channel: &Channel, operation: Operation) -> Outcome {
-    let owner = Some(proto::Hello { owner: "owner".into(), incarnation: 1 });
+    let owner = Some(proto::Hello { owner: "owner".into(), incarnation: 1, ..proto::Hello::default() });
     let request = Some(proto::Request { id: 1, operation: Some(operation) });
     let request = proto::ExecuteRequest { owner, request };
     let response = MediaServiceClient::new(channel.clone()).execute(request).await.unwrap();

@@ -34,7 +34,7 @@ mod threads;
 pub mod wire;
 
 pub use counters::SignalingCounters;
-pub use media::{ControlRequests, ControlResponses, MediaConnection};
+pub use media::{ControlRequests, ControlResponses, EVENTS_PER_ACKNOWLEDGEMENT, MediaConnection};
 pub use node::SignalingNode;
 pub use settings::SignalingSettings;
 pub use start::{StartError, start, start_with};

@@ -10,7 +10,7 @@ use callplane::session::media::{
     RtpSources, SignaledPeer,
 };
 use callplane::shard::io::{Input, Output};
-use callplane::signaling::{self, MediaConnection, SignalingNode};
+use callplane::signaling::{self, EVENTS_PER_ACKNOWLEDGEMENT, MediaConnection, SignalingNode};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
@@ -149,6 +149,29 @@ async fn when_the_stream_breaks_whoever_waits_is_answered_and_it_comes_back() {
         _ => None,
     });
     assert_eq!(named, Some(vec!["s".to_owned()]));
+}
+
+#[tokio::test]
+async fn events_of_media_are_acknowledged_by_the_heartbeat_at_once_when_many_and_with_the_next_stream() {
+    let scripted = Scripted::start().await;
+    let tell = |count: u64| {
+        for _ in 0..count {
+            let dtmf = media::Dtmf { digit: "5".into(), duration: None };
+            scripted.media.tell("s", media::endpoint_event::Event::Dtmf(dtmf));
+        }
+    };
+    let acknowledged = |through| scripted.media.acknowledged().1.contains(&through);
+    tell(3);
+    until("a heartbeat", || acknowledged(3)).await;
+    tell(EVENTS_PER_ACKNOWLEDGEMENT);
+    let all = 3 + EVENTS_PER_ACKNOWLEDGEMENT;
+    until("another", || acknowledged(all)).await;
+    tell(1);
+    until("all are heard", || scripted.node.counters().media_events_dropped == all + 1).await;
+    scripted.media.hang_up();
+    until("the next stream", || scripted.media.acknowledged().0 == [0, all + 1]).await;
+    tell(1);
+    until("numbers go on", || acknowledged(all + 2)).await;
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ impl Control {
         <T::ResponseBody as tonic::codegen::Body>::Error: Into<tonic::codegen::StdError> + Send,
     {
         let (requests, receiver) = mpsc::channel(64);
-        let hello = proto::Hello { owner: owner.into(), incarnation };
+        let hello = proto::Hello { owner: owner.into(), incarnation, ..proto::Hello::default() };
         let request = proto::Request { id: 0, operation: Some(Operation::Hello(hello)) };
         requests.send(proto::ControlRequest { requests: vec![request] }).await.unwrap();
         let responses = client.control(ReceiverStream::new(receiver)).await.unwrap().into_inner();

@@ -106,11 +106,14 @@ async fn a_second_process_of_an_owner_s_name_is_refused_and_harms_nobody() {
     }
     let mut client = grpc::inprocess::client(&studio.node.service);
     let request = proto::ExecuteRequest {
-        owner: Some(proto::Hello { owner: "owner".into(), incarnation: u64::MAX }),
-        request: Some(proto::Request { id: 1, operation: Some(Operation::Heartbeat(proto::Heartbeat {})) }),
+        owner: Some(proto::Hello { owner: "owner".into(), incarnation: u64::MAX, ..proto::Hello::default() }),
+        request: Some(proto::Request {
+            id: 1,
+            operation: Some(Operation::Heartbeat(proto::Heartbeat::default())),
+        }),
     };
     client.execute(request).await.unwrap();
-    studio.control.done(Operation::Heartbeat(proto::Heartbeat {})).await;
+    studio.control.done(Operation::Heartbeat(proto::Heartbeat::default())).await;
     studio.control.close("a").await;
 }
 
@@ -136,7 +139,7 @@ async fn a_heartbeat_is_answered_when_every_worker_has_had_its_turn() {
         let mut settings = settings(25_700 + 10 * workers as u16, 4);
         settings.workers = workers;
         let mut studio = Studio::start(&settings).await;
-        studio.control.done(Operation::Heartbeat(proto::Heartbeat {})).await;
+        studio.control.done(Operation::Heartbeat(proto::Heartbeat::default())).await;
     }
 }
 
@@ -176,6 +179,33 @@ async fn events_wait_for_an_owner_that_comes_back() {
 }
 
 #[tokio::test]
+async fn events_that_a_dead_stream_took_come_again_on_the_next_from_the_first_that_was_not_heard() {
+    let mut studio = Studio::start(&settings(25_620, 4)).await;
+    let _phone = studio.phone("a", None).await;
+    studio.control.done(play_tone("a", "p", 440.0, Some(40))).await;
+    let kinds = |event| match event {
+        Event::PlayStarted(_) => Some("started"),
+        Event::PlayEnded(_) => Some("ended"),
+        _ => None,
+    };
+    let Studio { node, mut control } = studio;
+    assert_eq!(control.event("a", kinds).await, "started");
+    assert_eq!(control.event("a", kinds).await, "ended");
+    // What was read may be lost all the same: nothing was acknowledged.
+    drop(control);
+    let mut again = Control::open(&node, "owner", 1).await.unwrap();
+    assert_eq!(again.welcome.events_from, 1);
+    assert_eq!(again.event("a", kinds).await, "started");
+    assert_eq!(again.event("a", kinds).await, "ended");
+    again.done(Operation::Heartbeat(proto::Heartbeat { events_through: 1 })).await;
+    drop(again);
+    let mut last = Control::open(&node, "owner", 1).await.unwrap();
+    assert_eq!(last.welcome.events_from, 2);
+    assert_eq!(last.event("a", kinds).await, "ended");
+    last.close("a").await;
+}
+
+#[tokio::test]
 async fn what_an_owner_leaves_behind_closes_after_its_time() {
     let mut settings = settings(25_540, 4);
     settings.orphan_timeout_ms = 100;
@@ -194,7 +224,7 @@ async fn what_an_owner_leaves_behind_closes_after_its_time() {
 async fn execute_serves_one_request_without_a_stream() {
     let mut studio = Studio::start(&settings(25_560, 4)).await;
     let mut client = grpc::inprocess::client(&studio.node.service);
-    let hello = proto::Hello { owner: "owner".into(), incarnation: 1 };
+    let hello = proto::Hello { owner: "owner".into(), incarnation: 1, ..proto::Hello::default() };
     let request = |operation| proto::ExecuteRequest {
         owner: Some(hello.clone()),
         request: Some(proto::Request { id: 77, operation: Some(operation) }),

@@ -28,7 +28,7 @@ async fn media_apart(first_port: u16) -> (Node, Channel) {
 }
 
 async fn ask(channel: &Channel, operation: Operation) -> Outcome {
-    let owner = proto::Hello { owner: "owner".into(), incarnation: 1 };
+    let owner = proto::Hello { owner: "owner".into(), incarnation: 1, ..proto::Hello::default() };
     let request = proto::Request { id: 1, operation: Some(operation) };
     let request = proto::ExecuteRequest { owner: Some(owner), request: Some(request) };
     let response = MediaServiceClient::new(channel.clone()).execute(request).await.unwrap();

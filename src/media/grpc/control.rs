@@ -124,6 +124,9 @@ impl ControlReplies {
             }
             (Some(open), operation) => {
                 self.in_flight += 1;
+                if let Some(proto::request::Operation::Heartbeat(heartbeat)) = &operation {
+                    open.owner.acknowledge(heartbeat.events_through);
+                }
                 let reply_to = ReplyTo::Stream { stream: open.stream, id };
                 match operation.ok_or_else(no_operation).and_then(convert::operation) {
                     Ok(operation) => self.service.node().queue(&open.owner, reply_to, operation),
@@ -151,7 +154,7 @@ impl ControlReplies {
         if node.ending.load(Ordering::Acquire) {
             return Err(Failure::Draining);
         }
-        let opening = node.owners.open(&hello.owner, hello.incarnation, clock::now());
+        let opening = node.owners.open(&hello.owner, hello.incarnation, hello.events_through, clock::now());
         let (owner, opened) = opening.inspect_err(|failure| {
             tracing::debug!(owner = hello.owner, %failure, "a stream is refused");
         })?;
@@ -164,6 +167,7 @@ impl ControlReplies {
             capacity: Some(self.service.capacity()),
             events_lost: opened.events_lost,
             draining: self.service.node().draining.load(Ordering::Relaxed),
+            events_from: opened.events_from,
         })
     }
 

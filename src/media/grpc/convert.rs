@@ -84,7 +84,7 @@ pub fn operation(asked: Asked) -> Result<Operation, Failure> {
             Operation::PeerReached { endpoint: endpoint_id }
         }
         Asked::Mute(proto::Mute { endpoint_id, muted }) => Operation::Mute { endpoint: endpoint_id, muted },
-        Asked::Heartbeat(proto::Heartbeat {}) => Operation::Heartbeat,
+        Asked::Heartbeat(proto::Heartbeat { .. }) => Operation::Heartbeat,
         Asked::Reconcile(asked) => Operation::Reconcile(Arc::new(kept(asked))),
     })
 }

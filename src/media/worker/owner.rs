@@ -12,8 +12,8 @@ use super::operation::Reply;
 use crate::ground::Instant;
 use crate::media::core::Event;
 
-/// Events that may wait for one owner. Past this they are dropped and counted, and its stream ends: it has to look at
-/// what it knows anew.
+/// Events that may wait for one owner, or for its acknowledgement. Past this they are dropped and counted, and its stream
+/// ends: it has to look at what it knows anew.
 pub const EVENTS_MAX: usize = 16_384;
 
 /// How long nothing may be heard on an open stream until another process of the owner's name may take its place.
@@ -73,6 +73,10 @@ struct State {
     streams_opened: u64,
     gone_since: Instant,
     items: VecDeque<Item>,
+    /// Events that were sent and not acknowledged, in their order: a stream can be dead for seconds before it is known.
+    unacknowledged: VecDeque<(Arc<str>, Event)>,
+    /// The number of the last event that was acknowledged. The others are numbered on from there.
+    acknowledged: u64,
     events_lost: u64,
     node_ends: bool,
     waker: Option<Waker>,
@@ -99,6 +103,28 @@ pub struct Opened {
     pub stream: u64,
     /// Events that were dropped since the last one.
     pub events_lost: u64,
+    /// The number of its first event.
+    pub events_from: u64,
+}
+
+impl State {
+    /// Lets go of the events up to this number. Whoever names more than were sent has them all.
+    fn acknowledge(&mut self, through: u64) {
+        let heard = through.saturating_sub(self.acknowledged);
+        let heard = usize::try_from(heard).unwrap_or(usize::MAX).min(self.unacknowledged.len());
+        self.unacknowledged.drain(..heard);
+        self.acknowledged += heard as u64;
+    }
+
+    /// What was sent and not acknowledged waits again, before all that has waited since. Replies of an older stream would
+    /// find nobody.
+    fn wait_again(&mut self) {
+        let again = std::mem::take(&mut self.unacknowledged);
+        let again = again.into_iter().map(|(endpoint, event)| Item::Event { endpoint, event });
+        let later =
+            std::mem::take(&mut self.items).into_iter().filter(|item| matches!(item, Item::Event { .. }));
+        self.items = again.chain(later).collect();
+    }
 }
 
 impl Owner {
@@ -113,6 +139,8 @@ impl Owner {
                 streams_opened: 0,
                 gone_since: now,
                 items: VecDeque::new(),
+                unacknowledged: VecDeque::new(),
+                acknowledged: 0,
                 events_lost: 0,
                 node_ends: false,
                 waker: None,
@@ -130,10 +158,10 @@ impl Owner {
         self.directory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a stream for the process of this incarnation; one that is open ends. `None`: another process has one, and
-    /// something was heard on it lately.
+    /// Opens a stream for the process of this incarnation, which has heard the events up to this number; one that is open
+    /// ends. `None`: another process has one, and something was heard on it lately.
     #[must_use]
-    pub fn open_stream(&self, incarnation: u64, now: Instant) -> Option<Opened> {
+    pub fn open_stream(&self, incarnation: u64, events_through: u64, now: Instant) -> Option<Opened> {
         let mut state = self.state();
         if state.incarnation != Some(incarnation) {
             if state.stream.is_some() && !self.is_silent(now) {
@@ -142,19 +170,26 @@ impl Owner {
             // What the former process was to be told would mean nothing to this one.
             state.incarnation = Some(incarnation);
             state.items.clear();
+            state.unacknowledged.clear();
             state.events_lost = 0;
         }
         state.streams_opened += 1;
         let stream = state.streams_opened;
         state.stream = Some(stream);
-        // Replies of an older stream would find nobody.
-        state.items.retain(|item| matches!(item, Item::Event { .. }));
-        let opened = Opened { stream, events_lost: std::mem::take(&mut state.events_lost) };
+        state.acknowledge(events_through);
+        state.wait_again();
+        let events_lost = std::mem::take(&mut state.events_lost);
+        let opened = Opened { stream, events_lost, events_from: state.acknowledged + 1 };
         self.heard(now);
         let waker = state.waker.take();
         drop(state);
         waker.into_iter().for_each(Waker::wake);
         Some(opened)
+    }
+
+    /// The owner has heard the events up to this number.
+    pub fn acknowledge(&self, through: u64) {
+        self.state().acknowledge(through);
     }
 
     /// Something was heard on the open stream.
@@ -197,7 +232,9 @@ impl Owner {
         for item in items {
             match item {
                 Item::Reply { stream, .. } if state.stream != Some(stream) => {}
-                Item::Event { .. } if state.items.len() >= EVENTS_MAX => state.events_lost += 1,
+                Item::Event { .. } if state.items.len() + state.unacknowledged.len() >= EVENTS_MAX => {
+                    state.events_lost += 1;
+                }
                 // The next stream is told with its welcome.
                 Item::Node(_) if state.stream.is_none() => {}
                 item => state.items.push_back(item),
@@ -225,13 +262,19 @@ impl Owner {
         into: &mut Vec<Item>,
         cx: &mut Context<'_>,
     ) -> Poll<StreamState> {
-        let mut state = self.state();
+        let mut guard = self.state();
+        let state = &mut *guard;
         if state.stream != Some(stream) {
             return Poll::Ready(StreamState::Replaced);
         }
         if !state.items.is_empty() {
             let count = state.items.len().min(max);
+            let begin = into.len();
             into.extend(state.items.drain(..count));
+            state.unacknowledged.extend(into[begin..].iter().filter_map(|item| match item {
+                Item::Event { endpoint, event } => Some((Arc::clone(endpoint), event.clone())),
+                Item::Reply { .. } | Item::Node(_) => None,
+            }));
             return Poll::Ready(StreamState::Items);
         }
         if state.events_lost > 0 {
@@ -267,7 +310,7 @@ mod tests {
     }
 
     fn open(owner: &Owner, incarnation: u64, now: Instant) -> u64 {
-        owner.open_stream(incarnation, now).expect("it is let in").stream
+        owner.open_stream(incarnation, 0, now).expect("it is let in").stream
     }
 
     fn poll(owner: &Owner, stream: u64) -> (Poll<StreamState>, usize) {
@@ -296,12 +339,57 @@ mod tests {
         let stream = open(&owner, 1, NOW);
         owner.close_stream(stream, NOW);
         owner.tell((0..EVENTS_MAX + 3).map(|_| event()));
-        let opened = owner.open_stream(1, NOW).expect("it is let in");
+        let opened = owner.open_stream(1, 0, NOW).expect("it is let in");
         assert_eq!(opened.events_lost, 3);
         assert_eq!(poll(&owner, opened.stream), (Poll::Ready(StreamState::Items), EVENTS_MAX));
+        owner.acknowledge(EVENTS_MAX as u64);
         owner.tell((0..=EVENTS_MAX).map(|_| event()));
         assert_eq!(poll(&owner, opened.stream), (Poll::Ready(StreamState::Items), EVENTS_MAX));
         assert_eq!(poll(&owner, opened.stream), (Poll::Ready(StreamState::EventsLost), 0));
+    }
+
+    fn digit_events(keys: std::ops::Range<u64>) -> impl Iterator<Item = Item> {
+        keys.map(|key| Item::Event { endpoint: "e".into(), event: Event::DtmfSent { key } })
+    }
+
+    fn keys(owner: &Owner, stream: u64) -> Vec<u64> {
+        let mut items = Vec::new();
+        let _ = owner.poll_items(stream, 100_000, &mut items, &mut Context::from_waker(Waker::noop()));
+        let key = |item| match item {
+            Item::Event { event: Event::DtmfSent { key }, .. } => Some(key),
+            _ => None,
+        };
+        items.into_iter().filter_map(key).collect()
+    }
+
+    #[test]
+    fn what_a_dead_stream_was_given_comes_again_on_the_next_from_the_last_event_that_was_heard() {
+        // Acknowledged by a heartbeat, heard by what the next stream says; then the first event of that stream.
+        for (acknowledged, heard, from) in [(0, 0, 1), (0, 2, 3), (2, 2, 3), (3, 1, 4), (1, 4, 5), (9, 9, 5)]
+        {
+            let owner = owner();
+            let dead = open(&owner, 1, NOW);
+            owner.tell(digit_events(1..5));
+            assert_eq!(keys(&owner, dead), [1, 2, 3, 4]);
+            owner.acknowledge(acknowledged);
+            owner.tell(digit_events(5..6).chain([reply(dead, 1)]));
+            let opened = owner.open_stream(1, heard, NOW).expect("it is let in");
+            assert_eq!(opened.events_from, from);
+            assert_eq!(keys(&owner, opened.stream), (from..6).collect::<Vec<_>>());
+            // Once more, nothing heard of it: the same again.
+            let again = owner.open_stream(1, 0, NOW).expect("it is let in");
+            assert_eq!(keys(&owner, again.stream), (from..6).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn events_that_wait_to_be_acknowledged_count_as_waiting() {
+        let owner = owner();
+        let stream = open(&owner, 1, NOW);
+        owner.tell((0..EVENTS_MAX).map(|_| event()));
+        assert_eq!(poll(&owner, stream), (Poll::Ready(StreamState::Items), EVENTS_MAX));
+        owner.tell([event()]);
+        assert_eq!(poll(&owner, stream), (Poll::Ready(StreamState::EventsLost), 0));
     }
 
     #[test]
@@ -320,13 +408,13 @@ mod tests {
         let stream = open(&owner, 5, NOW);
         for seconds in 1..10 {
             let now = NOW + Duration::from_secs(seconds);
-            assert_eq!(owner.open_stream(u64::MAX, now), None);
+            assert_eq!(owner.open_stream(u64::MAX, 0, now), None);
             owner.heard(now);
         }
         owner.tell([event()]);
         assert_eq!(poll(&owner, stream), (Poll::Ready(StreamState::Items), 1));
         let heard = NOW + Duration::from_secs(9);
-        assert_eq!(owner.open_stream(6, heard + (STREAM_SILENT_MAX - Duration::from_millis(1))), None);
+        assert_eq!(owner.open_stream(6, 0, heard + (STREAM_SILENT_MAX - Duration::from_millis(1))), None);
         open(&owner, 6, heard + STREAM_SILENT_MAX);
         assert_eq!(poll(&owner, stream), (Poll::Ready(StreamState::Replaced), 0));
     }

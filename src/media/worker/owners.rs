@@ -57,14 +57,20 @@ impl Owners {
         Ok(owner)
     }
 
-    /// Opens a stream for the process of this name and incarnation.
+    /// Opens a stream for the process of this name and incarnation, which has heard the events up to this number.
     ///
     /// # Errors
     /// [`Failure::OwnerConnected`] while another process of that name has one and says something;
     /// [`Failure::Limit`] as for [`Owners::meet`].
-    pub fn open(&self, name: &str, incarnation: u64, now: Instant) -> Result<(Arc<Owner>, Opened), Failure> {
+    pub fn open(
+        &self,
+        name: &str,
+        incarnation: u64,
+        events_through: u64,
+        now: Instant,
+    ) -> Result<(Arc<Owner>, Opened), Failure> {
         let owner = self.meet(name, now)?;
-        let opened = owner.open_stream(incarnation, now);
+        let opened = owner.open_stream(incarnation, events_through, now);
         opened.map(|opened| (owner, opened)).ok_or_else(|| Failure::OwnerConnected(name.to_owned()))
     }
 
@@ -94,11 +100,11 @@ mod tests {
     #[test]
     fn an_owner_keeps_its_number_over_its_processes_and_a_gone_one_is_forgotten() {
         let owners = Owners::default();
-        let (owner, opened) = owners.open("a", 5, NOW).unwrap();
-        assert_eq!(owners.open("a", 4, NOW).unwrap_err(), Failure::OwnerConnected("a".into()));
-        assert!(owners.open("b", 4, NOW).is_ok());
+        let (owner, opened) = owners.open("a", 5, 0, NOW).unwrap();
+        assert_eq!(owners.open("a", 4, 0, NOW).unwrap_err(), Failure::OwnerConnected("a".into()));
+        assert!(owners.open("b", 4, 0, NOW).is_ok());
         owner.close_stream(opened.stream, NOW);
-        let (again, opened) = owners.open("a", 4, NOW).unwrap();
+        let (again, opened) = owners.open("a", 4, 0, NOW).unwrap();
         assert_eq!(again.number, owner.number);
         owner.close_stream(opened.stream, NOW);
         let later = NOW + Duration::from_secs(10);
@@ -112,7 +118,7 @@ mod tests {
     #[test]
     fn names_that_came_once_make_room_for_another_and_those_in_use_do_not() {
         let owners = Owners::default();
-        let (streaming, _) = owners.open("streaming", 1, NOW).unwrap();
+        let (streaming, _) = owners.open("streaming", 1, 0, NOW).unwrap();
         drop(streaming);
         let holding = owners.meet("holding", NOW).unwrap();
         for number in 2..OWNERS_MAX as u64 {

@@ -24,7 +24,7 @@ mod request;
 mod stream;
 
 pub use connect::{BadMediaAddress, ControlRequests, ControlResponses, MediaConnection};
-pub use link::{AWAY_TIME_MAX, HEARTBEAT_EVERY, HEARTBEAT_TIME_MAX, MediaLink};
+pub use link::{AWAY_TIME_MAX, EVENTS_PER_ACKNOWLEDGEMENT, HEARTBEAT_EVERY, HEARTBEAT_TIME_MAX, MediaLink};
 
 pub use pending::MEDIA_REQUESTS_MAX;
 pub use release::RELEASES_ASKED_MAX;

@@ -37,8 +37,8 @@ pub(super) struct Pending {
     stream: Option<u64>,
     /// Media has said that it has done away with what is not wanted: from then on it may be asked.
     open: bool,
-    /// A heartbeat is to be sent.
-    heartbeat: bool,
+    /// A heartbeat is to be sent, which acknowledges media's events up to this number.
+    heartbeat: Option<u64>,
     /// One is sent and not answered.
     beating: bool,
     outgoing: Vec<proto::Request>,
@@ -128,13 +128,14 @@ impl Pending {
         if self.stream != Some(stream) {
             return None;
         }
-        if !self.heartbeat && !self.releases.has_next() && self.outgoing.len() <= max {
+        if self.heartbeat.is_none() && !self.releases.has_next() && self.outgoing.len() <= max {
             return Some(std::mem::take(&mut self.outgoing)).filter(|requests| !requests.is_empty());
         }
         let mut requests = Vec::with_capacity(max.min(self.outgoing.len() + self.releases.len() + 1));
-        if std::mem::take(&mut self.heartbeat) {
+        if let Some(events_through) = self.heartbeat.take() {
             self.beating = true;
-            requests.push(self.numbered(Operation::Heartbeat(proto::Heartbeat {}), Waiting::Heartbeat));
+            let heartbeat = proto::Heartbeat { events_through };
+            requests.push(self.numbered(Operation::Heartbeat(heartbeat), Waiting::Heartbeat));
         }
         let mut outgoing = std::mem::take(&mut self.outgoing).into_iter().peekable();
         while requests.len() < max {
@@ -160,9 +161,10 @@ impl Pending {
         Some(waiting)
     }
 
-    /// Has media asked whether it works, before anything else that waits. Not twice at a time.
-    pub const fn ask_heartbeat(&mut self) {
-        self.heartbeat = self.stream.is_some() && !self.beating;
+    /// Has media asked whether it works, before anything else that waits, and told that its events were heard up to this
+    /// number. Not twice at a time.
+    pub fn ask_heartbeat(&mut self, events_through: u64) {
+        self.heartbeat = Some(events_through).filter(|_| self.stream.is_some() && !self.beating);
     }
 
     /// Media has let go of it, or never had it. Who waits for that.
@@ -235,7 +237,7 @@ impl Pending {
     /// The stream is closed. Who waited, in vain.
     pub fn shut(&mut self) -> Vec<Waiting> {
         (self.stream, self.open) = (None, false);
-        (self.heartbeat, self.beating) = (false, false);
+        (self.heartbeat, self.beating) = (None, false);
         self.outgoing.clear();
         let mut waiting: Vec<Waiting> = std::mem::take(&mut self.waiting).into_values().collect();
         waiting.retain(|one| matches!(one, Waiting::Shard(_) | Waiting::Bridge(_)));

@@ -77,6 +77,19 @@ impl StubMedia {
         asked.filter(|operation| !matches!(operation, Operation::Heartbeat(_))).collect()
     }
 
+    /// Up to which event each `Hello` and each heartbeat so far said that events were heard.
+    pub fn acknowledged(&self) -> (Vec<u64>, Vec<u64>) {
+        let (mut hellos, mut heartbeats) = (Vec::new(), Vec::new());
+        for request in &self.lock().heard {
+            match &request.operation {
+                Some(Operation::Hello(hello)) => hellos.push(hello.events_through),
+                Some(Operation::Heartbeat(heartbeat)) => heartbeats.push(heartbeat.events_through),
+                _ => {}
+            }
+        }
+        (hellos, heartbeats)
+    }
+
     /// Tells an event.
     pub fn tell(&self, endpoint: &str, event: proto::endpoint_event::Event) {
         let event = proto::EndpointEvent { endpoint_id: endpoint.into(), event: Some(event) };
@@ -108,9 +121,10 @@ impl StubMedia {
                 message: "another process is connected".into(),
                 ..Default::default()
             }),
-            Some(Operation::Hello(_)) => Told::Welcome(proto::Welcome {
+            Some(Operation::Hello(hello)) => Told::Welcome(proto::Welcome {
                 node: "stub".into(),
                 incarnation: self.incarnation,
+                events_from: hello.events_through + 1,
                 ..Default::default()
             }),
             _ if state.silent => return None,

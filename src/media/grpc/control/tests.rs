@@ -34,7 +34,7 @@ fn message(id: u64, operation: proto::request::Operation) -> Result<proto::Contr
 }
 
 fn hello() -> Result<proto::ControlRequest, Status> {
-    let hello = proto::Hello { owner: "owner".into(), incarnation: 1 };
+    let hello = proto::Hello { owner: "owner".into(), incarnation: 1, ..proto::Hello::default() };
     message(1, proto::request::Operation::Hello(hello))
 }
 

@@ -69,7 +69,7 @@ fn negotiate(endpoint: &str) -> Operation {
 #[test]
 fn a_close_that_a_full_worker_refuses_reaches_it_when_it_is_asked_for_again() {
     let node = node();
-    let (owner, opened) = node.owners.open("owner", 1, Instant::ZERO).unwrap();
+    let (owner, opened) = node.owners.open("owner", 1, 0, Instant::ZERO).unwrap();
     let stream = opened.stream;
     let ask = |operation| node.queue(&owner, ReplyTo::Stream { stream, id: 1 }, operation);
     let bridge = || "b".to_owned();

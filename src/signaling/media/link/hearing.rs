@@ -55,6 +55,7 @@ impl MediaLink {
             }
             Some(Item::Event(event)) => {
                 self.event(event);
+                self.events_through.fetch_add(1, Ordering::Relaxed);
                 Told::Other
             }
             Some(Item::NodeState(state)) => self.node_state(state.phase()),

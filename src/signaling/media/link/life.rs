@@ -26,6 +26,9 @@ pub const AWAY_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long the service may take to say welcome.
 const WELCOME_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// Events after which media is acknowledged them at once, and not by the next heartbeat that is due.
+pub const EVENTS_PER_ACKNOWLEDGEMENT: u64 = 1024;
+
 /// The first and the longest pause between two tries to open the stream; it doubles from one to the other.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -154,6 +157,8 @@ impl MediaLink {
             tracing::warn!(lost = welcome.events_lost, "the media service dropped events");
             self.events_lost.fetch_add(welcome.events_lost, Ordering::Relaxed);
         }
+        let mut acknowledged = welcome.events_from.saturating_sub(1);
+        self.events_through.store(acknowledged, Ordering::Relaxed);
         self.draining.store(welcome.draining, Ordering::Relaxed);
         self.tell_capacity(welcome.capacity.as_ref());
         // The first thing asked is what is still wanted: its answer is the first sign of life.
@@ -171,6 +176,12 @@ impl MediaLink {
                     Told::Other => {}
                 }
             }
+            let heard = self.events_through.load(Ordering::Relaxed);
+            if heard - acknowledged >= EVENTS_PER_ACKNOWLEDGEMENT {
+                acknowledged = heard;
+                self.pending().ask_heartbeat(heard);
+                self.stream_waker.wake();
+            }
             items = match self.next_items(&mut responses, &mut heart).await {
                 Ok(more) => more.into_iter(),
                 Err(end) => return end,
@@ -185,7 +196,9 @@ impl MediaLink {
         patience: Duration,
     ) -> Result<OpenedStream, StreamEnd> {
         let stream = self.streams.fetch_add(1, Ordering::AcqRel) + 1;
-        let hello = proto::Request { id: 0, operation: Some(Operation::Hello(self.owner.clone())) };
+        let events_through = self.events_through.load(Ordering::Relaxed);
+        let hello = proto::Hello { events_through, ..self.owner.clone() };
+        let hello = proto::Request { id: 0, operation: Some(Operation::Hello(hello)) };
         let requests = Requests::new(Arc::clone(self), stream, hello);
         let opening = async {
             let mut responses = connection.control(requests).await.map_err(|error| error.to_string())?;
@@ -216,7 +229,9 @@ impl MediaLink {
                     Beat::Silent if heard.is_err() => {
                         return Err("it is connected and does not answer".to_owned().into());
                     }
-                    Beat::Ask => self.pending().ask_heartbeat(),
+                    Beat::Ask => {
+                        self.pending().ask_heartbeat(self.events_through.load(Ordering::Relaxed));
+                    }
                     Beat::Silent | Beat::Wait => {}
                 }
                 self.stream_waker.wake();

@@ -26,7 +26,7 @@ use crate::signaling::driver::Inbox;
 use crate::signaling::linger::{Go, Linger, Urgency};
 
 pub use heart::{HEARTBEAT_EVERY, HEARTBEAT_TIME_MAX};
-pub use life::AWAY_TIME_MAX;
+pub use life::{AWAY_TIME_MAX, EVENTS_PER_ACKNOWLEDGEMENT};
 
 /// The link. See the [module](super).
 pub struct MediaLink {
@@ -47,6 +47,8 @@ pub struct MediaLink {
     told_to_take_calls: AtomicBool,
     closing: CancellationToken,
     events_lost: AtomicU64,
+    /// The number of media's last event that was heard.
+    events_through: AtomicU64,
 }
 
 impl MediaLink {
@@ -55,7 +57,8 @@ impl MediaLink {
     #[must_use]
     pub fn new(node: String, incarnation: u64, shards: Arc<[Arc<Inbox>]>, directory: Arc<Directory>) -> Self {
         Self {
-            owner: proto::Hello { owner: node, incarnation },
+            owner: proto::Hello { owner: node, incarnation, events_through: 0 },
+            events_through: AtomicU64::new(0),
             shards,
             directory,
             pending: Mutex::default(),
