@@ -183,7 +183,7 @@ async fn events_that_a_dead_stream_took_come_again_on_the_next_from_the_first_th
     let mut studio = Studio::start(&settings(25_620, 4)).await;
     let _phone = studio.phone("a", None).await;
     studio.control.done(play_tone("a", "p", 440.0, Some(40))).await;
-    let kinds = |event| match event {
+    let kinds = |event: &Event| match event {
         Event::PlayStarted(_) => Some("started"),
         Event::PlayEnded(_) => Some("ended"),
         _ => None,
