@@ -57,7 +57,7 @@ pub struct Counters {
     pub ack_timeouts: u64,
     /// BYEs that were sent once instead of being repeated: without ACK, to an address that the peer is not seen at.
     pub byes_once: u64,
-    /// Look-ups that brought nothing, or too late.
+    /// Look-ups that brought nothing, or too late, or were one too many.
     pub lookups_failed: u64,
     /// Requests tried on a second address.
     pub failovers: u64,
