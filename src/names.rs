@@ -18,6 +18,10 @@ use hickory_resolver::{ResolverBuilder, TokioResolver};
 /// Answers kept, each a name's addresses of one family.
 const CACHED_MAX: u64 = 4_096;
 
+/// Names whose addresses are known without asking the resolver, and how many addresses of each.
+const KNOWN_MAX: usize = 4_096;
+const KNOWN_ADDRESSES_MAX: usize = 16;
+
 /// How long an answer is kept at most, and one that says that there is nothing.
 const KEPT_MAX: (Duration, Duration) = (Duration::from_secs(3_600), Duration::from_secs(60));
 
@@ -48,6 +52,9 @@ pub enum NameError {
 /// A name's addresses, IPv4 first, or why there are none.
 pub type Addresses = Result<Arc<[IpAddr]>, NameError>;
 
+/// The addresses of names, and until when they are those.
+type Known = HashMap<Box<str>, (Arc<[IpAddr]>, Instant)>;
+
 type Asking = Shared<BoxFuture<'static, Addresses>>;
 
 /// Looks names up. To be used on one runtime.
@@ -55,6 +62,8 @@ pub struct Names {
     time_max: Duration,
     system: Mutex<System>,
     under_way: Mutex<HashMap<Box<str>, WeakShared<BoxFuture<'static, Addresses>>>>,
+    /// The resolver keeps answers for itself: whether it has one shows only by asking.
+    known: Arc<Mutex<Known>>,
 }
 
 /// The resolver as the system's files had it last.
@@ -69,7 +78,17 @@ impl Names {
     #[must_use]
     pub fn new(time_max: Duration) -> Self {
         let system = System { dns: read_system(), changed: changed(), looked: Instant::now() };
-        Self { time_max, system: Mutex::new(system), under_way: Mutex::default() }
+        Self { time_max, system: Mutex::new(system), under_way: Mutex::default(), known: Arc::default() }
+    }
+
+    /// The first addresses of a name that was found before, while they are kept. Nobody is asked.
+    #[must_use]
+    pub fn known(&self, name: &str) -> Option<Arc<[IpAddr]>> {
+        // The system's files may have changed.
+        self.dns();
+        let known = lock(&self.known);
+        let (found, until) = known.get(&*name.to_ascii_lowercase())?;
+        (*until > Instant::now()).then(|| Arc::clone(found))
     }
 
     /// The addresses of a name.
@@ -99,12 +118,17 @@ impl Names {
             return asking;
         }
         let (dns, asked, time_max) = (self.dns(), name.to_owned(), self.time_max);
+        let known = Arc::clone(&self.known);
         let asking = async move {
             let dns = dns.ok_or(NameError::NotFound)?;
-            let answer = tokio::time::timeout(time_max, dns.lookup_ip(asked)).await;
-            let found = answer.map_err(|_| NameError::Time)?;
-            let found: Vec<IpAddr> = found.map_err(|error| reason(&error))?.iter().collect();
-            if found.is_empty() { Err(NameError::NotFound) } else { Ok(found.into()) }
+            let answer = tokio::time::timeout(time_max, dns.lookup_ip(asked.as_str())).await;
+            let answer = answer.map_err(|_| NameError::Time)?.map_err(|error| reason(&error))?;
+            let found: Vec<IpAddr> = answer.iter().collect();
+            if found.is_empty() {
+                return Err(NameError::NotFound);
+            }
+            keep(&mut lock(&known), asked.into(), &found, answer.valid_until());
+            Ok(found.into())
         };
         let asking = asking.boxed().shared();
         // Names that nobody waits for any more are few: each is taken out by who asked last, unless that one gave up.
@@ -123,10 +147,24 @@ impl Names {
                 tracing::info!("the system's name servers or hosts have changed");
                 system.changed = now;
                 system.dns = read_system();
+                lock(&self.known).clear();
             }
         }
         system.dns.clone()
     }
+}
+
+/// Keeps an answer until then. Where there is no room, the one makes way that would be kept for the shortest time.
+fn keep(known: &mut Known, name: Box<str>, found: &[IpAddr], until: Instant) {
+    let until = until.min(Instant::now() + KEPT_MAX.0);
+    if known.len() >= KNOWN_MAX
+        && !known.contains_key(&name)
+        && let Some(first) = known.iter().min_by_key(|(_, (_, until))| *until).map(|(name, _)| name.clone())
+    {
+        known.remove(&first);
+    }
+    let found = &found[..found.len().min(KNOWN_ADDRESSES_MAX)];
+    known.insert(name, (found.into(), until));
 }
 
 /// A timeout of the name servers' is one of ours; all else says that there is nothing to be had.
@@ -223,7 +261,8 @@ mod tests {
                 }
             }
         });
-        (Names { time_max, system: Mutex::new(system), under_way: Mutex::default() }, asked)
+        let (system, under_way, known) = (Mutex::new(system), Mutex::default(), Arc::default());
+        (Names { time_max, system, under_way, known }, asked)
     }
 
     /// RFC 1035 §4: the question again, and an address record or why there is none.
@@ -252,14 +291,33 @@ mod tests {
     async fn an_answer_is_kept_and_so_is_one_that_says_that_there_is_nothing() {
         let (names, asked) = served(PATIENCE).await;
         let found: Addresses = Ok(vec![IpAddr::from([192, 0, 2, 7])].into());
+        assert_eq!(names.known("there.example"), None);
         for name in ["there.example", "THERE.Example"] {
             assert_eq!(names.look_up(name).await, found);
+            assert_eq!(names.known(name).ok_or(NameError::NotFound), found);
             assert_eq!(asked.load(Ordering::Relaxed), 2, "once for each family");
         }
         for _ in 0..2 {
             assert_eq!(names.look_up("none.example").await, Err(NameError::NotFound));
             assert_eq!(asked.load(Ordering::Relaxed), 4);
+            assert_eq!(names.known("none.example"), None);
         }
+    }
+
+    #[test]
+    fn what_is_known_is_bounded_and_forgotten_when_its_time_is_over() {
+        let names = Names::new(PATIENCE);
+        let address = [IpAddr::from([192, 0, 2, 7]); 40];
+        let soon = Instant::now() + PATIENCE;
+        for number in 0..=KNOWN_MAX as u64 {
+            let until = soon + Duration::from_millis(number);
+            keep(&mut lock(&names.known), format!("{number}.example").into(), &address, until);
+        }
+        assert_eq!(lock(&names.known).len(), KNOWN_MAX);
+        assert_eq!(names.known("0.example"), None, "it made way");
+        assert_eq!(names.known("1.example").map(|found| found.len()), Some(KNOWN_ADDRESSES_MAX));
+        keep(&mut lock(&names.known), "1.example".into(), &address, Instant::now());
+        assert_eq!(names.known("1.example"), None, "it is over");
     }
 
     #[tokio::test]

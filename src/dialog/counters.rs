@@ -57,7 +57,9 @@ pub struct Counters {
     pub ack_timeouts: u64,
     /// BYEs that were sent once instead of being repeated: without ACK, to an address that the peer is not seen at.
     pub byes_once: u64,
-    /// Look-ups that brought nothing, or too late.
+    /// Requests within dialogs to hosts that nothing came from, past their rate: a BYE was sent once, all others not.
+    pub strangers_spared: u64,
+    /// Look-ups that brought nothing, or too late, or were one too many.
     pub lookups_failed: u64,
     /// Requests tried on a second address.
     pub failovers: u64,
@@ -100,6 +102,7 @@ impl Counters {
             breaches,
             ack_timeouts,
             byes_once,
+            strangers_spared,
             lookups_failed,
             failovers,
             moved_to_stream,
@@ -132,6 +135,7 @@ impl Counters {
         self.breaches += breaches;
         self.ack_timeouts += ack_timeouts;
         self.byes_once += byes_once;
+        self.strangers_spared += strangers_spared;
         self.lookups_failed += lookups_failed;
         self.failovers += failovers;
         self.moved_to_stream += moved_to_stream;

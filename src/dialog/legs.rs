@@ -18,6 +18,7 @@ use super::locate::{FirstHop, Located, Unlocated, locate};
 use super::mark::Marks;
 use super::refusal;
 use super::settings::DialogSettings;
+use super::strangers::Strangers;
 use super::view::DialogView;
 
 /// What this floor wants done, besides what it does through the transactions.
@@ -70,6 +71,7 @@ impl Legs {
     #[must_use]
     pub fn new(settings: DialogSettings, mut random: Random) -> Self {
         let (index, marks) = (DialogIndex::new(&mut random), Marks::draw(&mut random));
+        let strangers = Strangers::new(&mut random);
         let shared = Shared {
             settings,
             random,
@@ -78,6 +80,7 @@ impl Legs {
             index,
             marks,
             fork_byes: Pace::default(),
+            strangers,
             strays: Pace::default(),
             owners: OwnKeyMap::default(),
             lookups: OwnKeyMap::default(),

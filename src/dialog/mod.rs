@@ -37,6 +37,7 @@ mod request;
 mod sequence;
 pub mod settings;
 mod state;
+mod strangers;
 mod stray;
 mod target;
 mod view;

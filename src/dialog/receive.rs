@@ -35,6 +35,7 @@ impl Legs {
                 let leg = self.key_of(&request).and_then(|key| self.shared.index.get(key));
                 match leg {
                     Some(leg) => {
+                        self.shared.strangers.heard(flow.remote.ip(), now.mono);
                         self.step(leg, transactions, now, |state, ctx| {
                             ctx.common.heard = Some(flow);
                             (state.ack(ctx, &request), ())
@@ -69,6 +70,7 @@ impl Legs {
             let key = self.key_of(request);
             match key.and_then(|key| self.shared.index.get(key).map(|leg| (leg, key))) {
                 Some((leg, key)) => {
+                    self.shared.strangers.heard(flow.remote.ip(), now.mono);
                     self.step(leg, transactions, now, |state, ctx| {
                         ctx.common.heard = Some(*flow);
                         (state.request(ctx, key, id, request, flow), ())
@@ -205,11 +207,15 @@ impl Legs {
         transactions: &mut Transactions,
         now: Now,
     ) {
-        let Some(Owner::Client { leg, purpose, retry, .. }) = self.shared.owners.get_mut(&id) else {
+        let Some(Owner::Client { leg, purpose, to, retry, .. }) = self.shared.owners.get_mut(&id) else {
             self.shared.counters.unexpected += 1;
             return;
         };
         let (leg, purpose) = (*leg, *purpose);
+        // Only who reads what was sent to `to` can answer it, from wherever.
+        for host in [*to, flow.remote.ip()] {
+            self.shared.strangers.heard(host, now.mono);
+        }
         // 100 says that it was received. Further provisional responses say that it is worked on: after them 503 is the
         // answer, and another address would let it ring twice.
         let retry = if response.status() == StatusCode::TRYING { None } else { retry.take() };

@@ -10,6 +10,11 @@ use serde::{Deserialize, Serialize};
 pub enum Asker {
     /// An engine's: the target of a call that it makes.
     Engine,
-    /// A peer's: the Contact or Record-Route that came from this address, where it is known.
-    Peer(Option<IpAddr>),
+    /// A peer's: its Contact or Record-Route.
+    Peer {
+        /// The address that it came from, where it is known.
+        at: Option<IpAddr>,
+        /// Whether the peer has shown that it reads what we send, as by the ACK: its address is not forged.
+        proven: bool,
+    },
 }

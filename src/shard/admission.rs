@@ -115,7 +115,7 @@ impl Shard {
     /// A call has come in.
     pub(super) fn invited(&mut self, leg: LegId, invited: Invited, now: Now) {
         let group = self.group_of(invited.source.listener);
-        let Some(engine) = self.groups.choose(&group) else {
+        let Some(engine) = self.groups.choose(&group, now.mono) else {
             // Admission has seen an engine with room within the same input.
             self.counters.refused_no_engine += 1;
             let Refusal { status, retry_after, mismatch } = self.settings.policy(&group).refusal;
@@ -141,7 +141,7 @@ impl Shard {
         let engine = session.engine().clone();
         let slot = self.enter(session, false);
         if let Some(entry) = self.slots.get_mut(slot) {
-            entry.waits = true;
+            entry.waits = Some(now.mono);
             self.groups.waits(&engine);
         }
         self.slots.bind(slot, leg);

@@ -114,10 +114,10 @@ impl Shard {
                 }
                 Action::Suppressed => self.counters.events_suppressed += 1,
                 Action::Absorbed(_) => self.counters.absorbed += 1,
-                Action::Over => self.over(slot),
+                Action::Over => self.over(slot, now),
             }
         }
-        self.note_decision(slot);
+        self.note_end_of_wait(slot, now);
         self.note_unsettled(slot, now);
     }
 
@@ -158,17 +158,20 @@ impl Shard {
     pub(super) fn session_timer(&mut self, slot: SlotId, timer: SessionTimer, now: Now) {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         entry.timer = None;
-        if timer == SessionTimer::Decision && self.pass_on(slot, PassedOn::Undecided, now) {
-            return;
+        if timer == SessionTimer::Decision {
+            self.note_lapse(slot, now);
+            if self.pass_on(slot, PassedOn::Undecided, now) {
+                return;
+            }
         }
         let Some(entry) = self.slots.get(slot) else { return };
         let policy = self.settings.policy(&entry.session.engine().group).refusal;
         self.with_session(slot, now, |session, cx| session.timer(timer, policy, cx));
     }
 
-    fn over(&mut self, slot: SlotId) {
+    fn over(&mut self, slot: SlotId, now: Now) {
         self.set_timer(slot, None);
-        self.note_decision(slot);
+        self.note_end_of_wait(slot, now);
         let Some(mut entry) = self.slots.remove(slot) else { return };
         if let Some(call) = entry.unconfirmed.take() {
             self.sources.over(call);

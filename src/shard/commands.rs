@@ -42,7 +42,11 @@ impl Shard {
         now: Now,
     ) -> Result<CommandDone, CommandError> {
         let slot = self.slots.find(id);
+        let by_engine = command.engine.is_some();
         let result = slot.and_then(|slot| self.step(slot, now, |session, cx| session.command(command, cx)));
+        if let (Some(slot), Some(Ok(_)), true) = (slot, &result, by_engine) {
+            self.note_decision(slot);
+        }
         result.unwrap_or_else(|| Err(CommandError::SessionNotFound(id.clone())))
     }
 
@@ -90,7 +94,9 @@ impl Shard {
         if let Some(slot) = parent.and_then(|parent| self.slots.find(&parent))
             && self.slots.get(slot).is_some_and(|parent| *parent.session.engine() == owner)
         {
-            self.with_session(slot, now, Session::worked_on);
+            self.step(slot, now, Session::worked_on);
+            self.note_decision(slot);
+            self.act(slot, now);
         }
     }
 

@@ -1,10 +1,30 @@
-//! Which engine gets a call: round robin over those of the group that are attached and have room. Those that keep up come
-//! first; one that is silent or behind gets a call only where nobody else can take it.
+//! Which engine gets a call: of those of the group that are attached and have room, the one with the fewest calls that wait
+//! for its decision, and round robin where these are as many. Those that keep up and decide come first.
+//!
+//! | in this order | gets a call |
+//! |---|---|
+//! | keeps up, has not decided in time, and its pause is over | one, on trial |
+//! | keeps up and decides | by turns, and by how many calls wait for it |
+//! | keeps up, has not decided in time | where nobody else can take it |
+//! | is silent or behind | the same, after these |
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::io::AttachedEngine;
+use crate::ground::Instant;
 use crate::session::command::EngineRef;
+
+/// How long an engine that did not decide in time is passed over before it gets a call on trial. Each trial that fails
+/// doubles it: the callers of an engine that never decides again are few.
+pub const TRIAL_PAUSE: Duration = Duration::from_secs(30);
+
+/// The longest such pause.
+pub const TRIAL_PAUSE_MAX: Duration = Duration::from_secs(480);
+
+/// Where a call ends before its engine has decided, and has waited for so long, the engine counts as one that did not decide
+/// in time: callers of an engine that never decides may all have less patience than we have.
+pub const GIVEN_UP_AFTER: Duration = Duration::from_secs(2);
 
 /// The attached engines, and how many sessions each has here.
 #[derive(Debug, Default)]
@@ -14,6 +34,17 @@ pub(super) struct Groups {
     loads: Vec<(EngineRef, Load)>,
     /// Where each group's round stands: the engine that got the last call.
     last: Vec<(Arc<str>, EngineRef)>,
+    /// The attached engines that did not decide in time and have not decided since.
+    mute: Vec<(EngineRef, Mute)>,
+}
+
+/// An engine that did not decide in time.
+#[derive(Clone, Copy, Debug)]
+struct Mute {
+    /// From when on it may get a call on trial.
+    trial_at: Instant,
+    /// How long its pause is.
+    pause: Duration,
 }
 
 /// What an engine has here.
@@ -30,6 +61,8 @@ impl Groups {
     /// The attached engines are these now.
     pub fn attach(&mut self, engines: Vec<AttachedEngine>) {
         self.last.retain(|(group, _)| engines.iter().any(|attached| attached.engine.group == *group));
+        // Whoever comes back may be another process: it begins anew.
+        self.mute.retain(|(mute, _)| engines.iter().any(|attached| attached.engine == *mute));
         self.attached = engines;
     }
 
@@ -38,17 +71,26 @@ impl Groups {
         self.attached.iter().any(|attached| *attached.engine.group == *group && self.takes(attached))
     }
 
-    /// The next engine of the group that has room, and keeps up if there is such a one.
-    pub fn choose(&mut self, group: &str) -> Option<EngineRef> {
-        self.next(group, |attached| attached.ready).or_else(|| self.next(group, |_| true))
+    /// The engine of the group that gets the next call.
+    pub fn choose(&mut self, group: &str, now: Instant) -> Option<EngineRef> {
+        self.next(group, |groups, attached| attached.ready && groups.is_due(&attached.engine, now))
+            .or_else(|| {
+                self.next(group, |groups, attached| attached.ready && groups.decides(&attached.engine))
+            })
+            .or_else(|| self.next(group, |_, attached| attached.ready))
+            .or_else(|| self.next(group, |_, _| true))
     }
 
-    /// The next engine of the group that has room and keeps up, but these.
+    /// The engine of the group that a call is passed on to: one that keeps up, but not these. Nobody is on trial with a
+    /// caller who has waited already.
     pub fn choose_other(&mut self, group: &str, but: &[EngineRef]) -> Option<EngineRef> {
-        self.next(group, |attached| attached.ready && !but.contains(&attached.engine))
+        let other = |attached: &AttachedEngine| attached.ready && !but.contains(&attached.engine);
+        self.next(group, |groups, attached| other(attached) && groups.decides(&attached.engine))
+            .or_else(|| self.next(group, |_, attached| other(attached)))
     }
 
-    fn next(&mut self, group: &str, suits: impl Fn(&AttachedEngine) -> bool) -> Option<EngineRef> {
+    /// Of those that suit and have room, the one that the fewest calls wait for; of several the next one in the round.
+    fn next(&mut self, group: &str, suits: impl Fn(&Self, &AttachedEngine) -> bool) -> Option<EngineRef> {
         let last = self.last.iter().position(|(name, _)| **name == *group);
         let members = || self.attached.iter().filter(|attached| *attached.engine.group == *group);
         let passed = last.and_then(|last| {
@@ -56,13 +98,51 @@ impl Groups {
             Some(place + 1)
         });
         let count = members().count();
-        let mut round = members().cycle().skip(passed.unwrap_or(0)).take(count);
-        let chosen = round.find(|attached| suits(attached) && self.takes(attached))?.engine.clone();
+        let round = members().cycle().skip(passed.unwrap_or(0)).take(count);
+        let mut least: Option<(u32, &AttachedEngine)> = None;
+        for attached in round.filter(|attached| suits(self, attached) && self.takes(attached)) {
+            let waiting = self.load(&attached.engine).waiting;
+            if least.is_none_or(|(fewest, _)| waiting < fewest) {
+                least = Some((waiting, attached));
+            }
+            if waiting == 0 {
+                break;
+            }
+        }
+        let chosen = least?.1.engine.clone();
         match last {
             Some(last) => self.last[last].1 = chosen.clone(),
             None => self.last.push((chosen.group.clone(), chosen.clone())),
         }
         Some(chosen)
+    }
+
+    /// Whether nothing is known against an engine's deciding in time.
+    fn decides(&self, engine: &EngineRef) -> bool {
+        self.mute.iter().all(|(mute, _)| mute != engine)
+    }
+
+    /// Whether an engine is to get a call on trial: its pause is over, and nobody waits for it.
+    fn is_due(&self, engine: &EngineRef, now: Instant) -> bool {
+        let due = self.mute.iter().any(|(mute, since)| mute == engine && since.trial_at <= now);
+        due && self.load(engine).waiting == 0
+    }
+
+    /// An engine has decided about a call.
+    pub fn proved(&mut self, engine: &EngineRef) {
+        self.mute.retain(|(mute, _)| mute != engine);
+    }
+
+    /// An engine did not decide about a call in time. What it got before its pause began says nothing new.
+    pub fn lapsed(&mut self, engine: &EngineRef, now: Instant) {
+        if let Some((_, mute)) = self.mute.iter_mut().find(|(mute, _)| mute == engine) {
+            if mute.trial_at <= now {
+                mute.pause = (mute.pause * 2).min(TRIAL_PAUSE_MAX);
+                mute.trial_at = now + mute.pause;
+            }
+        } else if self.standing(engine) != Standing::Away {
+            self.mute.push((engine.clone(), Mute { trial_at: now + TRIAL_PAUSE, pause: TRIAL_PAUSE }));
+        }
     }
 
     fn takes(&self, attached: &AttachedEngine) -> bool {

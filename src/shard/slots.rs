@@ -10,7 +10,7 @@ use super::sources::Unconfirmed;
 use crate::ground::hash::OwnKeyMap;
 use crate::ground::leg::LegId;
 use crate::ground::timer::TimerHandle;
-use crate::ground::{Flow, SessionId};
+use crate::ground::{Flow, Instant, SessionId};
 use crate::session::Session;
 use crate::session::command::EngineRef;
 
@@ -26,8 +26,8 @@ pub(super) struct Entry {
     pub settles: bool,
     /// How its INVITE came in; `None` for a call that is made here.
     pub source: Option<Flow>,
-    /// Counts for its engine as a call that waits for a decision.
-    pub waits: bool,
+    /// Since when it counts for its engine as a call that waits for a decision.
+    pub waits: Option<Instant>,
     /// The engines that had the call and did not decide about it.
     pub passed: Vec<EngineRef>,
     /// An incoming call until its caller has acknowledged that it is up.
@@ -73,7 +73,7 @@ impl Slots {
             to_be_ended: false,
             settles: false,
             source: None,
-            waits: false,
+            waits: None,
             passed: Vec::new(),
             unconfirmed: None,
         }));

@@ -91,6 +91,10 @@ impl Transactions {
                 self.wheel.remove(handle);
             }
             if let Change::Set(timer, after) = change {
+                if timer.is_retransmission() {
+                    let Some(left) = transaction.repeats.checked_sub(1) else { continue };
+                    transaction.repeats = left;
+                }
                 let at = now.mono + after;
                 let at = if timer.only_forgets() { together(at) } else { at };
                 *running = Some(self.wheel.insert((index, timer), at));

@@ -32,6 +32,8 @@ pub(super) struct Transaction {
     pub retransmission: Option<TimerHandle>,
     /// The other timer.
     pub deadline: Option<TimerHandle>,
+    /// How often its message may still be repeated.
+    pub repeats: u8,
     /// What finds it.
     pub key: Key,
     /// What a second way of its request is found by; 0 for none.
@@ -53,6 +55,8 @@ impl Transaction {
             failure: None,
             retransmission: None,
             deadline: None,
+            // More than any timer leads to.
+            repeats: u8::MAX,
             key,
             merged: 0,
             before: NONE,

@@ -26,6 +26,20 @@ impl Transactions {
         flow: Flow,
         now: Now,
     ) -> Result<TransactionId, SendError> {
+        self.send_request_sparingly(request, flow, now, u8::MAX)
+    }
+
+    /// As [`Transactions::send_request`], and repeats it no more than `repeats` times. It is waited for as long.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn send_request_sparingly(
+        &mut self,
+        request: Request,
+        flow: Flow,
+        now: Now,
+        repeats: u8,
+    ) -> Result<TransactionId, SendError> {
         let method = request.method().clone();
         if matches!(method, Method::Ack | Method::Cancel) {
             return Err(SendError::Method(method));
@@ -50,7 +64,9 @@ impl Transactions {
             let (machine, effects) = ClientNonInvite::start(request, timing);
             (Machine::ClientNonInvite(machine), effects)
         };
-        let index = self.begin(Transaction::new(machine, method, flow, key), effects, now);
+        let mut transaction = Transaction::new(machine, method, flow, key);
+        transaction.repeats = repeats;
+        let index = self.begin(transaction, effects, now);
         Ok(self.slots.id(index))
     }
 

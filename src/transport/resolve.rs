@@ -3,18 +3,20 @@
 //! RFC 3263 (NAPTR, SRV, order and failover) stands before this and is not here; a [`Question`] has what it needs.
 //!
 //! Engines' names and peers' have bounds apart: a caller can name a host whose name servers never answer, as often as he
-//! likes, and no call of an engine's may wait for him.
+//! likes, and no call of an engine's may wait for him. Of the peers' look-ups a part is kept for those who have shown that they
+//! read what we send: who forges his address has none of it. What is known already takes no place.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use super::counters::{Counters, count};
+use crate::ground::network::one_of;
 use crate::ground::{Asker, Transport};
 use crate::names::{Addresses, NameError, Names};
 
@@ -24,7 +26,12 @@ pub const ENGINES_LOOKUPS_MAX: usize = 64;
 /// Look-ups of peers' names under way at once. Past it, one more fails at once.
 pub const PEERS_LOOKUPS_MAX: usize = 64;
 
-/// Look-ups of the names of one peer, by its address, under way at once. Past it, one more fails at once.
+/// Those of them that peers may have who have not shown that they read what we send. Past it, one more of theirs fails at
+/// once.
+pub const UNPROVEN_LOOKUPS_MAX: usize = 32;
+
+/// Look-ups of the names of one peer, by its address (all of an IPv6 /64 is one), under way at once. Past it, one more fails
+/// at once.
 pub const PEER_LOOKUPS_MAX: usize = 8;
 
 /// How long a look-up may take, its turn included.
@@ -85,36 +92,56 @@ pub struct SystemResolver {
     counters: Arc<Counters>,
 }
 
-/// Look-ups of peers' names under way, by whom.
+/// Look-ups of peers' names under way.
 #[derive(Default)]
-struct PeersLookups(Mutex<HashMap<Option<IpAddr>, usize>>);
+struct PeersLookups(Mutex<UnderWay>);
+
+#[derive(Default)]
+struct UnderWay {
+    /// By whom.
+    of: HashMap<Option<IpAddr>, usize>,
+    all: usize,
+    unproven: usize,
+}
 
 /// The right to one look-up of a peer's name; given back when dropped.
 struct PeersTurn {
     peer: Option<IpAddr>,
+    proven: bool,
     lookups: Arc<PeersLookups>,
 }
 
 impl PeersLookups {
-    fn take(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<PeersTurn> {
-        let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: usize = under_way.values().sum();
-        let of_peer = under_way.get(&peer).copied().unwrap_or(0);
-        if all >= PEERS_LOOKUPS_MAX || of_peer >= PEER_LOOKUPS_MAX {
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(self: &Arc<Self>, peer: Option<IpAddr>, proven: bool) -> Option<PeersTurn> {
+        let peer = peer.map(one_of);
+        let mut under_way = self.under_way();
+        let of_peer = under_way.of.get(&peer).copied().unwrap_or(0);
+        if under_way.all >= PEERS_LOOKUPS_MAX
+            || of_peer >= PEER_LOOKUPS_MAX
+            || !proven && under_way.unproven >= UNPROVEN_LOOKUPS_MAX
+        {
             return None;
         }
-        under_way.insert(peer, of_peer + 1);
-        Some(PeersTurn { peer, lookups: Arc::clone(self) })
+        under_way.of.insert(peer, of_peer + 1);
+        under_way.all += 1;
+        under_way.unproven += usize::from(!proven);
+        Some(PeersTurn { peer, proven, lookups: Arc::clone(self) })
     }
 }
 
 impl Drop for PeersTurn {
     fn drop(&mut self) {
-        let mut under_way = self.lookups.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_peer) = under_way.get_mut(&self.peer) {
+        let mut under_way = self.lookups.under_way();
+        under_way.all -= 1;
+        under_way.unproven -= usize::from(!self.proven);
+        if let Some(of_peer) = under_way.of.get_mut(&self.peer) {
             *of_peer -= 1;
             if *of_peer == 0 {
-                under_way.remove(&self.peer);
+                under_way.of.remove(&self.peer);
             }
         }
     }
@@ -143,13 +170,16 @@ impl SystemResolver {
                 };
                 tokio::time::timeout(LOOKUP_TIME_MAX, in_turn).await.unwrap_or(Err(NameError::Time))
             }
-            Asker::Peer(peer) => {
-                let Some(_turn) = self.peers.take(peer) else {
-                    count(&self.counters.lookups_refused);
-                    return Err(ResolveError::Refused(host));
-                };
-                self.names.look_up(&host).await
-            }
+            Asker::Peer { at, proven } => match self.names.known(&host) {
+                Some(known) => Ok(known),
+                None => {
+                    let Some(_turn) = self.peers.take(at, proven) else {
+                        count(&self.counters.lookups_refused);
+                        return Err(ResolveError::Refused(host));
+                    };
+                    self.names.look_up(&host).await
+                }
+            },
         };
         resolution(found, host, port.unwrap_or(transport.default_port()))
     }
@@ -203,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn names_are_looked_up_by_the_system() {
-        for asker in [Asker::Engine, Asker::Peer(None)] {
+        for asker in [Asker::Engine, Asker::Peer { at: None, proven: false }] {
             let found = resolver().resolve(question("localhost", Some(5070), asker)).await.unwrap();
             assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 5070));
             let outcome = resolver().resolve(question("no such name", None, asker)).await;
@@ -223,18 +253,58 @@ mod tests {
     async fn a_peer_has_so_many_names_looked_up_and_all_peers_so_many_and_an_engine_is_not_kept_waiting() {
         let resolver = resolver();
         let peer = |last: u8| Some(IpAddr::from([192, 0, 2, last]));
-        let mut turns: Vec<_> =
-            (0..PEER_LOOKUPS_MAX).map(|_| resolver.peers.take(peer(0)).unwrap()).collect();
-        assert!(resolver.peers.take(peer(0)).is_none(), "it has its share");
+        let of_99 = Asker::Peer { at: peer(99), proven: true };
+        let take = |last| resolver.peers.take(peer(last), true);
+        let mut turns: Vec<_> = (0..PEER_LOOKUPS_MAX).map(|_| take(0).unwrap()).collect();
+        assert!(take(0).is_none(), "it has its share");
         for last in 1..=7 {
-            turns.extend((0..PEER_LOOKUPS_MAX).map(|_| resolver.peers.take(peer(last)).unwrap()));
+            turns.extend((0..PEER_LOOKUPS_MAX).map(|_| take(last).unwrap()));
         }
-        let outcome = resolver.resolve(question("localhost", None, Asker::Peer(peer(99)))).await;
+        let outcome = resolver.resolve(question("localhost", None, of_99)).await;
         assert_eq!(outcome, Err(ResolveError::Refused("localhost".into())));
         assert_eq!(resolver.counters.snapshot().lookups_refused, 1);
         assert!(resolver.resolve(question("localhost", None, Asker::Engine)).await.is_ok());
+        turns.pop();
+        assert!(resolver.resolve(question("localhost", None, of_99)).await.is_ok());
         turns.clear();
-        assert!(resolver.peers.0.lock().unwrap().is_empty());
-        assert!(resolver.resolve(question("localhost", None, Asker::Peer(peer(99)))).await.is_ok());
+        let left = resolver.peers.under_way();
+        assert!(left.of.is_empty() && (left.all, left.unproven) == (0, 0));
+    }
+
+    #[test]
+    fn all_of_an_ipv6_64_have_the_share_of_one() {
+        let lookups = Arc::new(PeersLookups::default());
+        let take = |text: String| lookups.take(Some(text.parse().unwrap()), true);
+        let of_one = (0..20).filter_map(|last| take(format!("2001:db8:1::{last:x}")));
+        let turns: Vec<_> = of_one.collect();
+        assert_eq!(turns.len(), PEER_LOOKUPS_MAX);
+        assert!(take("2001:db8:2::1".to_owned()).is_some());
+    }
+
+    #[test]
+    fn who_never_showed_that_he_reads_what_we_send_leaves_places_to_those_who_did() {
+        let lookups = Arc::new(PeersLookups::default());
+        let take = |last: u8, proven| lookups.take(Some(IpAddr::from([192, 0, 2, last])), proven);
+        let mut turns: Vec<_> = (0..200).filter_map(|last| take(last, false)).collect();
+        assert_eq!(turns.len(), UNPROVEN_LOOKUPS_MAX);
+        turns.extend((0..200).filter_map(|last| take(last, true)));
+        assert_eq!(turns.len(), PEERS_LOOKUPS_MAX);
+        turns.truncate(UNPROVEN_LOOKUPS_MAX);
+        assert!(take(200, false).is_none());
+        assert!(take(200, true).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_is_known_takes_no_place() {
+        let resolver = resolver();
+        let of_peer = Asker::Peer { at: None, proven: false };
+        assert!(resolver.resolve(question("localhost", None, Asker::Engine)).await.is_ok());
+        let taken =
+            (0..PEERS_LOOKUPS_MAX).map(|last| resolver.peers.take(Some([10, 0, 0, last as u8].into()), true));
+        let turns: Vec<PeersTurn> = taken.flatten().collect();
+        assert_eq!(turns.len(), PEERS_LOOKUPS_MAX);
+        assert!(resolver.resolve(question("LocalHost", None, of_peer)).await.is_ok());
+        let outcome = resolver.resolve(question("unknown.invalid", None, of_peer)).await;
+        assert_eq!(outcome, Err(ResolveError::Refused("unknown.invalid".into())));
     }
 }

@@ -224,6 +224,23 @@ def a_contact_that_names_a_stranger_is_asked_once(stage):
     stage.settles(server)
 
 
+@case("reflection", limit=40)
+def a_contact_that_names_a_stranger_brings_him_little_of_a_call_that_is_acknowledged(stage):
+    """INVITE and ACK of one host, Contact of another, which never answers: each request of ours goes there four times at most."""
+    server = stage.server(signaling__sip__t1_ms=50)
+    phone, victim = stage.phone(20, server), stage.ear(VICTIM)
+    for user, most in (("bye-0", 4), ("hold-0", 8)):
+        call = phone.call(user, contact="sip:x@%s:%d" % victim.getsockname())
+        stage.expect(call is not None, f"{user}: the INVITE is not answered: the case shows nothing")
+        # 64·T1 for each request that nobody answers.
+        count, size = drained(victim, 8)
+        stage.say(f"{user}: the stranger gets {count} requests, {size} bytes")
+        stage.expect(count > 0, f"{user}: nothing goes there: the case shows nothing")
+        stage.expect(count <= most, f"{user}: the stranger gets {count} requests of one call")
+    stage.attack = "2 calls that are acknowledged"
+    stage.settles(server)
+
+
 @case("reflection", public=True)
 def a_contact_inside_is_not_followed(stage):
     """A caller with a public address names `localhost`, 127.0.0.1 and the resolver's private address as its Contact."""

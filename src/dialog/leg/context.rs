@@ -21,6 +21,7 @@ use super::super::refusal::Refusal;
 use super::super::request::Purpose;
 use super::super::settings::{DialogSettings, Listener};
 use super::super::state::Dialog;
+use super::super::strangers::Strangers;
 use super::Lookup;
 use super::acks::Acks;
 use super::send::Retry;
@@ -67,6 +68,8 @@ pub(in crate::dialog) struct Shared {
     pub marks: Marks,
     /// BYEs to forks elsewhere that may be repeated.
     pub fork_byes: Pace,
+    /// Who has shown that it reads what we send.
+    pub strangers: Strangers,
     /// 2xx without their INVITE that may be answered.
     pub strays: Pace,
     pub owners: OwnKeyMap<TransactionId, Owner>,

@@ -25,7 +25,8 @@ pub(in crate::dialog) struct Lookup {
 
 impl Lookup {
     /// The ways that the result opens, best first: those addresses that a listener reaches and that are believed of the
-    /// peer who gave the name. Where none is believed, requests go where the peer is seen.
+    /// peer who gave the name. Where that leaves none, requests go where the peer is seen: a dialog knows of no other place
+    /// (RFC 3261 §12.2.1.1), and a BYE that goes nowhere leaves the peer in a call that is over.
     pub fn flows(&self, addresses: &[SocketAddr], settings: &DialogSettings) -> Flows {
         let listener = (!self.dialog.remote_tag().is_empty()).then_some(self.dialog.listener);
         let origin = self.dialog.origin.as_deref();
@@ -34,9 +35,7 @@ impl Lookup {
         let flows = flows.filter_map(|remote| flow_to(self.transport, *remote, settings, listener));
         let flows: Flows = flows.take(ADDRESSES_MAX).collect();
         match origin {
-            Some(origin) if !addresses.is_empty() && !addresses.iter().any(|remote| believed(&remote)) => {
-                Flows::from_slice(&[origin.seen()])
-            }
+            Some(origin) if flows.is_empty() => Flows::from_slice(&[origin.seen()]),
             _ => flows,
         }
     }
@@ -61,6 +60,10 @@ impl Context<'_> {
             }
         }
         if self.shared.lookups.len() >= self.shared.settings.lookups_max {
+            if let Some(origin) = dialog.origin.as_deref() {
+                self.shared.counters.lookups_failed += 1;
+                return self.dispatch(dialog, draft, Flows::from_slice(&[origin.seen()]));
+            }
             self.because(|| "there are as many look-ups as there may be".to_owned());
             return Err(Unsent::Failure(LegFailure::Limit));
         }
@@ -70,7 +73,7 @@ impl Context<'_> {
         // A dialog without a remote tag is that of a call of an engine's, which names its target.
         let asker = match dialog.remote_tag() {
             "" => Asker::Engine,
-            _ => Asker::Peer(dialog.heard_at.map(|seen| seen.ip())),
+            _ => Asker::Peer { at: dialog.heard_at.map(|seen| seen.ip()), proven: dialog.acknowledged },
         };
         let (leg, dialog) = (self.leg, Box::new(dialog.clone()));
         let lookup = Lookup { leg, dialog, transport, host: host.as_str().into(), drafts: vec![draft] };

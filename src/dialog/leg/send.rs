@@ -9,6 +9,7 @@ use crate::transaction::TransactionId;
 use super::super::locate::{Flows, Located, Origin, flow_to, locate};
 use super::super::request::{Draft, Purpose, is_too_long};
 use super::super::state::Dialog;
+use super::super::strangers::STRANGER_REPEATS_MAX;
 use super::super::target::names_target;
 use super::acks::Acks;
 use super::closing;
@@ -178,7 +179,17 @@ impl Context<'_> {
             self.transactions.send_stateless(request.as_bytes().clone(), flow);
             return Ok(Sent::Alone);
         }
-        let Ok(id) = self.transactions.send_request(request, flow, self.now) else {
+        let Some(repeats) = self.repeats(purpose, &flow) else {
+            self.shared.counters.strangers_spared += 1;
+            // The call is over for us: nobody waits for the answer.
+            if matches!(purpose, Purpose::Bye | Purpose::ForkBye) {
+                self.transactions.send_stateless(request.as_bytes().clone(), flow);
+                return Ok(Sent::Alone);
+            }
+            self.because(|| format!("nothing ever came from {}, which was sent too much", flow.remote));
+            return Err(Unsent::Failure(LegFailure::Limit));
+        };
+        let Ok(id) = self.transactions.send_request_sparingly(request, flow, self.now, repeats) else {
             self.shared.counters.unsent += 1;
             self.because(|| "there are as many transactions as there may be".to_owned());
             return Err(Unsent::Failure(LegFailure::Limit));
@@ -190,6 +201,17 @@ impl Context<'_> {
         self.shared.owners.insert(id, owner);
         self.common.running += 1;
         Ok(Sent::Transaction(id))
+    }
+
+    /// How often a request may be repeated by this way. `None`: it is one too many for a host that nothing ever came from.
+    /// Whom an engine calls is the engine's business.
+    fn repeats(&mut self, purpose: Purpose, way: &Flow) -> Option<u8> {
+        let (host, now) = (way.remote.ip(), self.now.mono);
+        let strangers = &mut self.shared.strangers;
+        if purpose == Purpose::Invite || way.transport.is_reliable() || !strangers.is_stranger(host, now) {
+            return Some(u8::MAX);
+        }
+        strangers.may_send(host, now).then_some(STRANGER_REPEATS_MAX)
     }
 }
 

@@ -85,16 +85,20 @@ impl State {
             lookup.dialog.origin.clone_from(&now.origin);
         }
         let flows = lookup.flows(addresses, &ctx.shared.settings);
-        if flows.is_empty() {
+        let found = !addresses.is_empty();
+        if !found || flows.is_empty() {
             ctx.shared.counters.lookups_failed += 1;
-            if !moved {
-                let what = if addresses.is_empty() { "no address for" } else { "no listener reaches" };
+            if flows.is_empty() && !moved {
+                let what = if found { "no listener reaches" } else { "no address for" };
                 ctx.because(|| format!("{what} {}", lookup.host));
             }
         }
-        set_hop(&mut lookup.dialog, &flows);
-        if let Some(dialog) = self.dialog_mut(lookup.dialog.key).filter(|_| !moved) {
-            set_hop(dialog, &flows);
+        // What is sent to where the peer is seen because its name was not found says nothing of later requests: they ask again.
+        if found {
+            set_hop(&mut lookup.dialog, &flows);
+            if let Some(dialog) = self.dialog_mut(lookup.dialog.key).filter(|_| !moved) {
+                set_hop(dialog, &flows);
+            }
         }
         for draft in std::mem::take(&mut lookup.drafts) {
             self = self.send_found(ctx, &lookup.dialog, draft, &flows);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::bench::{Bench, answer_to, sdp, tag_of};
+use super::bench::{Bench, answer_to, sdp, settings, tag_of};
+use crate::dialog::DialogSettings;
 use crate::dialog::settings::REPEATED_FORKS_MAX;
-use crate::ground::leg::{LegEvent, LegId, LegIntent};
+use crate::ground::leg::{InDialogMethod, LegEvent, LegFailure, LegId, LegIntent};
 use crate::sip::{HeaderName, Message, Method, Request};
 
 const VICTIM: &str = "203.0.113.9";
@@ -70,24 +71,24 @@ fn a_bye_to_who_never_acknowledged_and_is_not_seen_there_is_sent_once() {
 }
 
 #[test]
-fn a_bye_to_who_acknowledged_or_is_seen_there_is_repeated() {
+fn a_bye_to_who_acknowledged_or_is_seen_there_is_repeated_little_where_nothing_was_heard() {
     // A phone behind a proxy that does not stay in the way.
     let mut bench = Bench::new();
     let (leg, tag) = answered(&mut bench, "<sip:x@203.0.113.9>");
     bench.ack(1, &tag, None);
     bench.hang_up(leg);
-    assert_eq!(byes(&mut bench), (11, 0));
+    assert_eq!(byes(&mut bench), (4, 0));
     // One whose ACK does not arrive.
     let mut bench = Bench::new();
     answered(&mut bench, "<sip:alice@198.51.100.7>");
     bench.advance(Duration::from_secs(32));
-    assert_eq!(byes(&mut bench), (0, 11));
+    assert_eq!(byes(&mut bench), (0, 4));
     // Another request shows the same as the ACK.
     let mut bench = Bench::new();
     let (_, tag) = answered(&mut bench, "<sip:x@203.0.113.9>");
     bench.within(&Method::Info, 2, &tag);
     bench.advance(Duration::from_secs(32));
-    assert_eq!(byes(&mut bench), (11, 0));
+    assert_eq!(byes(&mut bench), (4, 0));
     assert_eq!(bench.legs.counters().byes_once, 0);
 }
 
@@ -106,9 +107,76 @@ fn a_target_that_a_re_invite_names_is_not_shown_before_the_ack_to_its_answer() {
         } else {
             bench.advance(Duration::from_secs(32));
         }
-        assert_eq!(byes(&mut bench), (if acknowledged { 11 } else { 1 }, 0));
+        assert_eq!(byes(&mut bench), (if acknowledged { 4 } else { 1 }, 0));
         bench.assert_empty();
     }
+}
+
+/// A call of a caller who acknowledges and names the victim.
+fn acknowledged(bench: &mut Bench) -> LegId {
+    let (leg, tag) = answered(bench, "<sip:x@203.0.113.9>");
+    bench.ack(1, &tag, None);
+    assert_eq!(bench.told(), LegEvent::Confirmed { answer: None });
+    leg
+}
+
+fn info(key: u64) -> LegIntent {
+    LegIntent::Request { key, method: InDialogMethod::Info, fields: Vec::new(), body: None }
+}
+
+#[test]
+fn a_host_that_nothing_came_from_is_sent_few_requests_and_each_few_times() {
+    let mut bench = Bench::with(DialogSettings { requests_max: 100, ..settings() });
+    let leg = acknowledged(&mut bench);
+    for key in 0..30 {
+        assert_eq!(bench.intent(leg, info(key)), Ok(()));
+    }
+    assert_eq!(bench.events.len(), 10, "so many fail at once");
+    for (_, event) in bench.events.drain(..) {
+        let LegEvent::RequestDone { outcome: Err(unanswered), .. } = event else { panic!("{event:?}") };
+        assert_eq!(unanswered.failure, LegFailure::Limit);
+    }
+    assert_eq!(bench.intent(leg, LegIntent::Reoffer { offer: Some(sdp("hold")) }), Ok(()));
+    assert!(matches!(bench.told(), LegEvent::ReofferFailed(_)));
+    bench.hang_up(leg);
+    assert_eq!(counted(&mut bench, &Method::Bye), (21, 1, 0), "the BYE goes all the same");
+    bench.advance(Duration::from_secs(31));
+    assert_eq!(counted(&mut bench, &Method::Info), (60, 60, 0), "each three times more, and no BYE");
+    assert_eq!(bench.legs.counters().strangers_spared, 12);
+    bench.assert_empty();
+}
+
+#[test]
+fn a_re_invite_to_a_host_that_nothing_came_from_is_repeated_little() {
+    let mut bench = Bench::new();
+    let leg = acknowledged(&mut bench);
+    assert_eq!(bench.intent(leg, LegIntent::Reoffer { offer: Some(sdp("hold")) }), Ok(()));
+    bench.advance(Duration::from_secs(31));
+    assert_eq!(counted(&mut bench, &Method::Invite), (4, 4, 0));
+    bench.advance(Duration::from_secs(60));
+    assert_eq!(counted(&mut bench, &Method::Bye), (4, 4, 0));
+}
+
+#[test]
+fn a_host_that_has_answered_once_is_sent_what_there_is() {
+    let mut bench = Bench::with(DialogSettings { requests_max: 100, ..settings() });
+    let leg = acknowledged(&mut bench);
+    assert_eq!(bench.intent(leg, info(0)), Ok(()));
+    let first = bench.request(&Method::Info);
+    // It answers from another address than it is reached at.
+    bench.answer(&first, 200, "", None);
+    assert!(matches!(bench.told(), LegEvent::RequestDone { outcome: Ok(_), .. }));
+    for key in 1..50 {
+        assert_eq!(bench.intent(leg, info(key)), Ok(()));
+    }
+    bench.nothing_told();
+    assert_eq!(counted(&mut bench, &Method::Info), (49, 49, 0));
+    bench.hang_up(leg);
+    let (all, byes, _) = counted(&mut bench, &Method::Bye);
+    assert_eq!((all, byes), (1, 1));
+    bench.advance(Duration::from_secs(40));
+    assert_eq!(counted(&mut bench, &Method::Bye).1, 10);
+    assert_eq!(bench.legs.counters().strangers_spared, 0);
 }
 
 /// Over a stream a BYE is sent once anyway, and may fail.

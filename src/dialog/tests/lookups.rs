@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::bench::{Bench, answer_to, invite_to, sdp, settings};
 use crate::dialog::{DialogSettings, LegState};
-use crate::ground::leg::{Invite, LegEvent, LegFailure, LegId, LegIntent};
+use crate::ground::leg::{InDialogMethod, Invite, LegEvent, LegFailure, LegId, LegIntent};
 use crate::ground::{Asker, ListenerId, Transport};
 use crate::sip::{HeaderName, Method};
 
@@ -61,11 +61,12 @@ fn a_name_is_the_engines_that_makes_a_call_and_else_the_peers_that_gave_it() {
     let mut bench = Bench::new();
     let leg = call_name(&mut bench, &["198.51.100.20:5060"]);
     assert_eq!(bench.asker.take(), Some(Asker::Engine));
+    let of_peer = Asker::Peer { at: Some(bench.source.remote.ip()), proven: true };
     let invite = bench.request(&Method::Invite);
     let ok = answer_to(&invite, 200, "b", Some(&sdp("answer")));
     let ok = ok.edit().set(HeaderName::Contact, "<sip:bob@slow.example.com>").build().unwrap();
     bench.receive(&ok.into());
-    assert_eq!(bench.asker.take(), Some(Asker::Peer(Some(bench.source.remote.ip()))), "for the ACK");
+    assert_eq!(bench.asker.take(), Some(of_peer), "for the ACK");
     assert_eq!(bench.intent(leg, LegIntent::HangUp { fields: Vec::new(), body: None }), Ok(()));
 
     let mut bench = Bench::new();
@@ -82,7 +83,7 @@ fn a_name_is_the_engines_that_makes_a_call_and_else_the_peers_that_gave_it() {
     let tag = bench.response(200, &Method::Invite).headers().to().unwrap().tag().unwrap().to_owned();
     bench.within(&Method::Ack, 1, &tag);
     assert_eq!(bench.intent(leg, LegIntent::HangUp { fields: Vec::new(), body: None }), Ok(()));
-    assert_eq!(bench.asker.take(), Some(Asker::Peer(Some(bench.source.remote.ip()))), "for the BYE");
+    assert_eq!(bench.asker.take(), Some(of_peer), "for the BYE");
 }
 
 #[test]
@@ -241,18 +242,103 @@ fn what_was_looked_up_is_kept_until_the_target_changes() {
     assert_eq!(host, "moved.example.com");
 }
 
+/// What a look-up brings that finds nothing: an error, nothing, silence.
+fn nothing_found(bench: &mut Bench, result: Option<&Result<Vec<SocketAddr>, String>>) {
+    let (query, ..) = bench.resolves.pop_front().expect("a look-up");
+    match result {
+        Some(result) => resolved(bench, query, result.clone()),
+        None => bench.advance(Duration::from_secs(32)),
+    }
+}
+
+/// A call comes in whose Contact is a name, and is answered, and acknowledged or not. The leg.
+fn called_by_a_name(bench: &mut Bench, acknowledged: bool) -> LegId {
+    let head = bench.head(&Method::Invite, 1, None);
+    let invite = Bench::offering(head, Some(&sdp("offer")));
+    let invite = invite.edit().set(HeaderName::Contact, "<sip:alice@slow.example.com>").build().unwrap();
+    bench.receive(&invite.into());
+    let (leg, _) = bench.events.pop_front().unwrap();
+    let accept = LegIntent::Accept { description: Some(sdp("o")), fields: Vec::new(), body: None };
+    assert_eq!(bench.intent(leg, accept), Ok(()));
+    let tag = super::bench::tag_of(&bench.response(200, &Method::Invite));
+    if acknowledged {
+        bench.ack(1, &tag, None);
+        assert_eq!(bench.told(), LegEvent::Confirmed { answer: None });
+    }
+    leg
+}
+
 #[test]
-fn an_ack_that_cannot_be_located_ends_the_call() {
+fn who_has_not_acknowledged_is_not_proven() {
     let mut bench = Bench::new();
-    let (_, invite) = bench.calling(Some(sdp("offer")));
+    called_by_a_name(&mut bench, false);
+    bench.advance(Duration::from_secs(32));
+    let of_peer = Asker::Peer { at: Some(bench.source.remote.ip()), proven: false };
+    assert_eq!(bench.asker.take(), Some(of_peer), "for the BYE");
+}
+
+#[test]
+fn a_bye_whose_name_is_not_found_goes_where_the_peer_is_seen() {
+    for result in [Some(Err("no such name".to_owned())), Some(Ok(Vec::new())), None] {
+        let mut bench = Bench::new();
+        let leg = called_by_a_name(&mut bench, true);
+        bench.hang_up(leg);
+        bench.silent();
+        nothing_found(&mut bench, result.as_ref());
+        assert_eq!(bench.sent[0].0, bench.source, "{result:?}");
+        let bye = bench.request(&Method::Bye);
+        assert_eq!(bye.request_uri(), "sip:alice@slow.example.com");
+        assert_eq!(bench.legs.counters().lookups_failed, 1);
+        bench.answer(&bye, 200, "", None);
+        bench.assert_empty();
+    }
+}
+
+#[test]
+fn a_bye_for_which_there_is_no_look_up_left_goes_where_the_peer_is_seen() {
+    let mut bench = Bench::with(DialogSettings { lookups_max: 0, ..settings() });
+    let leg = called_by_a_name(&mut bench, true);
+    bench.hang_up(leg);
+    assert_eq!(bench.sent[0].0, bench.source);
+    let bye = bench.request(&Method::Bye);
+    bench.answer(&bye, 200, "", None);
+    bench.assert_empty();
+}
+
+#[test]
+fn a_name_that_was_not_found_once_is_asked_for_again() {
+    let mut bench = Bench::new();
+    let leg = called_by_a_name(&mut bench, true);
+    let info = |key| LegIntent::Request { key, method: InDialogMethod::Info, fields: Vec::new(), body: None };
+    assert_eq!(bench.intent(leg, info(1)), Ok(()));
+    nothing_found(&mut bench, Some(&Err("refused".to_owned())));
+    assert_eq!(bench.sent[0].0, bench.source);
+    bench.request(&Method::Info);
+    assert_eq!(bench.intent(leg, info(2)), Ok(()));
+    let (query, ..) = bench.resolves.pop_front().expect("it is asked for again");
+    resolved(&mut bench, query, addresses(&["198.51.100.30:5060"]));
+    assert_eq!(bench.sent[0].0.remote.to_string(), "198.51.100.30:5060");
+    bench.request(&Method::Info);
+}
+
+#[test]
+fn an_ack_whose_name_is_not_found_goes_where_the_2xx_came_from() {
+    let mut bench = Bench::new();
+    let (leg, invite) = bench.calling(Some(sdp("offer")));
     let accepted = answer_to(&invite, 200, "bob-1", Some(&sdp("answer")));
     let accepted = accepted.edit().set(HeaderName::Contact, "<sip:bob@phone.example.com>").build().unwrap();
     bench.receive(&accepted.into());
     bench.told();
-    let (query, ..) = bench.resolves.pop_front().unwrap();
-    resolved(&mut bench, query, Err("no such name".into()));
-    assert_eq!(bench.failed(), LegFailure::Unlocated);
+    nothing_found(&mut bench, Some(&Err("no such name".to_owned())));
+    assert_eq!(bench.sent[0].0, bench.source);
+    bench.request(&Method::Ack);
+    bench.nothing_told();
+    bench.hang_up(leg);
     bench.ended();
+    nothing_found(&mut bench, Some(&Err("no such name".to_owned())));
+    assert_eq!(bench.sent[0].0, bench.source);
+    let bye = bench.request(&Method::Bye);
+    bench.answer(&bye, 200, "", None);
     bench.assert_empty();
 }
 

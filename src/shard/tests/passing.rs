@@ -1,5 +1,7 @@
 //! Calls whose engine decides nothing, and whose they become.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::session::event::PassedOn;
 use crate::shard::ENGINES_ASKED_MAX;
@@ -65,6 +67,79 @@ fn the_engine_that_a_call_was_passed_on_to_decides_about_it() {
     assert_eq!(bench.sent(), ["200"]);
     bench.attach(&[]);
     assert_eq!(bench.shard.counters().calls_passed_on, 1, "what is decided about stays where it is");
+}
+
+#[test]
+fn callers_beside_two_engines_that_never_decide_wait_for_the_first_time_outs_and_few_trials() {
+    let mut bench = Bench::new();
+    bench.attach(&["mute", "mute-too", "quick"]);
+    let began = bench.now.mono;
+    let mut came = BTreeMap::new();
+    let mut waited = Vec::new();
+    for call in 0..240 {
+        bench.receive(&invite(&format!("c{call}")));
+        came.insert(bench.session(), bench.now.mono);
+        for _ in 0..4 {
+            for (engine, event) in std::mem::take(&mut bench.events) {
+                if *engine.id == *"quick" && matches!(event.payload, EventPayload::IncomingCall(_)) {
+                    let since = came[&event.session];
+                    waited.push((since.since(began).as_secs(), bench.now.mono.since(since)));
+                    assert!(bench.command(&event.session, Some(engine), terminate()).is_ok());
+                }
+            }
+            bench.pass(ms(100));
+        }
+    }
+    assert_eq!(waited.len(), 240, "nobody is lost");
+    let long: Vec<_> = waited.iter().filter(|(_, waited)| *waited > ms(100)).collect();
+    let when: Vec<u64> = long.iter().map(|(at, _)| *at).collect();
+    assert_eq!(when, [0, 0, 40, 40], "the first calls, and one on trial of each");
+    assert!(long.iter().all(|(_, waited)| *waited < ms(10_300)), "one time-out each: {long:?}");
+}
+
+#[test]
+fn an_engine_that_decides_again_gets_its_share_again() {
+    let mut bench = Bench::new();
+    bench.attach(&["e1", "e2"]);
+    bench.receive(&invite("c1"));
+    bench.pass(Duration::from_secs(11));
+    let session = bench.session();
+    assert!(bench.command(&session, Some(engine("e2")), terminate()).is_ok());
+    bench.pass(Duration::from_secs(30));
+    told(&mut bench);
+    // It is on trial, and calls somebody for the caller: that is work on the call.
+    bench.receive(&invite("c2"));
+    let caller = bench.session();
+    let made = Create { parent: Some(caller), ..create("sip:b@198.51.100.7") };
+    bench.command(&id("b1"), Some(engine("e1")), Verb::Create(Box::new(made))).expect("taken");
+    assert_eq!(told(&mut bench).first().map(|(engine, _)| engine.as_str()), Some("e1"));
+    for (call, to) in [("c3", "e2"), ("c4", "e1")] {
+        bench.receive(&invite(call));
+        let session = bench.session();
+        assert!(bench.command(&session, Some(engine(to)), terminate()).is_ok(), "{call} is {to}'s");
+    }
+}
+
+#[test]
+fn an_engine_whose_callers_give_up_before_it_decides_is_passed_over_if_they_were_patient() {
+    for (patience, next) in [(ms(1_900), ["e1", "e2"]), (ms(2_000), ["e2", "e2"])] {
+        let mut bench = Bench::new();
+        bench.attach(&["e1", "e2"]);
+        for call in ["c1", "c2"] {
+            bench.receive(&invite(call));
+        }
+        let second = bench.session();
+        assert!(bench.command(&second, Some(engine("e2")), terminate()).is_ok());
+        bench.pass(patience);
+        let invite_of = |call| invite(call).replace("offer", "").replace("Length: 5", "Length: 0");
+        bench.receive(&invite_of("c1").replace("INVITE", "CANCEL"));
+        assert_eq!(bench.end_cause(), EndCause::Cancelled);
+        for (call, to) in ["c3", "c4"].into_iter().zip(next) {
+            bench.receive(&invite(call));
+            let session = bench.session();
+            assert!(bench.command(&session, Some(engine(to)), terminate()).is_ok(), "{call}, {patience:?}");
+        }
+    }
 }
 
 #[test]

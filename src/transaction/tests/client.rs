@@ -40,6 +40,21 @@ fn another_request_over_udp_is_repeated_at_intervals_up_to_t2_until_timer_f() {
 }
 
 #[test]
+fn a_request_that_is_sent_sparingly_is_repeated_so_often_and_waited_for_as_long() {
+    for (repeats, times) in [(0, vec![]), (1, vec![500]), (3, vec![500, 1500, 3500])] {
+        for request in [invite(), request(Method::Bye)] {
+            let mut rig = Rig::new();
+            let sent = rig.layer.send_request_sparingly(request, udp_flow(), rig.now, repeats);
+            assert!(sent.is_ok());
+            rig.drain();
+            assert_eq!(rig.sending_times(ms(31_999)), times);
+            assert_eq!(events_of(&rig.advance(ms(1))), ["Timeout", "terminated"]);
+            rig.assert_empty();
+        }
+    }
+}
+
+#[test]
 fn nothing_is_repeated_over_tcp() {
     for method in [Method::Invite, Method::Bye] {
         let mut rig = Rig::new();
