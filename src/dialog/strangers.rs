@@ -22,8 +22,13 @@ const PLACES: usize = 1 << 14;
 /// How long a host counts as heard.
 const HEARD_FOR: Duration = Duration::from_secs(3_600);
 
-/// Requests within dialogs to one host that was not heard: 4 a second, 20 at once.
-const TO_A_STRANGER: Rate = Rate::new(4, 20);
+/// Requests within dialogs to one host that was not heard, in a second.
+pub(super) const STRANGER_REQUESTS_PER_SECOND: u32 = 4;
+
+/// The same at once.
+pub(super) const STRANGER_REQUESTS_AT_ONCE: u32 = 20;
+
+const TO_A_STRANGER: Rate = Rate::new(STRANGER_REQUESTS_PER_SECOND, STRANGER_REQUESTS_AT_ONCE);
 
 /// How often each of them is repeated.
 pub(super) const STRANGER_REPEATS_MAX: u8 = 3;

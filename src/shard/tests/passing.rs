@@ -93,7 +93,8 @@ fn callers_beside_two_engines_that_never_decide_wait_for_the_first_time_outs_and
     assert_eq!(waited.len(), 240, "nobody is lost");
     let long: Vec<_> = waited.iter().filter(|(_, waited)| *waited > ms(100)).collect();
     let when: Vec<u64> = long.iter().map(|(at, _)| *at).collect();
-    assert_eq!(when, [0, 0, 40, 40], "the first calls, and one on trial of each");
+    // The third comes in the moment in which the first is passed on: one call waits for each of the two that nothing is known of.
+    assert_eq!(when, [0, 0, 10, 40, 40], "the first calls, and one on trial of each: {long:?}");
     assert!(long.iter().all(|(_, waited)| *waited < ms(10_300)), "one time-out each: {long:?}");
 }
 
