@@ -7,7 +7,7 @@ use prost_types::Duration;
 use tonic::Code;
 
 use crate::support::engine::Engine;
-use crate::support::{Scripted, refusal};
+use crate::support::{Scripted, as_unary, refusal};
 
 fn header(name: &str, value: &str) -> proto::Header {
     proto::Header { name: name.into(), value: value.into() }
@@ -16,12 +16,7 @@ fn header(name: &str, value: &str) -> proto::Header {
 /// What an engine is told of a command, as `field` of each violation.
 async fn told(engine: &mut Engine, verb: Verb) -> (i32, String, Vec<String>) {
     engine.command(verb).await;
-    let status = engine.result().await.status.expect("a status");
-    let written =
-        tonic_types::pb::Status { code: status.code, message: status.message, details: status.details };
-    let details = prost::Message::encode_to_vec(&written);
-    let status =
-        tonic::Status::with_details(Code::from(written.code), written.message.clone(), details.into());
+    let status = as_unary(engine.result().await.status.expect("a status"));
     let (code, reason, details) = refusal(&status);
     let fields = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
     (code as i32, reason, fields.into_iter().map(|bad| bad.field).collect())
@@ -197,6 +192,45 @@ async fn what_is_not_served_yet_is_refused_and_not_ignored() {
     let result = engine.result().await;
     assert_eq!(result.command_id, "newer");
     assert_eq!(result.status.expect("a status").code, Code::Unimplemented as i32);
+}
+
+#[tokio::test]
+async fn what_cannot_be_carried_out_as_it_is_written_names_what_it_named() {
+    let scripted = Scripted::start().await;
+    let mut engine = Engine::attach(scripted.events(), "e").await;
+    let context = |engine_id: &str, lease| {
+        Some(proto::CommandContext { engine_id: engine_id.into(), lease, ..Default::default() })
+    };
+    let dtmf = |context| proto::SendDtmfRequest {
+        context,
+        session_id: "s".into(),
+        digits: "x".into(),
+        ..Default::default()
+    };
+    let hold = |context| proto::HoldSessionRequest { context, session_id: "s".into() };
+    let unary = [
+        scripted.sessions().send_dtmf(dtmf(None)).await.expect_err("no digit"),
+        scripted.sessions().hold_session(hold(context("", 1))).await.expect_err("no leases"),
+    ];
+    let mut refused = Vec::from(unary);
+    for verb in [
+        Verb::SendDtmf(dtmf(None)),
+        Verb::HoldSession(hold(context("", 1))),
+        Verb::HoldSession(hold(context("other", 0))),
+    ] {
+        engine.command(verb).await;
+        refused.push(as_unary(engine.result().await.status.expect("a status")));
+    }
+    for status in refused {
+        let (_, reason, details) = refusal(&status);
+        assert!(matches!(reason.as_str(), "BAD_FIELD" | "NOT_SERVED"), "{reason}");
+        assert_eq!(details.error_info().expect("info").metadata["session_id"], "s", "{status:?}");
+    }
+    let play =
+        proto::StartPlaybackRequest { session_id: "s".into(), playback_id: "p".into(), ..Default::default() };
+    engine.command(Verb::StartPlayback(play)).await;
+    let (_, _, details) = refusal(&as_unary(engine.result().await.status.expect("a status")));
+    assert_eq!(details.error_info().expect("info").metadata["playback_id"], "p");
 }
 
 #[tokio::test]
