@@ -58,10 +58,10 @@ async fn each_bad_field_is_named() {
             Verb::RedirectSession(proto::RedirectSessionRequest {
                 session_id: s(),
                 sip_status: 400,
-                contact_uris: vec!["sip:a@b".into(), "<sip:c>".into()],
+                contact_uris: ["sip:a@b", "<sip:c>", "sip:b@[", "tel:+1"].map(String::from).to_vec(),
                 ..Default::default()
             }),
-            vec!["sip_status", "contact_uris[1]"],
+            vec!["sip_status", "contact_uris[1]", "contact_uris[2]"],
         ),
         (
             Verb::AnswerSession(proto::AnswerSessionRequest {
@@ -70,7 +70,7 @@ async fn each_bad_field_is_named() {
                     codecs: ["PCMU", "PC MU", "pcma/8000", "G729", "PCMU/16000"].map(String::from).to_vec(),
                     codecs_from_session_id: "a b".into(),
                     ip_version: 7,
-                    ..Default::default()
+                    rtp_sources: 99,
                 }),
                 limits: Some(proto::CallLimits {
                     ring_timeout: day,
@@ -83,6 +83,7 @@ async fn each_bad_field_is_named() {
                 "media.codecs[3]",
                 "media.codecs[4]",
                 "media.codecs_from_session_id",
+                "media.rtp_sources",
                 "media.ip_version",
                 "limits.ring_timeout",
                 "limits.max_duration",
@@ -112,6 +113,27 @@ async fn each_bad_field_is_named() {
         (
             Verb::SendMessage(proto::SendMessageRequest { session_id: s(), ..Default::default() }),
             vec!["body"],
+        ),
+        (
+            Verb::SendInfo(proto::SendInfoRequest {
+                session_id: s(),
+                body: Some(proto::Body {
+                    content_type: "garbage no slash".into(),
+                    content: Default::default(),
+                }),
+                headers: vec![header("X-A", "a\u{85}b")],
+                ..Default::default()
+            }),
+            vec!["body.content_type", "headers[0].value"],
+        ),
+        (
+            Verb::CreateSession(proto::CreateSessionRequest {
+                target_uri: "sip:a@b".into(),
+                from: Some(proto::Party { uri: "sip:b@[".into(), ..Default::default() }),
+                to: Some(proto::Party { uri: "sip:a,b".into(), ..Default::default() }),
+                ..Default::default()
+            }),
+            vec!["from.uri", "to.uri"],
         ),
         (Verb::CreateSession(Default::default()), vec!["target_uri"]),
         (

@@ -58,10 +58,10 @@ fn to_session(check: &mut Check, session: &str, verb: Verb) -> Option<Order> {
 asks!(CreateSessionRequest, [session_id], |self, check| {
     let session = check.session_or_none("session_id", &self.session_id);
     let group = check.name_or_none("group", &self.group);
-    let target = check.uri("target_uri", self.target_uri);
+    let target = check.target("target_uri", self.target_uri);
     let from = check.party("from", self.from);
     let to = check.party("to", self.to);
-    let outbound_proxy = check.uri_or_none("outbound_proxy_uri", self.outbound_proxy_uri);
+    let outbound_proxy = check.target_or_none("outbound_proxy_uri", self.outbound_proxy_uri);
     let fields = check.headers(self.headers);
     let media = check.media(self.media);
     let limits = check.limits(self.limits);
