@@ -261,6 +261,9 @@ pub enum CommandError {
     /// The target cannot be used.
     #[error("bad target: {0}")]
     BadTarget(String),
+    /// The proxy cannot be used.
+    #[error("bad proxy: {0}")]
+    BadProxy(String),
     /// An argument lies outside what the verb allows.
     #[error("bad argument: {0}")]
     BadArgument(&'static str),

@@ -145,11 +145,11 @@ impl Shard {
 
     /// Where the call goes first, if a listener can send there. What a name leads to is seen when it is looked up.
     fn first_hop(&self, create: &Create) -> Result<dialog::FirstHop, CommandError> {
-        let (whose, hop) = match &create.outbound_proxy {
-            Some(proxy) => ("the proxy: ", proxy),
-            None => ("", &create.target),
+        let (hop, error): (_, fn(String) -> CommandError) = match &create.outbound_proxy {
+            Some(proxy) => (proxy, CommandError::BadProxy),
+            None => (&create.target, CommandError::BadTarget),
         };
-        self.legs.first_hop(hop).map_err(|why| CommandError::BadTarget(format!("{whose}{why}")))
+        self.legs.first_hop(hop).map_err(|why| error(why.to_string()))
     }
 
     /// A call that is made for another has one hop less to go (RFC 3261 §16.6): what came with 0 goes no further (§16.3).

@@ -239,6 +239,9 @@ fn of_command(error: &CommandError, named: &Named) -> Told {
         CommandError::BadTarget(_) => {
             Told::bad_field(ErrorReason::BadTarget, "target_uri", error.to_string())
         }
+        CommandError::BadProxy(_) => {
+            Told::bad_field(ErrorReason::BadTarget, "outbound_proxy_uri", error.to_string())
+        }
         CommandError::BadArgument(problem) => {
             Told::bad_field(ErrorReason::BadField, "verb", (*problem).to_owned())
         }

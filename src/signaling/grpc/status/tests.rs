@@ -58,3 +58,17 @@ fn bad_fields_and_what_is_not_served_name_what_the_command_named() {
         assert_eq!(told(&status), ["s", "b", ""].map(String::from), "{refusal:?}");
     }
 }
+
+#[test]
+fn a_target_and_a_proxy_that_cannot_be_used_are_told_by_their_own_fields() {
+    let rows = [
+        (CommandError::BadTarget("no".into()), "target_uri"),
+        (CommandError::BadProxy("no".into()), "outbound_proxy_uri"),
+    ];
+    for (error, field) in rows {
+        let details = status_of(&error.into(), &Named::default()).get_error_details();
+        assert_eq!(details.error_info().unwrap().reason, "BAD_TARGET");
+        let violations = &details.bad_request().unwrap().field_violations;
+        assert_eq!(violations.iter().map(|bad| bad.field.as_str()).collect::<Vec<_>>(), [field]);
+    }
+}
