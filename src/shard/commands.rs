@@ -99,7 +99,7 @@ impl Shard {
         let carried = self.settings.sessions_max.min(self.media_endpoints.unwrap_or(usize::MAX));
         let share = (carried * usize::from(self.settings.made_percent) / 100).max(1);
         if self.groups.made(engine) as usize >= share {
-            return Err(CommandError::LimitReached("sessions made by one engine"));
+            return Err(CommandError::LimitReached("made_percent"));
         }
         Ok(())
     }
@@ -113,7 +113,7 @@ impl Shard {
             return Err(CommandError::SessionExists(id.clone()));
         }
         if self.slots.len() >= self.settings.sessions_max {
-            return Err(CommandError::LimitReached("sessions"));
+            return Err(CommandError::LimitReached("sessions_max"));
         }
         let routes = create.outbound_proxy.as_deref().map(target::route).transpose()?;
         if routes.is_none() && !target::parse(&create.target)?.is_sip() {

@@ -111,7 +111,7 @@ async fn a_wrong_state_says_where_the_session_stands_and_what_would_be_legal() {
     assert_eq!((violation.r#type.as_str(), violation.subject.as_str()), ("WRONG_STATE", "s"));
     assert!(violation.description.contains("ResumeSession"), "{}", violation.description);
     assert!(
-        status.message().contains("AnswerSession is not legal in ON_HOLD"),
+        status.message().contains("AnswerSession is not legal in SESSION_STATE_ON_HOLD"),
         "{}",
         status.message()
     );
@@ -120,6 +120,7 @@ async fn a_wrong_state_says_where_the_session_stands_and_what_would_be_legal() {
     let status = scripted.sessions().hold_session(request).await.expect_err("refused");
     let (_, _, details) = refusal(&status);
     assert_eq!(details.error_info().expect("info").metadata["running"], "OPERATION_UPDATE_MEDIA");
+    assert_eq!(status.message(), "OPERATION_UPDATE_MEDIA is under way");
 }
 
 #[tokio::test]

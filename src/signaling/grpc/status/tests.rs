@@ -72,3 +72,44 @@ fn a_target_and_a_proxy_that_cannot_be_used_are_told_by_their_own_fields() {
         assert_eq!(violations.iter().map(|bad| bad.field.as_str()).collect::<Vec<_>>(), [field]);
     }
 }
+
+#[test]
+fn a_message_spells_states_and_operations_as_the_metadata_do() {
+    let states = [
+        SessionState::Initializing,
+        SessionState::Dialing,
+        SessionState::Ringing,
+        SessionState::Connected,
+        SessionState::OnHold,
+        SessionState::Transferring,
+        SessionState::Terminating,
+        SessionState::Terminated,
+    ];
+    let operations = [
+        Operation::Create,
+        Operation::Answer,
+        Operation::EarlyMedia,
+        Operation::Hold,
+        Operation::Resume,
+        Operation::UpdateMedia,
+        Operation::SendDtmf,
+        Operation::Mute,
+        Operation::SendInfo,
+        Operation::SendMessage,
+        Operation::Terminate,
+        Operation::BridgeJoin,
+        Operation::BridgeLeave,
+        Operation::Playback,
+        Operation::RemoteUpdate,
+    ];
+    let wrong =
+        |state| ("state", CommandError::WrongState { state, operation: "HoldSession", legal: Vec::new() });
+    let running = |running| ("running", CommandError::OperationRunning { running });
+    for (key, error) in states.map(wrong).into_iter().chain(operations.map(running)) {
+        let status = status_of(&error.into(), &Named::default());
+        let details = status.get_error_details();
+        let word = &details.error_info().unwrap().metadata[key];
+        let told = status.message().split([' ', ';']).any(|part| part == word);
+        assert!(told, "{word} in {:?}", status.message());
+    }
+}
