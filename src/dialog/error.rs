@@ -59,7 +59,7 @@ pub enum LegIntentError {
     #[error("status {0} does not fit here")]
     Status(u16),
     /// A header field that this floor writes itself.
-    #[error("header field {0} is written by the dialog floor")]
+    #[error("header field {0} is written by Callplane itself")]
     OwnedField(String),
     /// A header field that cannot be written.
     #[error("header field {0:?} cannot be written")]

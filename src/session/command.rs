@@ -237,7 +237,7 @@ pub enum CommandError {
     #[error("session {0} has ended, and its id is not free yet")]
     SessionEnded(SessionId),
     /// Not legal in the state.
-    #[error("{operation} is not legal in {state}; {}", told(legal))]
+    #[error("{operation} is not legal in SESSION_STATE_{state}; {}", told(legal))]
     WrongState {
         /// Where the session stands.
         state: SessionState,
@@ -247,7 +247,7 @@ pub enum CommandError {
         legal: Vec<&'static str>,
     },
     /// An offer/answer operation is under way.
-    #[error("{running} is under way")]
+    #[error("OPERATION_{running} is under way")]
     OperationRunning {
         /// Which.
         running: Operation,
@@ -261,10 +261,13 @@ pub enum CommandError {
     /// The target cannot be used.
     #[error("bad target: {0}")]
     BadTarget(String),
+    /// The proxy cannot be used.
+    #[error("bad proxy: {0}")]
+    BadProxy(String),
     /// An argument lies outside what the verb allows.
     #[error("bad argument: {0}")]
     BadArgument(&'static str),
-    /// A bound is reached.
+    /// A bound is reached, by the name that it has in the documentation.
     #[error("a bound is reached: {0}")]
     LimitReached(&'static str),
     /// The session is in no such bridge.

@@ -74,7 +74,7 @@ impl Session {
             return Err(CommandError::PlaybackExists);
         }
         if playbacks.len() >= PLAYBACKS_MAX {
-            return Err(CommandError::LimitReached("playbacks of one session under way"));
+            return Err(CommandError::LimitReached("playbacks_max"));
         }
         let key = self.next_key();
         let playback = Playback { key, id, started: false, by };

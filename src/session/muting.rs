@@ -26,7 +26,7 @@ impl Session {
             return Ok(());
         }
         if waiting >= MUTES_MAX {
-            return Err(CommandError::LimitReached("commands to mute one session under way"));
+            return Err(CommandError::LimitReached("mutes_max"));
         }
         let key = self.next_key();
         self.running.get_or_insert_default().mutes.push(Mute { command: Keyed { key, by }, muted });

@@ -42,7 +42,7 @@ impl Session {
         cx: &mut Context<'_>,
     ) -> Result<(), CommandError> {
         if self.running.as_ref().is_some_and(|running| running.requests.len() >= REQUESTS_MAX) {
-            return Err(CommandError::LimitReached("requests of one session under way"));
+            return Err(CommandError::LimitReached("requests_max"));
         }
         let key = self.next_key();
         self.running.get_or_insert_default().requests.push(Request { key, operation, by });

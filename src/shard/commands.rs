@@ -105,7 +105,7 @@ impl Shard {
         let carried = self.settings.sessions_max.min(self.media_endpoints.unwrap_or(usize::MAX));
         let share = (carried * usize::from(self.settings.made_percent) / 100).max(1);
         if self.groups.made(engine) as usize >= share {
-            return Err(CommandError::LimitReached("sessions made by one engine"));
+            return Err(CommandError::LimitReached("made_percent"));
         }
         Ok(())
     }
@@ -119,7 +119,7 @@ impl Shard {
             return Err(CommandError::SessionExists(id.clone()));
         }
         if self.slots.len() >= self.settings.sessions_max {
-            return Err(CommandError::LimitReached("sessions"));
+            return Err(CommandError::LimitReached("sessions_max"));
         }
         let routes = create.outbound_proxy.as_deref().map(target::route).transpose()?;
         if routes.is_none() && !target::parse(&create.target)?.is_sip() {
@@ -151,11 +151,11 @@ impl Shard {
 
     /// Where the call goes first, if a listener can send there. What a name leads to is seen when it is looked up.
     fn first_hop(&self, create: &Create) -> Result<dialog::FirstHop, CommandError> {
-        let (whose, hop) = match &create.outbound_proxy {
-            Some(proxy) => ("the proxy: ", proxy),
-            None => ("", &create.target),
+        let (hop, error): (_, fn(String) -> CommandError) = match &create.outbound_proxy {
+            Some(proxy) => (proxy, CommandError::BadProxy),
+            None => (&create.target, CommandError::BadTarget),
         };
-        self.legs.first_hop(hop).map_err(|why| CommandError::BadTarget(format!("{whose}{why}")))
+        self.legs.first_hop(hop).map_err(|why| error(why.to_string()))
     }
 
     /// A call that is made for another has one hop less to go (RFC 3261 §16.6): what came with 0 goes no further (§16.3).

@@ -79,12 +79,13 @@ fn without_headers<'a>(text: &'a str, uri: &Uri<'_>) -> &'a str {
 /// A proxy's URI as a Route. Without `lr` it would be taken for a strict router of RFC 2543, which nobody means who
 /// names his proxy.
 pub(super) fn route(proxy: &str) -> Result<String, CommandError> {
-    let parsed = parse(proxy)?;
+    let bad = |what: &str| CommandError::BadProxy(what.into());
+    let parsed = Uri::parse(proxy).map_err(|error| bad(&error.to_string()))?;
     if !parsed.is_sip() {
-        return Err(bad("the proxy's URI must be sip or sips"));
+        return Err(bad("its URI must be sip or sips"));
     }
     if !parsed.headers().is_empty() {
-        return Err(bad("the proxy's URI may not have header fields"));
+        return Err(bad("its URI may not have header fields"));
     }
     Ok(if parsed.is_loose_router() { proxy.to_owned() } else { format!("{proxy};lr") })
 }

@@ -56,6 +56,14 @@ pub enum Refusal {
     /// The protocol of the stream was broken.
     #[error("the stream's protocol is broken: {0}")]
     BadStream(String),
+    /// A member that a bridge was to be made with cannot come.
+    #[error("member {session}: {refusal}")]
+    Member {
+        /// The member.
+        session: SessionId,
+        /// What it, or its shard, says.
+        refusal: Box<Refusal>,
+    },
     /// Media refused what was asked for a bridge.
     #[error(transparent)]
     Media(#[from] MediaError),

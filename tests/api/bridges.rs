@@ -2,10 +2,11 @@
 
 use callplane::ground::BridgeId;
 use callplane::proto::media::v1::failure;
-use callplane::proto::media::v1::request::Operation;
+use callplane::proto::media::v1::request::Operation as Asked;
 use callplane::proto::session::v1 as proto;
 use callplane::proto::session::v1::command::Verb as Told;
 use callplane::session::command::{CommandError, Verb};
+use callplane::session::event::{Operation, SessionState};
 use callplane::session::media::{BridgeMode, Membership};
 use callplane::shard::io::Output;
 use callplane::signaling::SignalingSettings;
@@ -13,7 +14,7 @@ use tonic::Code;
 
 use crate::support::core::{done, engine, id, small};
 use crate::support::engine::Engine;
-use crate::support::{Scripted, context, engine_context, reason, refusal, settings, until};
+use crate::support::{Scripted, as_unary, context, engine_context, reason, refusal, settings, until};
 
 /// A node where engine `e` owns sessions `x`, `y` and `z`.
 async fn with_calls() -> (Scripted, Engine) {
@@ -60,7 +61,7 @@ async fn put_in_bridge(scripted: &Scripted, bridge: &str, session: &str) {
 
 fn destroyed(scripted: &Scripted) -> usize {
     let operations = scripted.media.operations();
-    operations.iter().filter(|operation| matches!(operation, Operation::DestroyBridge(_))).count()
+    operations.iter().filter(|operation| matches!(operation, Asked::DestroyBridge(_))).count()
 }
 
 #[tokio::test]
@@ -77,7 +78,7 @@ async fn a_bridge_is_made_by_media_and_its_members_are_sent_there() {
     let told: Vec<(&str, &Verb)> =
         verbs.iter().map(|(_, session, command)| (session.as_str(), &command.verb)).collect();
     assert_eq!(told, [("x", &reserve), ("y", &reserve), ("x", &join), ("y", &join)]);
-    assert!(matches!(scripted.media.operations().last(), Some(Operation::CreateBridge(_))));
+    assert!(matches!(scripted.media.operations().last(), Some(Asked::CreateBridge(_))));
     scripted.script.tell([changed("b", "x", true), changed("b", "y", true)]);
     let get = || proto::GetBridgeRequest { bridge_id: "b".into() };
     let mut members = Vec::new();
@@ -305,6 +306,43 @@ async fn a_bridge_is_made_only_when_all_its_members_can_come_and_else_nothing_ha
     assert_eq!(scripted.node.counters().held.bridges, 1);
     let twice = scripted.bridges().create_bridge(create("twice", &["x", "x"])).await;
     assert_eq!(reason(twice), "BAD_FIELD");
+}
+
+#[tokio::test]
+async fn a_bridge_that_is_refused_for_a_member_says_which() {
+    let (scripted, mut owner) = with_calls().await;
+    let wrong_state = CommandError::WrongState {
+        state: SessionState::Ringing,
+        operation: "AddBridgeMember",
+        legal: vec!["TerminateSession"],
+    };
+    let rows = [
+        CommandError::NotOwner,
+        CommandError::NoMedia,
+        CommandError::OperationRunning { running: Operation::BridgeJoin },
+        wrong_state,
+    ];
+    for (number, error) in rows.into_iter().enumerate() {
+        let (told, id) = (error.clone(), format!("b{number}"));
+        scripted.script.answer(move |session, command| match command.verb {
+            Verb::ReserveJoin { .. } if session.as_str() == "y" => Err(told.clone()),
+            _ => Ok(done(session)),
+        });
+        let unary = scripted.bridges().create_bridge(create(&id, &["x", "y"])).await.expect_err("refused");
+        let id = id + "-streamed";
+        owner.command(Told::CreateBridge(create(&id, &["x", "y"]))).await;
+        let streamed = as_unary(owner.result().await.status.expect("a status"));
+        for status in [unary, streamed] {
+            let (_, _, details) = refusal(&status);
+            let metadata = &details.error_info().expect("info").metadata;
+            assert_eq!(metadata["session_id"], "y", "{error:?}");
+            assert!(metadata["bridge_id"].starts_with(&format!("b{number}")), "{error:?}");
+            let resource = details.resource_info().map(|resource| resource.resource_name.clone());
+            let failure = details.precondition_failure().map(|failure| failure.violations[0].subject.clone());
+            assert_eq!(resource.or(failure).as_deref(), Some("y"), "{error:?}");
+            assert!(status.message().starts_with("member y: "), "{}", status.message());
+        }
+    }
 }
 
 #[tokio::test]

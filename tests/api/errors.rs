@@ -49,6 +49,7 @@ async fn each_refusal_of_a_shard_has_its_code_reason_and_details() {
         (CommandError::NotOwner, Code::PermissionDenied, "NOT_OWNER", RESOURCE),
         (CommandError::NoMedia, Code::FailedPrecondition, "NO_MEDIA", PRECONDITION),
         (CommandError::BadTarget(text()), Code::InvalidArgument, "BAD_TARGET", FIELD),
+        (CommandError::BadProxy(text()), Code::InvalidArgument, "BAD_TARGET", FIELD),
         (CommandError::BadArgument("no"), Code::InvalidArgument, "BAD_FIELD", FIELD),
         (CommandError::LimitReached("sessions"), Code::ResourceExhausted, "LIMIT_REACHED", QUOTA),
         (CommandError::MemberNotFound(bridge()), Code::NotFound, "MEMBER_NOT_FOUND", RESOURCE),
@@ -109,12 +110,17 @@ async fn a_wrong_state_says_where_the_session_stands_and_what_would_be_legal() {
     let violation = &details.precondition_failure().expect("failure").violations[0];
     assert_eq!((violation.r#type.as_str(), violation.subject.as_str()), ("WRONG_STATE", "s"));
     assert!(violation.description.contains("ResumeSession"), "{}", violation.description);
-    assert!(status.message().contains("AnswerSession is not legal in ON_HOLD"), "{}", status.message());
+    assert!(
+        status.message().contains("AnswerSession is not legal in SESSION_STATE_ON_HOLD"),
+        "{}",
+        status.message()
+    );
     scripted.script.refuse(CommandError::OperationRunning { running: Operation::UpdateMedia });
     let request = proto::HoldSessionRequest { session_id: "s".into(), ..Default::default() };
     let status = scripted.sessions().hold_session(request).await.expect_err("refused");
     let (_, _, details) = refusal(&status);
     assert_eq!(details.error_info().expect("info").metadata["running"], "OPERATION_UPDATE_MEDIA");
+    assert_eq!(status.message(), "OPERATION_UPDATE_MEDIA is under way");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use prost_types::Duration;
 use tonic::Code;
 
 use crate::support::engine::Engine;
-use crate::support::{Scripted, refusal};
+use crate::support::{Scripted, as_unary, refusal};
 
 fn header(name: &str, value: &str) -> proto::Header {
     proto::Header { name: name.into(), value: value.into() }
@@ -16,12 +16,7 @@ fn header(name: &str, value: &str) -> proto::Header {
 /// What an engine is told of a command, as `field` of each violation.
 async fn told(engine: &mut Engine, verb: Verb) -> (i32, String, Vec<String>) {
     engine.command(verb).await;
-    let status = engine.result().await.status.expect("a status");
-    let written =
-        tonic_types::pb::Status { code: status.code, message: status.message, details: status.details };
-    let details = prost::Message::encode_to_vec(&written);
-    let status =
-        tonic::Status::with_details(Code::from(written.code), written.message.clone(), details.into());
+    let status = as_unary(engine.result().await.status.expect("a status"));
     let (code, reason, details) = refusal(&status);
     let fields = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
     (code as i32, reason, fields.into_iter().map(|bad| bad.field).collect())
@@ -63,10 +58,10 @@ async fn each_bad_field_is_named() {
             Verb::RedirectSession(proto::RedirectSessionRequest {
                 session_id: s(),
                 sip_status: 400,
-                contact_uris: vec!["sip:a@b".into(), "<sip:c>".into()],
+                contact_uris: ["sip:a@b", "<sip:c>", "sip:b@[", "tel:+1"].map(String::from).to_vec(),
                 ..Default::default()
             }),
-            vec!["sip_status", "contact_uris[1]"],
+            vec!["sip_status", "contact_uris[1]", "contact_uris[2]"],
         ),
         (
             Verb::AnswerSession(proto::AnswerSessionRequest {
@@ -75,7 +70,7 @@ async fn each_bad_field_is_named() {
                     codecs: ["PCMU", "PC MU", "pcma/8000", "G729", "PCMU/16000"].map(String::from).to_vec(),
                     codecs_from_session_id: "a b".into(),
                     ip_version: 7,
-                    ..Default::default()
+                    rtp_sources: 99,
                 }),
                 limits: Some(proto::CallLimits {
                     ring_timeout: day,
@@ -88,6 +83,7 @@ async fn each_bad_field_is_named() {
                 "media.codecs[3]",
                 "media.codecs[4]",
                 "media.codecs_from_session_id",
+                "media.rtp_sources",
                 "media.ip_version",
                 "limits.ring_timeout",
                 "limits.max_duration",
@@ -117,6 +113,27 @@ async fn each_bad_field_is_named() {
         (
             Verb::SendMessage(proto::SendMessageRequest { session_id: s(), ..Default::default() }),
             vec!["body"],
+        ),
+        (
+            Verb::SendInfo(proto::SendInfoRequest {
+                session_id: s(),
+                body: Some(proto::Body {
+                    content_type: "garbage no slash".into(),
+                    content: Default::default(),
+                }),
+                headers: vec![header("X-A", "a\u{85}b")],
+                ..Default::default()
+            }),
+            vec!["body.content_type", "headers[0].value"],
+        ),
+        (
+            Verb::CreateSession(proto::CreateSessionRequest {
+                target_uri: "sip:a@b".into(),
+                from: Some(proto::Party { uri: "sip:b@[".into(), ..Default::default() }),
+                to: Some(proto::Party { uri: "sip:a,b".into(), ..Default::default() }),
+                ..Default::default()
+            }),
+            vec!["from.uri", "to.uri"],
         ),
         (Verb::CreateSession(Default::default()), vec!["target_uri"]),
         (
@@ -197,6 +214,45 @@ async fn what_is_not_served_yet_is_refused_and_not_ignored() {
     let result = engine.result().await;
     assert_eq!(result.command_id, "newer");
     assert_eq!(result.status.expect("a status").code, Code::Unimplemented as i32);
+}
+
+#[tokio::test]
+async fn what_cannot_be_carried_out_as_it_is_written_names_what_it_named() {
+    let scripted = Scripted::start().await;
+    let mut engine = Engine::attach(scripted.events(), "e").await;
+    let context = |engine_id: &str, lease| {
+        Some(proto::CommandContext { engine_id: engine_id.into(), lease, ..Default::default() })
+    };
+    let dtmf = |context| proto::SendDtmfRequest {
+        context,
+        session_id: "s".into(),
+        digits: "x".into(),
+        ..Default::default()
+    };
+    let hold = |context| proto::HoldSessionRequest { context, session_id: "s".into() };
+    let unary = [
+        scripted.sessions().send_dtmf(dtmf(None)).await.expect_err("no digit"),
+        scripted.sessions().hold_session(hold(context("", 1))).await.expect_err("no leases"),
+    ];
+    let mut refused = Vec::from(unary);
+    for verb in [
+        Verb::SendDtmf(dtmf(None)),
+        Verb::HoldSession(hold(context("", 1))),
+        Verb::HoldSession(hold(context("other", 0))),
+    ] {
+        engine.command(verb).await;
+        refused.push(as_unary(engine.result().await.status.expect("a status")));
+    }
+    for status in refused {
+        let (_, reason, details) = refusal(&status);
+        assert!(matches!(reason.as_str(), "BAD_FIELD" | "NOT_SERVED"), "{reason}");
+        assert_eq!(details.error_info().expect("info").metadata["session_id"], "s", "{status:?}");
+    }
+    let play =
+        proto::StartPlaybackRequest { session_id: "s".into(), playback_id: "p".into(), ..Default::default() };
+    engine.command(Verb::StartPlayback(play)).await;
+    let (_, _, details) = refusal(&as_unary(engine.result().await.status.expect("a status")));
+    assert_eq!(details.error_info().expect("info").metadata["playback_id"], "p");
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ pub fn operation(asked: Asked) -> Result<Operation, Failure> {
             Operation::Close { endpoint: endpoint_id }
         }
         Asked::CreateBridge(asked) => Operation::CreateBridge {
-            mode: bridge_mode(asked.mode())?,
+            mode: bridge_mode(known("mode", asked.mode)?)?,
             bridge: asked.bridge_id,
             affinity: asked.affinity,
         },
@@ -115,15 +115,20 @@ fn negotiate(asked: proto::Negotiate) -> Result<Negotiate, Failure> {
         create: asked.create.map(create).transpose()?,
         generation: asked.generation,
         remote: asked.remote,
-        direction: direction_wanted(intent.direction())?,
+        direction: direction_wanted(known("intent.direction", intent.direction)?)?,
         codecs: codecs(&intent.codecs)?,
-        sources: source_policy(intent.sources()),
-        ip_version: ip_version(intent.ip_version()),
+        sources: source_policy(known("intent.sources", intent.sources)?),
+        ip_version: ip_version(known("intent.ip_version", intent.ip_version)?),
         codecs_from: intent.codecs_from,
         peer: signaled(asked.peer.as_ref())?,
         step,
         commit: asked.commit,
     })
+}
+
+/// A value of an enumeration. One that this version does not know is not taken as not given.
+fn known<E: TryFrom<i32>>(field: &str, value: i32) -> Result<E, Failure> {
+    E::try_from(value).map_err(|_| bad(format!("{field} has no value {value}")))
 }
 
 const fn ip_version(asked: proto::IpVersion) -> Option<IpVersion> {
@@ -163,7 +168,7 @@ fn signaled(asked: Option<&proto::Peer>) -> Result<Signaled, Failure> {
         "" => None,
         text => Some(text.parse().map_err(|_| bad("peer.address must be an IP address"))?),
     };
-    let policy = source_policy(peer.sources()).unwrap_or_default();
+    let policy = source_policy(known("peer.sources", peer.sources)?).unwrap_or_default();
     Ok(Signaled { address, reached: peer.reached, familiar: peer.familiar, policy })
 }
 
@@ -379,5 +384,36 @@ const fn play_end(end: PlayEnd) -> proto::play_ended::Cause {
         PlayEnd::Stopped => proto::play_ended::Cause::Stopped,
         PlayEnd::Replaced => proto::play_ended::Cause::Replaced,
         PlayEnd::Closed => proto::play_ended::Cause::Closed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_an_enumeration_has_not_is_refused_and_not_taken_as_none() {
+        let negotiate = |intent: proto::Intent, sources| {
+            operation(Asked::Negotiate(proto::Negotiate {
+                intent: Some(intent),
+                peer: Some(proto::Peer { sources, ..Default::default() }),
+                step: Some(proto::negotiate::Step::MakeOffer(proto::MakeOffer {})),
+                ..Default::default()
+            }))
+        };
+        assert!(negotiate(proto::Intent::default(), 0).is_ok());
+        let rows = [
+            ("intent.direction", proto::Intent { direction: 99, ..Default::default() }, 0),
+            ("intent.sources", proto::Intent { sources: 99, ..Default::default() }, 0),
+            ("intent.ip_version", proto::Intent { ip_version: -1, ..Default::default() }, 0),
+            ("peer.sources", proto::Intent::default(), 99),
+        ];
+        for (field, intent, sources) in rows {
+            let Err(Failure::BadRequest(why)) = negotiate(intent, sources) else { panic!("{field}") };
+            assert!(why.starts_with(&format!("{field} has no value")), "{why}");
+        }
+        let bridge = proto::CreateBridge { mode: 99, ..Default::default() };
+        let Err(Failure::BadRequest(why)) = operation(Asked::CreateBridge(bridge)) else { panic!("mode") };
+        assert_eq!(why, "mode has no value 99");
     }
 }

@@ -217,10 +217,18 @@ fn find(roots: &[PathBuf], path: &str) -> Result<PathBuf, Failure> {
     }
     let inside = |root: &PathBuf| {
         let found = root.join(relative).canonicalize().ok()?;
-        (found.starts_with(root) && found.is_file()).then_some(found)
+        found.starts_with(root).then_some(found)
     };
-    let missing = || Failure::FileUnusable(format!("{path:?} is in none of the audio folders"));
-    roots.iter().find_map(inside).ok_or_else(missing)
+    let mut others = false;
+    for found in roots.iter().filter_map(inside) {
+        if found.is_file() {
+            return Ok(found);
+        }
+        others = true;
+    }
+    let why =
+        if others { "is no file: a folder, a pipe or a device" } else { "is in none of the audio folders" };
+    Err(Failure::FileUnusable(format!("{path:?} {why}")))
 }
 
 #[cfg(test)]

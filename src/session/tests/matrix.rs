@@ -88,8 +88,8 @@ fn why_a_session_ends_is_seen_in_the_last_state_that_can_be_asked_for() {
 #[test]
 fn a_refused_verb_is_told_what_is_legal_or_that_nothing_is() {
     for (phase, told) in [
-        (Phase::Calling, "HoldSession is not legal in DIALING; legal here: TerminateSession"),
-        (Phase::Ending, "HoldSession is not legal in TERMINATING; nothing is legal here"),
+        (Phase::Calling, "HoldSession is not legal in SESSION_STATE_DIALING; legal here: TerminateSession"),
+        (Phase::Ending, "HoldSession is not legal in SESSION_STATE_TERMINATING; nothing is legal here"),
     ] {
         let mut bench = Bench::at(phase);
         let error = bench.command(verb("Hold")).expect_err("not legal here");

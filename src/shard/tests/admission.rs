@@ -60,7 +60,7 @@ fn a_full_shard_refuses_new_calls_and_knows_its_own() {
     assert!(made.is_ok(), "{made:?}");
     let more =
         bench.command(&id("o2"), Some(engine("e1")), Verb::Create(Box::new(create("sip:b@198.51.100.7"))));
-    assert_eq!(more, Err(CommandError::LimitReached("sessions")));
+    assert_eq!(more, Err(CommandError::LimitReached("sessions_max")));
 }
 
 #[test]

@@ -52,7 +52,10 @@ fn targets_that_cannot_be_called_are_refused() {
         );
     }
     let by_proxy = |proxy: &str| Create { outbound_proxy: Some(proxy.into()), ..create("tel:+123") };
-    assert!(matches!(made(&mut bench, "o1", by_proxy("nonsense")), Err(CommandError::BadTarget(_))));
+    for proxy in ["nonsense", "sip:b@[", "tel:1", "sip:127.0.0.1?X=1"] {
+        let refused = made(&mut bench, "o1", by_proxy(proxy));
+        assert!(matches!(refused, Err(CommandError::BadProxy(_))), "{proxy}");
+    }
     made(&mut bench, "o1", by_proxy("sip:198.51.100.7")).expect("a call");
     let invite = bench.last_sent();
     assert!(
@@ -77,7 +80,7 @@ fn targets_that_no_listener_reaches_are_refused() {
         let refused = Err(CommandError::BadTarget(why.into()));
         assert_eq!(made(&mut bench, "o1", create(uri)), refused, "{uri}");
         let by_proxy = Create { outbound_proxy: Some(uri.into()), ..create("sip:b@198.51.100.7") };
-        let refused = Err(CommandError::BadTarget(format!("the proxy: {why}")));
+        let refused = Err(CommandError::BadProxy(why.into()));
         assert_eq!(made(&mut bench, "o1", by_proxy), refused, "{uri}");
     }
     assert!(bench.sent.is_empty() && bench.events.is_empty());
@@ -123,7 +126,7 @@ fn a_target_that_asks_for_what_is_not_to_be_had_is_refused() {
         );
     }
     let by_proxy = Create { outbound_proxy: Some("sip:198.51.100.7?X-A=1".into()), ..create("sip:b@x") };
-    assert!(matches!(made(&mut bench, "o1", by_proxy), Err(CommandError::BadTarget(_))));
+    assert!(matches!(made(&mut bench, "o1", by_proxy), Err(CommandError::BadProxy(_))));
     assert!(bench.sent.is_empty());
 }
 

@@ -234,7 +234,7 @@ fn one_engine_may_make_only_its_share_of_what_can_be_carried() {
     };
     let made: Vec<_> = (0..6).map(|_| make(&mut bench, "e1")).collect();
     assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 4);
-    assert!(matches!(made[5], Err(CommandError::LimitReached("sessions made by one engine"))));
+    assert!(matches!(made[5], Err(CommandError::LimitReached("made_percent"))));
     assert!(make(&mut bench, "e2").is_ok());
     bench.receive(&invite("c1"));
     assert_eq!(bench.shard.load().sessions, 6, "there is room for others");

@@ -14,7 +14,7 @@ use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::check::checked;
-use super::orders::{DEFAULT_GROUP, Order, of_command};
+use super::orders::{DEFAULT_GROUP, Order, Parsed, of_command};
 use super::status::status;
 use super::unary::{Api, COMMAND_TIME_MAX};
 use super::{events, words};
@@ -213,16 +213,16 @@ impl AttachStream {
     }
 
     fn command(&self, command: proto::Command) {
-        let (command_id, parsed) = of_command(command);
+        let (command_id, Parsed { named, asked }) = of_command(command);
         let stream = self.engine.identity();
-        let parsed = parsed.and_then(|(context, order)| {
+        let asked = asked.and_then(|(context, order)| {
             context.check_stream(stream)?;
             Ok((context, order))
         });
-        let (context, order) = match parsed {
-            Ok(parsed) => parsed,
+        let (context, order) = match asked {
+            Ok(asked) => asked,
             Err(refusal) => {
-                return self.reply(command_id, Named::default(), Makes::Nothing).send(Err(refusal));
+                return self.reply(command_id, named, Makes::Nothing).send(Err(refusal));
             }
         };
         let caller = Caller {
@@ -232,16 +232,15 @@ impl AttachStream {
             deadline: Deadline::after(self.api.board.clock.mono(), COMMAND_TIME_MAX),
             trace: context.trace,
         };
-        self.carry_out(&caller, command_id, order);
+        self.carry_out(&caller, command_id, named, order);
     }
 
     fn reply(&self, command_id: String, named: Named, makes: Makes) -> StreamReply {
         self.engine.reply_to(self.stream, command_id, named, makes)
     }
 
-    fn carry_out(&self, caller: &Caller, command_id: String, order: Order) {
+    fn carry_out(&self, caller: &Caller, command_id: String, named: Named, order: Order) {
         let board = &self.api.board;
-        let named = order.named();
         match order {
             Order::Session { session, verb, created } => {
                 let reply = Reply::Stream(self.reply(
@@ -273,7 +272,8 @@ impl AttachStream {
                 let group = group.unwrap_or_else(|| Arc::clone(&caller.group));
                 let owner = caller.engine.clone();
                 let new = NewBridge { id: bridge, mode, group, owner, keep_when_empty };
-                self.create_bridge(caller, command_id, new, &members);
+                let reply = self.reply(command_id, named, Makes::Nothing);
+                self.create_bridge(caller, reply, new, &members);
             }
         }
     }
@@ -282,12 +282,10 @@ impl AttachStream {
     fn create_bridge(
         &self,
         caller: &Caller,
-        command_id: String,
+        reply: StreamReply,
         new: NewBridge,
         members: &[crate::ground::SessionId],
     ) {
-        let named = Named { bridge: Some(new.id.clone()), ..Named::default() };
-        let reply = self.reply(command_id, named, Makes::Nothing);
         let operation = match self.api.board.begin_bridge(caller, new, members) {
             Ok(operation) => operation,
             Err(refusal) => return reply.send(Err(refusal)),

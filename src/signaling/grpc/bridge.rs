@@ -4,11 +4,12 @@ use tonic::{Request, Response, Status};
 
 use super::check::checked;
 use super::page::List;
-use super::status::status;
+use super::status::{status, status_of};
 use super::unary::{Answer, Api};
 use super::words;
 use crate::proto::session::v1 as proto;
 use crate::proto::session::v1::bridge_service_server::BridgeService;
+use crate::signaling::refusal::Named;
 
 #[tonic::async_trait]
 impl BridgeService for Api {
@@ -28,9 +29,11 @@ impl BridgeService for Api {
         request: Request<proto::GetBridgeRequest>,
     ) -> Result<Response<proto::GetBridgeResponse>, Status> {
         let request = request.into_inner();
-        let view = checked(|check| check.bridge("bridge_id", &request.bridge_id))
-            .and_then(|bridge| self.board.bridges.get(&bridge))
-            .map_err(|refusal| status(&refusal))?;
+        let bridge = checked(|check| check.bridge("bridge_id", &request.bridge_id));
+        let bridge = bridge.map_err(|refusal| status(&refusal))?;
+        let view = self.board.bridges.get(&bridge).map_err(|refusal| {
+            status_of(&refusal, &Named { bridge: Some(bridge.clone()), ..Named::default() })
+        })?;
         Ok(Response::new(proto::GetBridgeResponse { bridge: Some(words::bridge(&view)) }))
     }
 

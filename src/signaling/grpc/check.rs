@@ -9,7 +9,8 @@ use crate::proto::session::v1 as proto;
 use crate::session::command::CallLimits;
 use crate::session::media::{MediaPreferences, RtpSources};
 use crate::signaling::refusal::{BadField, Refusal};
-use crate::sip::Uri;
+use crate::sip::grammar::whole;
+use crate::sip::{FieldValue as _, MediaType, Uri};
 
 /// Header fields that a command takes.
 const HEADERS_MAX: usize = 64;
@@ -106,36 +107,51 @@ impl Check {
 
     /// Text that stands in a SIP message: no line ends, not too long.
     pub fn text(&mut self, field: &str, text: &str) {
-        if text.len() > TEXT_BYTES_MAX {
-            self.bad(field, format!("has more than {TEXT_BYTES_MAX} bytes"));
-        } else if text.contains(is_control) {
-            self.bad(field, "holds a line end or another control character");
+        if let Some(problem) = wrong_with_text(text) {
+            self.bad(field, problem);
         }
     }
 
+    /// A URI that is written as it is told.
     pub fn uri(&mut self, field: &str, text: String) -> Option<String> {
+        self.some_uri(field, text, |text| {
+            let error = Uri::parse(text).err()?;
+            Some(format!("is no URI: {} at byte {}", error.what, error.offset))
+        })
+    }
+
+    /// The URI of where a call goes: whether it can be called is for its shard to say, with `BAD_TARGET`.
+    pub fn target(&mut self, field: &str, text: String) -> Option<String> {
+        self.some_uri(field, text, |_| None)
+    }
+
+    fn some_uri(
+        &mut self,
+        field: &str,
+        text: String,
+        more: impl FnOnce(&str) -> Option<String>,
+    ) -> Option<String> {
         if text.is_empty() {
             self.bad(field, "is required");
             return None;
         }
-        self.text(field, &text);
-        if text.contains(['<', '>', ' ']) {
-            self.bad(field, "is no URI: it holds a space or an angle bracket");
-        } else if !has_scheme(&text) {
-            self.bad(field, "is no URI: it has no scheme, as sip: or tel:");
+        let wrong = wrong_with_text(&text).or_else(|| wrong_with_scheme(&text).map(str::to_owned));
+        if let Some(problem) = wrong.or_else(|| more(&text)) {
+            self.bad(field, problem);
         }
         Some(text)
     }
 
-    pub fn uri_or_none(&mut self, field: &str, text: String) -> Option<String> {
-        if text.is_empty() { None } else { self.uri(field, text) }
+    pub fn target_or_none(&mut self, field: &str, text: String) -> Option<String> {
+        if text.is_empty() { None } else { self.target(field, text) }
     }
 
     pub fn party(&mut self, field: &str, party: Option<proto::Party>) -> Party {
         let party = party.unwrap_or_default();
         self.text(&format!("{field}.display_name"), &party.display_name);
         let field = format!("{field}.uri");
-        let uri = self.uri_or_none(&field, party.uri).unwrap_or_default();
+        let uri = if party.uri.is_empty() { None } else { self.uri(&field, party.uri) };
+        let uri = uri.unwrap_or_default();
         // RFC 3261 §19.1.1, table 1.
         if Uri::parse(&uri).is_ok_and(|uri| !uri.headers().is_empty()) {
             self.bad(&field, "may not have header fields in From and To");
@@ -208,10 +224,15 @@ impl Check {
 
     pub fn body(&mut self, body: Option<proto::Body>) -> Option<Body> {
         let body = body?;
-        if body.content_type.is_empty() {
+        let content_type = &body.content_type;
+        if content_type.is_empty() {
             self.bad("body.content_type", "is required");
+        } else if let Some(problem) = wrong_with_text(content_type) {
+            self.bad("body.content_type", problem);
+        } else if let Err((what, at)) = whole(content_type, MediaType::read) {
+            let problem = format!("is no media type, as text/plain: {what} at byte {at}");
+            self.bad("body.content_type", problem);
         }
-        self.text("body.content_type", &body.content_type);
         if body.content.len() > BODY_BYTES_MAX {
             self.bad("body.content", format!("has more than {BODY_BYTES_MAX} bytes"));
         }
@@ -230,11 +251,15 @@ impl Check {
         }
         let codecs_from =
             self.session_or_none("media.codecs_from_session_id", &media.codecs_from_session_id).flatten();
-        let rtp_sources = match media.rtp_sources() {
-            proto::RtpSources::Unspecified => None,
-            proto::RtpSources::Exact => Some(RtpSources::Exact),
-            proto::RtpSources::Subnet => Some(RtpSources::Subnet),
-            proto::RtpSources::Any => Some(RtpSources::Any),
+        let rtp_sources = match proto::RtpSources::try_from(media.rtp_sources) {
+            Ok(proto::RtpSources::Unspecified) => None,
+            Ok(proto::RtpSources::Exact) => Some(RtpSources::Exact),
+            Ok(proto::RtpSources::Subnet) => Some(RtpSources::Subnet),
+            Ok(proto::RtpSources::Any) => Some(RtpSources::Any),
+            Err(_) => {
+                self.bad("media.rtp_sources", "is none of RtpSources");
+                None
+            }
         };
         let ip_version = match proto::IpVersion::try_from(media.ip_version) {
             Ok(proto::IpVersion::Unspecified) => None,
@@ -273,17 +298,37 @@ const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
-/// What no header value may hold (RFC 3261 §25.1, TEXT-UTF8): control characters but the tab.
+
+/// What no header value may hold: control characters but the tab, those of ASCII (RFC 3261 §25.1, TEXT-UTF8) and, as they
+/// do the same to a terminal, U+0080 to U+009F.
 fn is_control(c: char) -> bool {
-    c.is_ascii_control() && c != '\t'
+    c.is_control() && c != '\t'
 }
 
-/// Whether something stands before and behind a scheme's colon (RFC 3986 §3.1).
-fn has_scheme(uri: &str) -> bool {
-    uri.split_once(':').is_some_and(|(scheme, rest)| {
-        let tail = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(tail) && !rest.is_empty()
-    })
+/// What makes a text unfit for a SIP message.
+fn wrong_with_text(text: &str) -> Option<String> {
+    if text.len() > TEXT_BYTES_MAX {
+        Some(format!("has more than {TEXT_BYTES_MAX} bytes"))
+    } else if text.contains(is_control) {
+        Some("holds a line end or another control character".to_owned())
+    } else {
+        None
+    }
+}
+
+/// What makes a text no URI at all: something has to stand before and behind a scheme's colon (RFC 3986 §3.1).
+fn wrong_with_scheme(text: &str) -> Option<&'static str> {
+    if text.contains(['<', '>', ' ']) {
+        return Some("is no URI: it holds a space or an angle bracket");
+    }
+    let tail = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let is_scheme =
+        |scheme: &str| scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(tail);
+    match text.split_once(':') {
+        Some((scheme, "")) if is_scheme(scheme) => Some("is no URI: nothing stands behind its scheme"),
+        Some((scheme, _)) if is_scheme(scheme) => None,
+        _ => Some("is no URI: it has no scheme, as sip: or tel:"),
+    }
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@ use tonic::{Request, Response, Status};
 
 use super::check::checked;
 use super::page::List;
-use super::status::status;
+use super::status::{status, status_of};
 use super::unary::Api;
 use super::words;
 use crate::proto::session::v1 as proto;
 use crate::proto::session::v1::session_service_server::SessionService;
+use crate::signaling::refusal::Named;
 
 /// Sessions of a page, where the client does not say.
 const PAGE_DEFAULT: u32 = 100;
@@ -38,7 +39,9 @@ impl SessionService for Api {
         let request = request.into_inner();
         let session = checked(|check| check.session("session_id", &request.session_id));
         let session = session.map_err(|refusal| status(&refusal))?;
-        let view = self.board.session(session, deadline).await.map_err(|refusal| status(&refusal))?;
+        let named = Named { session: Some(session.clone()), ..Named::default() };
+        let view = self.board.session(session, deadline).await;
+        let view = view.map_err(|refusal| status_of(&refusal, &named))?;
         Ok(Response::new(proto::GetSessionResponse { session: Some(words::session(&view)) }))
     }
 

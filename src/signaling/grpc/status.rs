@@ -145,11 +145,7 @@ impl Told {
     }
 
     fn of(refusal: &Refusal, named: &Named) -> Self {
-        let mut told = match refusal {
-            Refusal::Command(error) => of_command(error, named),
-            Refusal::Media(error) => of_media(error, named),
-            refusal => Self::from(refusal),
-        };
+        let mut told = of_refusal(refusal, named);
         let ids = [
             ("session_id", named.session.as_ref().map(ToString::to_string)),
             ("bridge_id", named.bridge.as_ref().map(ToString::to_string)),
@@ -168,48 +164,48 @@ fn engine_name(engine: &EngineRef) -> String {
     if engine.id.is_empty() { engine.group.to_string() } else { format!("{}/{}", engine.group, engine.id) }
 }
 
-impl From<&Refusal> for Told {
-    fn from(refusal: &Refusal) -> Self {
-        match refusal {
-            Refusal::Command(error) => of_command(error, &Named::default()),
-            Refusal::Media(error) => of_media(error, &Named::default()),
-            Refusal::BadFields(bad) => {
-                let violations: Vec<FieldViolation> =
-                    bad.iter().map(|bad| FieldViolation::new(&bad.field, &bad.problem)).collect();
-                Self::new(Code::InvalidArgument, ErrorReason::BadField).with(BadRequest::new(violations))
-            }
-            Refusal::NotServed(fields) => {
-                let violations: Vec<FieldViolation> =
-                    fields.iter().map(|field| FieldViolation::new(*field, "is not served yet")).collect();
-                Self::new(Code::Unimplemented, ErrorReason::NotServed).with(BadRequest::new(violations))
-            }
-            Refusal::Deadline => Self::new(Code::DeadlineExceeded, ErrorReason::Deadline),
-            Refusal::Full(bound) => Self::limit(ErrorReason::LimitReached, bound.name(), refusal.to_string()),
-            Refusal::BridgeNotFound(bridge) => {
-                Self::not_found(ErrorReason::BridgeNotFound, kind::BRIDGE, bridge.as_str())
-            }
-            Refusal::BridgeExists(bridge) => {
-                Self::exists(ErrorReason::BridgeExists, kind::BRIDGE, bridge.as_str())
-            }
-            Refusal::BridgeNotOwned(bridge) => {
-                Self::not_owner(kind::BRIDGE, bridge.as_str(), refusal.to_string())
-            }
-            Refusal::EngineAttached(engine) => {
-                Self::exists(ErrorReason::EngineAttached, kind::ENGINE, engine_name(engine))
-                    .with(RetryInfo::new(Some(RETRY_ATTACH)))
-            }
-            Refusal::EngineNotAttached(engine) => {
-                let subject = engine_name(engine);
-                Self::precondition(ErrorReason::EngineNotAttached, &subject, refusal.to_string())
-            }
-            Refusal::EngineReplaced => Self::new(Code::Aborted, ErrorReason::EngineReplaced),
-            Refusal::EngineSilent => Self::new(Code::DeadlineExceeded, ErrorReason::EngineSilent),
-            Refusal::BadStream(problem) => {
-                Self::bad_field(ErrorReason::BadStream, "message", problem.clone())
-            }
-            Refusal::Draining => Self::unavailable(ErrorReason::Draining),
-            Refusal::Internal(_) => Self::new(Code::Internal, ErrorReason::Internal),
+fn of_refusal(refusal: &Refusal, named: &Named) -> Told {
+    match refusal {
+        Refusal::Command(error) => of_command(error, named),
+        Refusal::Media(error) => of_media(error, named),
+        // It is about that one of the members that the command named.
+        Refusal::Member { session, refusal } => {
+            Told::of(refusal, &Named { session: Some(session.clone()), ..named.clone() })
         }
+        Refusal::BadFields(bad) => {
+            let violations: Vec<FieldViolation> =
+                bad.iter().map(|bad| FieldViolation::new(&bad.field, &bad.problem)).collect();
+            Told::new(Code::InvalidArgument, ErrorReason::BadField).with(BadRequest::new(violations))
+        }
+        Refusal::NotServed(fields) => {
+            let violations: Vec<FieldViolation> =
+                fields.iter().map(|field| FieldViolation::new(*field, "is not served yet")).collect();
+            Told::new(Code::Unimplemented, ErrorReason::NotServed).with(BadRequest::new(violations))
+        }
+        Refusal::Deadline => Told::new(Code::DeadlineExceeded, ErrorReason::Deadline),
+        Refusal::Full(bound) => Told::limit(ErrorReason::LimitReached, bound.name(), refusal.to_string()),
+        Refusal::BridgeNotFound(bridge) => {
+            Told::not_found(ErrorReason::BridgeNotFound, kind::BRIDGE, bridge.as_str())
+        }
+        Refusal::BridgeExists(bridge) => {
+            Told::exists(ErrorReason::BridgeExists, kind::BRIDGE, bridge.as_str())
+        }
+        Refusal::BridgeNotOwned(bridge) => {
+            Told::not_owner(kind::BRIDGE, bridge.as_str(), refusal.to_string())
+        }
+        Refusal::EngineAttached(engine) => {
+            Told::exists(ErrorReason::EngineAttached, kind::ENGINE, engine_name(engine))
+                .with(RetryInfo::new(Some(RETRY_ATTACH)))
+        }
+        Refusal::EngineNotAttached(engine) => {
+            let subject = engine_name(engine);
+            Told::precondition(ErrorReason::EngineNotAttached, &subject, refusal.to_string())
+        }
+        Refusal::EngineReplaced => Told::new(Code::Aborted, ErrorReason::EngineReplaced),
+        Refusal::EngineSilent => Told::new(Code::DeadlineExceeded, ErrorReason::EngineSilent),
+        Refusal::BadStream(problem) => Told::bad_field(ErrorReason::BadStream, "message", problem.clone()),
+        Refusal::Draining => Told::unavailable(ErrorReason::Draining),
+        Refusal::Internal(_) => Told::new(Code::Internal, ErrorReason::Internal),
     }
 }
 
@@ -242,6 +238,9 @@ fn of_command(error: &CommandError, named: &Named) -> Told {
         CommandError::NoMedia => Told::precondition(ErrorReason::NoMedia, &session, error.to_string()),
         CommandError::BadTarget(_) => {
             Told::bad_field(ErrorReason::BadTarget, "target_uri", error.to_string())
+        }
+        CommandError::BadProxy(_) => {
+            Told::bad_field(ErrorReason::BadTarget, "outbound_proxy_uri", error.to_string())
         }
         CommandError::BadArgument(problem) => {
             Told::bad_field(ErrorReason::BadField, "verb", (*problem).to_owned())
@@ -291,3 +290,6 @@ fn of_media(error: &MediaError, named: &Named) -> Told {
         | MediaError::Other(_) => Told::new(Code::Internal, ErrorReason::Internal),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,8 @@ use crate::signaling::refusal::Refusal;
 use crate::signaling::switchboard::{Caller, Deadline, Switchboard};
 use crate::telemetry::call_trace::remote_context;
 
-use super::orders::{Asks, Context, Order, parse};
-use super::status::{status, status_of};
+use super::orders::{Asks, Context, Order, Parsed, parse};
+use super::status::status_of;
 
 /// How long a command may wait for its shard when its client sets no deadline, or a longer one.
 pub(super) const COMMAND_TIME_MAX: Duration = Duration::from_secs(5);
@@ -79,10 +79,15 @@ impl Api {
         let deadline = self.deadline(&request);
         let told = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
         let trace = told.and_then(remote_context);
-        let (mut context, order) = parse(request.into_inner()).map_err(|refusal| status(&refusal))?;
-        context.trace = context.trace.or(trace);
-        let named = order.named();
-        self.carry_out(&context, order, deadline).await.map_err(|refusal| status_of(&refusal, &named))
+        let Parsed { named, asked } = parse(request.into_inner());
+        let answer = match asked {
+            Ok((mut context, order)) => {
+                context.trace = context.trace.or(trace);
+                self.carry_out(&context, order, deadline).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        answer.map_err(|refusal| status_of(&refusal, &named))
     }
 
     async fn carry_out(

@@ -10,6 +10,7 @@ use crate::ground::{BridgeId, SessionId};
 use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::request::Operation;
 use crate::session::media::MediaError;
+use crate::signaling::refusal::Bound;
 
 /// Most requests without a reply. One more is answered with `Limit`, unless it is a release: that is kept.
 pub const MEDIA_REQUESTS_MAX: usize = 16_384;
@@ -78,7 +79,7 @@ impl Pending {
             return Err(MediaError::Unavailable);
         }
         if self.waiting.len() >= MEDIA_REQUESTS_MAX {
-            return Err(MediaError::Limit(format!("{MEDIA_REQUESTS_MAX} requests without a reply")));
+            return Err(MediaError::Limit(Bound::MediaRequests.name().to_owned()));
         }
         if !self.releases.is_empty()
             && let Some(release) = made_anew(&operation)

@@ -81,7 +81,7 @@ impl Switchboard {
         tell: impl FnOnce(Result<BridgeView, Refusal>) -> T,
     ) -> T {
         let BridgeOperation { id, media, mode, members, reserved, caller } = operation;
-        let reserved = self.all(caller.deadline, reserved).await;
+        let reserved = self.all(caller.deadline, &members, reserved).await;
         let made = match tokio::time::timeout(BRIDGE_TIME_MAX, media).await {
             Ok(Ok(result)) => result.map_err(Refusal::Media),
             Ok(Err(_)) | Err(_) => Err(Refusal::Media(MediaError::Unavailable)),
@@ -108,11 +108,18 @@ impl Switchboard {
         told
     }
 
-    /// The first refusal, if there is one, when all have answered.
-    async fn all(&self, deadline: Deadline, answers: Vec<Answer>) -> Result<(), Refusal> {
+    /// The first refusal, if there is one, when all have answered, and whose it is.
+    async fn all(
+        &self,
+        deadline: Deadline,
+        members: &[SessionId],
+        answers: Vec<Answer>,
+    ) -> Result<(), Refusal> {
         let mut outcome = Ok(());
-        for answer in answers {
-            outcome = outcome.and(self.result(deadline, answer).await.map(|_| ()));
+        for (member, answer) in members.iter().zip(answers) {
+            let answer = self.result(deadline, answer).await.map(|_| ());
+            let of_member = |refusal| Refusal::Member { session: member.clone(), refusal: Box::new(refusal) };
+            outcome = outcome.and(answer.map_err(of_member));
         }
         outcome
     }

@@ -146,6 +146,14 @@ pub fn refusal(status: &Status) -> (Code, String, ErrorDetails) {
     (status.code(), info.reason.clone(), details)
 }
 
+/// A stream's refusal as the status that a unary call would have ended with.
+pub fn as_unary(status: proto::CommandStatus) -> Status {
+    let proto::CommandStatus { code, message, details } = status;
+    let written = tonic_types::pb::Status { code, message: message.clone(), details };
+    let details = prost::Message::encode_to_vec(&written);
+    Status::with_details(Code::from(code), message, details.into())
+}
+
 /// The reason of a refusal.
 pub fn reason<T: std::fmt::Debug>(result: Result<T, Status>) -> String {
     refusal(&result.expect_err("a refusal")).1

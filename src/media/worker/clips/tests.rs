@@ -53,6 +53,28 @@ fn only_files_inside_the_roots_are_found() {
 }
 
 #[test]
+fn what_is_in_a_folder_and_no_file_is_told_from_what_is_in_none() {
+    let (first, second) = (Folder::new("no-file"), Folder::new("a-file"));
+    for name in ["sub", "both.wav"] {
+        std::fs::create_dir(first.0.join(name)).unwrap();
+    }
+    std::os::unix::net::UnixListener::bind(first.0.join("socket.wav")).unwrap();
+    std::os::unix::fs::symlink("/dev/null", first.0.join("outside.wav")).unwrap();
+    second.write("both.wav", &[1]);
+    let clips = Clips::new(&[first.0.clone(), second.0.clone()], 1 << 20).unwrap();
+    assert_eq!(load(&clips, "both.wav").unwrap().samples, [1], "another folder has the file");
+    for (path, told) in [
+        ("sub", "is no file"),
+        ("socket.wav", "is no file"),
+        ("nothing.wav", "is in none of the audio folders"),
+        ("outside.wav", "is in none of the audio folders"),
+    ] {
+        let Err(Failure::FileUnusable(why)) = load(&clips, path) else { panic!("{path} was read") };
+        assert!(why.contains(told), "{path}: {why}");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_audio_is_refused_with_its_name() {
     let root = Folder::new("broken");
     std::fs::write(root.0.join("text.wav"), "not audio").unwrap();

@@ -10,7 +10,7 @@ use crate::signaling::switchboard::made;
 /// First members of a bridge.
 const FIRST_MEMBERS_MAX: usize = 64;
 
-asks!(CreateBridgeRequest, |self, check| {
+asks!(CreateBridgeRequest, [bridge_id], |self, check| {
     let mode = match proto::BridgeMode::try_from(self.mode) {
         Ok(proto::BridgeMode::Unspecified | proto::BridgeMode::Relay) => BridgeMode::Relay,
         Ok(proto::BridgeMode::Mesh) => BridgeMode::Mesh,
@@ -41,18 +41,18 @@ asks!(CreateBridgeRequest, |self, check| {
     Some(Order::CreateBridge { bridge, mode, members, group: group?, keep_when_empty: self.keep_when_empty })
 });
 
-asks!(AddBridgeMemberRequest, |self, check| {
+asks!(AddBridgeMemberRequest, [bridge_id, session_id], |self, check| {
     let bridge = check.bridge("bridge_id", &self.bridge_id);
     let session = check.session("session_id", &self.session_id);
     Some(Order::Join { bridge: bridge?, session: session? })
 });
 
-asks!(RemoveBridgeMemberRequest, |self, check| {
+asks!(RemoveBridgeMemberRequest, [bridge_id, session_id], |self, check| {
     let bridge = check.bridge("bridge_id", &self.bridge_id);
     let session = check.session("session_id", &self.session_id);
     Some(Order::Leave { bridge: bridge?, session: session? })
 });
 
-asks!(DestroyBridgeRequest, |self, check| {
+asks!(DestroyBridgeRequest, [bridge_id], |self, check| {
     check.bridge("bridge_id", &self.bridge_id).map(|bridge| Order::Destroy { bridge })
 });

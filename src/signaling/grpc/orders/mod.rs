@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use opentelemetry::trace::SpanContext;
 
-use crate::ground::{BridgeId, SessionId};
+use crate::ground::{BridgeId, PlaybackId, SessionId};
 use crate::proto::session::v1::CommandContext;
 use crate::session::command::{Create, EngineRef, Verb};
 use crate::session::media::BridgeMode;
@@ -53,7 +53,7 @@ pub(super) enum Order {
 
 impl Order {
     /// What it names, for the details of a refusal.
-    pub fn named(&self) -> Named {
+    fn named(&self) -> Named {
         match self {
             Self::Session { session, verb, .. } => {
                 let playback = match verb {
@@ -86,6 +86,21 @@ pub(super) struct Context {
 
 /// A request that is a command.
 pub(super) trait Asks: Sized {
+    /// The session that it names; empty for none.
+    fn session_id(&self) -> &str {
+        ""
+    }
+
+    /// The bridge that it names; empty for none.
+    fn bridge_id(&self) -> &str {
+        ""
+    }
+
+    /// The playback that it names; empty for none.
+    fn playback_id(&self) -> &str {
+        ""
+    }
+
     /// Its context, taken out.
     fn take_context(&mut self) -> Option<CommandContext>;
 
@@ -93,17 +108,31 @@ pub(super) trait Asks: Sized {
     fn order(self, check: &mut Check) -> Option<Order>;
 }
 
-/// Checks a command.
-///
-/// # Errors
-/// What is wrong with it.
-pub(super) fn parse<R: Asks>(mut request: R) -> Result<(Context, Order), Refusal> {
-    checked(|check| {
+/// A command as it was read.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    /// What it names, for the details of a refusal. Of one that is refused here: what can be read as ids.
+    pub named: Named,
+    /// Who asks what, or what is wrong with it.
+    pub asked: Result<(Context, Order), Refusal>,
+}
+
+/// Reads and checks a command.
+pub(super) fn parse<R: Asks>(mut request: R) -> Parsed {
+    let named = Named {
+        session: SessionId::parse(request.session_id()).ok(),
+        bridge: BridgeId::parse(request.bridge_id()).ok(),
+        playback: PlaybackId::parse(request.playback_id()).ok(),
+    };
+    let asked = checked(|check| {
         let told = request.take_context().unwrap_or_default();
         let context = context(told, check);
         let order = request.order(check);
         Some((context?, order?))
-    })
+    });
+    // The ids that were made for it are named, too.
+    let named = asked.as_ref().map_or(named, |(_, order)| order.named());
+    Parsed { named, asked }
 }
 
 fn context(told: CommandContext, check: &mut Check) -> Option<Context> {
@@ -144,3 +173,6 @@ impl Context {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

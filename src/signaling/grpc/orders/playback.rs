@@ -20,7 +20,7 @@ const LEVEL_DB: (std::ops::RangeInclusive<f64>, f64) = (-60.0..=0.0, -12.0);
 /// Bytes of a file's path.
 const PATH_BYTES_MAX: usize = 512;
 
-asks!(StartPlaybackRequest, |self, check| {
+asks!(StartPlaybackRequest, [session_id, playback_id], |self, check| {
     let session = check.session("session_id", &self.session_id);
     let playback = check.playback_or_none("playback_id", &self.playback_id);
     let source = match self.source {
@@ -39,7 +39,7 @@ asks!(StartPlaybackRequest, |self, check| {
     Some(Order::Session { session: session?, verb: Verb::Play { playback, source: source? }, created })
 });
 
-asks!(StopPlaybackRequest, |self, check| {
+asks!(StopPlaybackRequest, [session_id, playback_id], |self, check| {
     let session = check.session("session_id", &self.session_id);
     let playback = check.playback_or_none("playback_id", &self.playback_id);
     Some(Order::Session { session: session?, verb: Verb::StopPlay { playback: playback? }, created: None })

@@ -26,10 +26,17 @@ const CONTACTS_MAX: usize = 16;
 /// Longest Retry-After, seconds.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
 
-/// A request whose context is in the field of that name, and whose order is made by the block.
+/// A request whose context is in the field of that name, which names what the fields in brackets hold, and whose order is
+/// made by the block.
 macro_rules! asks {
-    ($request:ident, |$self:ident, $check:ident| $order:expr) => {
+    ($request:ident, [$($id:ident),+], |$self:ident, $check:ident| $order:expr) => {
         impl Asks for proto::$request {
+            $(
+                fn $id(&self) -> &str {
+                    &self.$id
+                }
+            )+
+
             fn take_context(&mut self) -> Option<proto::CommandContext> {
                 self.context.take()
             }
@@ -48,13 +55,13 @@ fn to_session(check: &mut Check, session: &str, verb: Verb) -> Option<Order> {
     Some(Order::Session { session, verb, created: None })
 }
 
-asks!(CreateSessionRequest, |self, check| {
+asks!(CreateSessionRequest, [session_id], |self, check| {
     let session = check.session_or_none("session_id", &self.session_id);
     let group = check.name_or_none("group", &self.group);
-    let target = check.uri("target_uri", self.target_uri);
+    let target = check.target("target_uri", self.target_uri);
     let from = check.party("from", self.from);
     let to = check.party("to", self.to);
-    let outbound_proxy = check.uri_or_none("outbound_proxy_uri", self.outbound_proxy_uri);
+    let outbound_proxy = check.target_or_none("outbound_proxy_uri", self.outbound_proxy_uri);
     let fields = check.headers(self.headers);
     let media = check.media(self.media);
     let limits = check.limits(self.limits);
@@ -74,19 +81,19 @@ asks!(CreateSessionRequest, |self, check| {
     Some(Order::Create { session: session?, group: group?, create: Box::new(create) })
 });
 
-asks!(RingSessionRequest, |self, check| {
+asks!(RingSessionRequest, [session_id], |self, check| {
     let status = check.number("sip_status", self.sip_status.unwrap_or_default(), 180, 180..=183);
     let fields = check.headers(self.headers);
     to_session(check, &self.session_id, Verb::Ring { status, fields })
 });
 
-asks!(StartEarlyMediaRequest, |self, check| {
+asks!(StartEarlyMediaRequest, [session_id], |self, check| {
     let media = check.media(self.media);
     let fields = check.headers(self.headers);
     to_session(check, &self.session_id, Verb::EarlyMedia { media, fields })
 });
 
-asks!(AnswerSessionRequest, |self, check| {
+asks!(AnswerSessionRequest, [session_id], |self, check| {
     let media = check.media(self.media);
     let fields = check.headers(self.headers);
     let body = check.body(self.body);
@@ -94,7 +101,7 @@ asks!(AnswerSessionRequest, |self, check| {
     to_session(check, &self.session_id, Verb::Answer { media, fields, body, limits })
 });
 
-asks!(RejectSessionRequest, |self, check| {
+asks!(RejectSessionRequest, [session_id], |self, check| {
     let status = check.number("sip_status", self.sip_status, 603, 400..=699);
     check.text("reason_phrase", &self.reason_phrase);
     let retry_after = check.duration("retry_after", self.retry_after, Duration::ZERO..=RETRY_AFTER_MAX);
@@ -110,7 +117,7 @@ asks!(RejectSessionRequest, |self, check| {
     to_session(check, &self.session_id, verb)
 });
 
-asks!(RedirectSessionRequest, |self, check| {
+asks!(RedirectSessionRequest, [session_id], |self, check| {
     let status = check.number("sip_status", self.sip_status, 302, 300..=399);
     if self.contact_uris.is_empty() || self.contact_uris.len() > CONTACTS_MAX {
         check.bad("contact_uris", format!("has to have 1 to {CONTACTS_MAX} entries"));
@@ -123,20 +130,20 @@ asks!(RedirectSessionRequest, |self, check| {
     to_session(check, &self.session_id, Verb::Redirect { status, contacts, fields })
 });
 
-asks!(HoldSessionRequest, |self, check| to_session(check, &self.session_id, Verb::Hold));
+asks!(HoldSessionRequest, [session_id], |self, check| to_session(check, &self.session_id, Verb::Hold));
 
-asks!(ResumeSessionRequest, |self, check| to_session(check, &self.session_id, Verb::Resume));
+asks!(ResumeSessionRequest, [session_id], |self, check| to_session(check, &self.session_id, Verb::Resume));
 
-asks!(MuteSessionRequest, |self, check| {
+asks!(MuteSessionRequest, [session_id], |self, check| {
     to_session(check, &self.session_id, Verb::Mute { muted: self.muted })
 });
 
-asks!(UpdateMediaRequest, |self, check| {
+asks!(UpdateMediaRequest, [session_id], |self, check| {
     let media = check.media(self.media);
     to_session(check, &self.session_id, Verb::UpdateMedia { media })
 });
 
-asks!(SendDtmfRequest, |self, check| {
+asks!(SendDtmfRequest, [session_id], |self, check| {
     let legal = |digit: u8| matches!(digit, b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D');
     if self.digits.is_empty() || self.digits.len() > DIGITS_MAX || !self.digits.bytes().all(legal) {
         check.bad("digits", format!("has to be 1 to {DIGITS_MAX} of 0-9, *, #, A-D"));
@@ -146,13 +153,13 @@ asks!(SendDtmfRequest, |self, check| {
     to_session(check, &self.session_id, Verb::SendDtmf { digits: self.digits, tone, gap })
 });
 
-asks!(SendInfoRequest, |self, check| {
+asks!(SendInfoRequest, [session_id], |self, check| {
     let body = check.body(self.body);
     let fields = check.headers(self.headers);
     to_session(check, &self.session_id, Verb::SendInfo { body, fields })
 });
 
-asks!(SendMessageRequest, |self, check| {
+asks!(SendMessageRequest, [session_id], |self, check| {
     let body = check.body(self.body);
     let fields = check.headers(self.headers);
     let Some(body) = body else {
@@ -162,7 +169,7 @@ asks!(SendMessageRequest, |self, check| {
     to_session(check, &self.session_id, Verb::SendMessage { body, fields })
 });
 
-asks!(TerminateSessionRequest, |self, check| {
+asks!(TerminateSessionRequest, [session_id], |self, check| {
     let fields = check.headers(self.headers);
     let body = check.body(self.body);
     to_session(check, &self.session_id, Verb::Terminate { fields, body })

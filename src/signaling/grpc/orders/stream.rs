@@ -1,20 +1,21 @@
 //! A command of a stream: the request of the unary call of the same name.
 
-use super::{Context, Order, parse};
+use super::{Parsed, parse};
 use crate::proto::session::v1::command::Verb;
 use crate::proto::session::v1::{Command, CommandContext};
-use crate::signaling::refusal::{BadField, Refusal};
+use crate::signaling::refusal::{BadField, Named, Refusal};
 
-/// The command's id as told, and what it asks.
-pub(in crate::signaling::grpc) fn of_command(
-    command: Command,
-) -> (String, Result<(Context, Order), Refusal>) {
+/// The command's id as told, and the command.
+pub(in crate::signaling::grpc) fn of_command(command: Command) -> (String, Parsed) {
     let Command { verb, command_id } = command;
     macro_rules! parsed {
         ($request:expr) => {{
             let mut request = $request;
             let id = id(command_id, &mut request.context);
-            let parsed = id.1.map_or_else(|| parse(request), Err);
+            let mut parsed = parse(request);
+            if let Some(refusal) = id.1 {
+                parsed.asked = Err(refusal);
+            }
             (id.0, parsed)
         }};
     }
@@ -40,7 +41,10 @@ pub(in crate::signaling::grpc) fn of_command(
         Some(Verb::StartPlayback(request)) => parsed!(request),
         Some(Verb::StopPlayback(request)) => parsed!(request),
         // A newer client's verb looks the same as none.
-        None => (command_id, Err(Refusal::NotServed(vec!["verb"]))),
+        None => {
+            let asked = Err(Refusal::NotServed(vec!["verb"]));
+            (command_id, Parsed { named: Named::default(), asked })
+        }
     }
 }
 
