@@ -182,7 +182,7 @@ impl Context<'_> {
         let Some(repeats) = self.repeats(purpose, &flow) else {
             self.shared.counters.strangers_spared += 1;
             // The call is over for us: nobody waits for the answer.
-            if matches!(purpose, Purpose::Bye | Purpose::ForkBye) {
+            if purpose == Purpose::Bye {
                 self.transactions.send_stateless(request.as_bytes().clone(), flow);
                 return Ok(Sent::Alone);
             }
@@ -204,14 +204,15 @@ impl Context<'_> {
     }
 
     /// How often a request may be repeated by this way. `None`: it is one too many for a host that nothing ever came from.
-    /// Whom an engine calls is the engine's business.
+    /// Whom an engine calls is the engine's business; BYEs to forks have a rate of their own.
     fn repeats(&mut self, purpose: Purpose, way: &Flow) -> Option<u8> {
         let (host, now) = (way.remote.ip(), self.now.mono);
         let strangers = &mut self.shared.strangers;
         if purpose == Purpose::Invite || way.transport.is_reliable() || !strangers.is_stranger(host, now) {
             return Some(u8::MAX);
         }
-        strangers.may_send(host, now).then_some(STRANGER_REPEATS_MAX)
+        let may_send = purpose == Purpose::ForkBye || strangers.may_send(host, now);
+        may_send.then_some(STRANGER_REPEATS_MAX)
     }
 }
 
