@@ -215,7 +215,8 @@ struct Client {
 impl Client {
     async fn open(node: &MediaNode) -> Self {
         let (requests, receiver) = mpsc::channel(16);
-        let hello = Operation::Hello(proto::Hello { owner: "bench".into(), incarnation: 1 });
+        let hello =
+            Operation::Hello(proto::Hello { owner: "bench".into(), incarnation: 1, events_through: 0 });
         let request = proto::Request { id: 0, operation: Some(hello) };
         requests.send(proto::ControlRequest { requests: vec![request] }).await.unwrap();
         let mut client = grpc::inprocess::client(&node.service);
