@@ -140,7 +140,7 @@ impl StartError {
 /// # Errors
 /// When something cannot be started; nothing is left running then.
 pub fn run(mut settings: Settings, services: Services, warnings: &[String]) -> Result<(), StartError> {
-    let unfit = unfit(&settings, services);
+    let unfit = unfit(&settings, services, &|key| Some(key.to_owned()));
     if !unfit.is_empty() {
         return Err(StartError::Unfit(unfit));
     }

@@ -153,7 +153,7 @@ impl Node {
 }
 
 /// The address by which what is bound to this one is reached from this host.
-fn reached_here(bound: SocketAddr) -> SocketAddr {
+pub(super) fn reached_here(bound: SocketAddr) -> SocketAddr {
     let here = match bound.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::time::DelayQueue;
 use tonic::transport::{Channel, Endpoint};
 
-use super::calls::{Calls, Step};
+use super::calls::{Calls, Step, Told};
 use super::settings::CallEngineSettings;
 use crate::ground::with_causes;
 use crate::proto::session::v1::{
@@ -198,8 +198,8 @@ impl Attachment {
                 Some(Item::CommandResult(result)) => {
                     let (mut again, told) = self.calls.on_result(&result);
                     steps.append(&mut again);
-                    if let Some(told) = told {
-                        tracing::info!(command = result.command_id, "refused: {told}");
+                    if let Some(Told { session, why }) = told {
+                        tracing::info!(session, command = result.command_id, "refused: {why}");
                     }
                 }
                 Some(Item::Opened(open)) => tracing::info!(version = open.version, "attached"),

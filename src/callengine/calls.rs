@@ -39,7 +39,7 @@ pub struct Calls {
     calls: HashMap<String, Call>,
     /// B-leg session → A-leg session.
     followed: HashMap<String, String>,
-    /// Commands whose refusal has to be acted upon, by their number, until their result comes.
+    /// Commands by their number, until their result comes.
     awaited: HashMap<u64, Awaited>,
     /// The revisions of sessions that were there when the engine attached: events up to them are no news.
     known: HashMap<String, u64>,
@@ -49,12 +49,21 @@ pub struct Calls {
     spans: Spans<String>,
 }
 
+/// A refusal that somebody should know of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The session whose call the command was for; empty where the result is of none that was given.
+    pub session: String,
+    /// Why.
+    pub why: String,
+}
+
 /// A command whose result is awaited.
 #[derive(Debug)]
 enum Awaited {
     Join(Join),
-    /// Of this caller's call.
-    Other(String, Asked),
+    /// Of this caller's call, and what it is for where its refusal has to be acted upon.
+    Other(String, Option<Asked>),
 }
 
 /// A join whose result is awaited: of the bridge's making with this member, or of its adding.
@@ -141,7 +150,7 @@ impl Calls {
     }
 
     /// A command's result came. What was refused is told in words, where somebody should know.
-    pub fn on_result(&mut self, result: &CommandResult) -> (Vec<Step>, Option<String>) {
+    pub fn on_result(&mut self, result: &CommandResult) -> (Vec<Step>, Option<Told>) {
         let awaited = result.command_id.parse().ok().and_then(|number: u64| self.awaited.remove(&number));
         let Some(status) = result.status.as_ref().filter(|status| status.code != 0) else {
             return (Vec::new(), None);
@@ -160,11 +169,12 @@ impl Calls {
                 let join = Awaited::Join(Join { tries: join.tries + 1, ..join });
                 return (vec![self.send_awaited(&caller, again, join)], None);
             }
-            (Some(Awaited::Join(join)), _) => (join.session, Asked::Bridge),
+            (Some(Awaited::Join(join)), _) => (join.session, Some(Asked::Bridge)),
             (Some(Awaited::Other(caller, asked)), _) => (caller, asked),
-            (None, _) => return (Vec::new(), told(status)),
+            (None, _) => (String::new(), None),
         };
-        (self.on_refused(&caller, asked, &Refusal::of(status)), told(status))
+        let steps = asked.map(|asked| self.on_refused(&caller, asked, &Refusal::of(status)));
+        (steps.unwrap_or_default(), told(caller, status))
     }
 
     fn on_refused(&mut self, caller: &str, asked: Asked, refusal: &Refusal) -> Vec<Step> {
@@ -188,12 +198,9 @@ impl Calls {
                         Verb::CreateBridge(create) => first_join(create).map(Awaited::Join),
                         _ => None,
                     };
-                    let other = || Asked::of(&verb).map(|asked| Awaited::Other(caller.to_owned(), asked));
-                    let step = match join.or_else(other) {
-                        Some(awaited) => self.send_awaited(caller, *verb, awaited),
-                        None => self.send(caller, *verb),
-                    };
-                    steps.push(step);
+                    let other = || Awaited::Other(caller.to_owned(), Asked::of(&verb));
+                    let awaited = join.unwrap_or_else(other);
+                    steps.push(self.send_awaited(caller, *verb, awaited));
                 }
             }
         }
@@ -253,8 +260,8 @@ fn context_of(verb: &mut Verb) -> Option<&mut Option<crate::proto::session::v1::
 }
 
 /// What a person should know of a refusal: nothing where the call has ended meanwhile.
-fn told(status: &CommandStatus) -> Option<String> {
-    (!Refusal::of(status).is_gone()).then(|| status.message.clone())
+fn told(session: String, status: &CommandStatus) -> Option<Told> {
+    (!Refusal::of(status).is_gone()).then(|| Told { session, why: status.message.clone() })
 }
 
 #[cfg(test)]
@@ -360,7 +367,34 @@ mod tests {
         calls.on_event(&event("a", Payload::Connected(Default::default())));
         let late = refused(&calls, ALREADY_EXISTS);
         calls.on_event(&event("a", Payload::SessionEnded(Default::default())));
-        assert_eq!(calls.on_result(&late), (vec![], Some("refused".into())));
+        let told = Told { session: "a".into(), why: "refused".into() };
+        assert_eq!(calls.on_result(&late), (vec![], Some(told)));
+    }
+
+    #[test]
+    fn what_is_refused_is_told_with_the_session_whose_call_it_was_for() {
+        let connected = || Payload::Connected(Default::default());
+        let rows = [
+            // What is asked first; after the answer; at a time.
+            ("noanswer", None, false),
+            ("reject-486", None, false),
+            ("play-x.wav", Some(connected()), false),
+            ("room-x", Some(connected()), false),
+            ("hold-1", Some(connected()), true),
+            ("bye-1", Some(connected()), true),
+        ];
+        for (user, then, waits) in rows {
+            let mut calls = Calls::new(None);
+            calls.on_event(&incoming("a", user));
+            if let Some(then) = then {
+                calls.on_event(&event("a", then));
+            }
+            if waits {
+                assert!(!calls.on_timer("a").is_empty(), "{user}");
+            }
+            let (_, told) = calls.on_result(&refused(&calls, 13));
+            assert_eq!(told, Some(Told { session: "a".into(), why: "refused".into() }), "{user}");
+        }
     }
 
     /// The last command's refusal.

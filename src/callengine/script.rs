@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::ground::is_audio_path;
+
 /// The longest pause that a user part may ask for.
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
 /// The longest name of a room: a bridge's id has 64 characters, of which `room-` and `mesh-` take five.
@@ -53,7 +55,7 @@ impl Script {
         let script = match word {
             "answer" if argument == "180" => Some(Self::AnswerRinging),
             "tone" => frequency(argument).map(Self::Tone),
-            "play" => (!argument.is_empty()).then(|| Self::Play(argument.to_owned())),
+            "play" => is_audio_path(argument).then(|| Self::Play(argument.to_owned())),
             "ring" => seconds(argument).map(Self::Ring),
             "reject" => status(argument).map(Self::Reject),
             "redirect" => called(argument).map(Self::Redirect),
@@ -116,6 +118,7 @@ mod tests {
             ("tone-1320.5", Script::Tone(1320.5)),
             ("play-welcome.wav", Script::Play("welcome.wav".into())),
             ("play-two-words.wav", Script::Play("two-words.wav".into())),
+            ("play-de/hello.wav", Script::Play("de/hello.wav".into())),
             ("ring-2", Script::Ring(Duration::from_secs(2))),
             ("early", Script::Early),
             ("reject-486", Script::Reject(486)),
@@ -142,6 +145,7 @@ mod tests {
     #[test]
     fn an_argument_that_cannot_be_used_is_refused() {
         let long = format!("room-{}", "x".repeat(ROOM_NAME_MAX + 1));
+        let long_path = format!("play-{}", "x".repeat(600));
         let rows = [
             "tone-",
             "tone-5",
@@ -152,6 +156,12 @@ mod tests {
             "bye-99999999",
             "hold-",
             "play-",
+            "play-../x",
+            "play-a//b",
+            "play-/etc/passwd",
+            "play-a\\..\\b",
+            "play-\0",
+            &long_path,
             "dial-",
             "dial-a@b",
             "dial-a b",

@@ -59,8 +59,8 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct SettingsArgs {
-    /// The TOML file with settings.
-    #[arg(long, short, env = "CALLPLANE_CONFIG")]
+    /// The TOML file with settings; where it is not given, the one that the variable CALLPLANE_CONFIG names.
+    #[arg(long, short)]
     config: Option<PathBuf>,
     /// One setting, over file and environment: section.key=value. May be given several times.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
@@ -68,11 +68,11 @@ struct SettingsArgs {
 }
 
 impl SettingsArgs {
-    fn load(&self) -> Result<Loaded, ConfigError> {
-        // What is not Unicode is no setting.
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        config::load(self.config.as_deref(), variables, &self.assignments)
+    /// The settings, if these services can use them.
+    fn load(&self, services: app::Services) -> Result<Loaded, ConfigError> {
+        config::load(self.config.as_deref(), std::env::vars_os(), &self.assignments, |settings, meant| {
+            app::unfit(settings, services, meant)
+        })
     }
 }
 
@@ -119,7 +119,7 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn start(settings: &SettingsArgs, services: app::Services) -> Result<(), Box<dyn std::error::Error>> {
-    let loaded = settings.load()?;
+    let loaded = settings.load(services)?;
     app::run(loaded.settings.clone(), services, &loaded.warnings).map_err(|error| {
         let faults = error.faults();
         if faults.is_empty() { error.into() } else { told(&loaded, faults).into() }
@@ -127,17 +127,13 @@ fn start(settings: &SettingsArgs, services: app::Services) -> Result<(), Box<dyn
 }
 
 fn check(settings: &SettingsArgs, services: app::Services) -> Result<(), Box<dyn std::error::Error>> {
-    let loaded = settings.load()?;
-    let faults = app::unfit(&loaded.settings, services);
-    if !faults.is_empty() {
-        return Err(told(&loaded, faults).into());
-    }
+    let loaded = settings.load(services)?;
     loaded.warnings.iter().for_each(|warning| println!("{warning}"));
     println!("the settings can be used");
     Ok(())
 }
 
-/// Faults that only a look at this host, or a start, has found, each with where its value comes from.
+/// Faults that only a start has found, each with where its value comes from.
 fn told(loaded: &Loaded, faults: Vec<app::Unfit>) -> ConfigError {
     ConfigError(faults.into_iter().map(|(key, what)| loaded.fault(&key, what)).collect())
 }

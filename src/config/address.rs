@@ -11,10 +11,14 @@ pub(super) fn host_and_port(text: &str) -> Result<(), String> {
         Ok(authority) if authority.host().is_empty() || text.contains('@') => {
             Err(format!("{text:?} is no host:port"))
         }
-        Ok(authority) => match authority.port_u16() {
-            None => Err(format!("{text:?} has no port: it is host:port")),
-            Some(0) => Err(format!("{text:?}: nothing is reached at port 0")),
-            Some(_) => Ok(()),
+        // Not by its own word for the port: of one that is too high it says that there is none.
+        Ok(authority) => match text.strip_prefix(authority.host()).and_then(|port| port.strip_prefix(':')) {
+            None | Some("") => Err(format!("{text:?} has no port: it is host:port")),
+            Some(port) => match port.parse::<u16>() {
+                Ok(0) => Err(format!("{text:?}: nothing is reached at port 0")),
+                Ok(_) => Ok(()),
+                Err(_) => Err(format!("{text:?}: a port is a number from 1 to 65535, not {port}")),
+            },
         },
         Err(_) => Err(format!("{text:?} is no host:port")),
     }
@@ -32,7 +36,8 @@ pub fn api(text: &str) -> Result<(), String> {
         "https" => return Err(format!("{text:?}: TLS is not spoken here yet, only http://")),
         _ => return Err(format!("{text:?}: the scheme has to be http://")),
     }
-    host_and_port(rest.trim_end_matches('/')).map_err(|_| format!("{text:?} is no http://host:port"))
+    host_and_port(rest.trim_end_matches('/'))
+        .map_err(|what| format!("{text:?} is no http://host:port: {what}"))
 }
 
 /// Whether a SIP URI's host, with or without a port, can be written so.
@@ -64,6 +69,25 @@ mod tests {
         {
             assert!(host_and_port(text).is_err(), "{text}");
             assert!(api(&format!("http://{text}")).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_not_called_missing() {
+        let rows = [
+            ("media", "has no port"),
+            ("media:", "has no port"),
+            ("[::1]", "has no port"),
+            ("media:0", "nothing is reached at port 0"),
+            ("media:99999", "not 99999"),
+            ("[::1]:65536", "not 65536"),
+            ("192.0.2.1:123456789012", "from 1 to 65535"),
+        ];
+        for (text, told) in rows {
+            for checked in [host_and_port(text), api(&format!("http://{text}/"))] {
+                let what = checked.expect_err(text);
+                assert!(what.contains(told) && (told == "has no port") == what.contains("no port"), "{what}");
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ impl Origins {
 }
 
 /// Whether a key is of something that stands in another.
-fn is_below(key: &str, above: &str) -> bool {
+pub(super) fn is_below(key: &str, above: &str) -> bool {
     key.strip_prefix(above).is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 

@@ -1,5 +1,7 @@
 //! Laying the environment and the command line over the file.
 
+use std::ffi::OsString;
+
 use toml::{Table, Value};
 
 use super::fault::Fault;
@@ -9,9 +11,12 @@ use super::origin::{Origin, Origins};
 /// What the environment's keys begin with.
 pub const ENVIRONMENT_PREFIX: &str = "CALLPLANE_";
 
+/// The variable that names the file where the command line does not.
+pub(super) const FILE_VARIABLE: &str = "CALLPLANE_CONFIG";
+
 /// Variables of that beginning that are no settings: which file is read, where `callplane call` finds the API, and where
 /// tests find their data, which a process that they start inherits.
-const NOT_SETTINGS: [&str; 3] = ["CALLPLANE_CONFIG", "CALLPLANE_API", "CALLPLANE_CORPORA"];
+const NOT_SETTINGS: [&str; 3] = [FILE_VARIABLE, "CALLPLANE_API", "CALLPLANE_CORPORA"];
 
 /// Variables of `docker-compose.yml`, which a shell may have beside a process, and the setting that one may mean by them.
 const OF_COMPOSE: [(&str, &str); 3] = [
@@ -34,9 +39,20 @@ pub(super) struct Layers {
 
 impl Layers {
     /// Lays `CALLPLANE_SECTION__KEY=value` over the table.
-    pub fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+    pub fn environment(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
         for (name, value) in variables {
-            let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
+            if !name.as_encoded_bytes().starts_with(ENVIRONMENT_PREFIX.as_bytes()) {
+                continue;
+            }
+            let name = match name.into_string() {
+                Ok(name) => name,
+                Err(name) => {
+                    let what = "is no setting: its name is no Unicode".to_owned();
+                    self.faults.push(Fault { key: name.to_string_lossy().into_owned(), what, origin: None });
+                    continue;
+                }
+            };
+            let key = name.strip_prefix(ENVIRONMENT_PREFIX).unwrap_or_default();
             if NOT_SETTINGS.contains(&name.as_str()) {
                 continue;
             }
@@ -51,7 +67,14 @@ impl Layers {
                 continue;
             }
             let key = key.to_ascii_lowercase().replace("__", ".");
-            self.place(&key, value_of(&value), Origin::Variable(name));
+            let origin = Origin::Variable(name);
+            match value.into_string() {
+                Ok(value) => self.place(&key, value_of(&value), origin),
+                Err(value) => {
+                    let what = format!("has to be Unicode, not {value:?}");
+                    self.faults.push(Fault { key, what, origin: Some(origin) });
+                }
+            }
         }
     }
 

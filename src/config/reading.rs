@@ -6,6 +6,7 @@ use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
 use super::names;
+use super::origin::Origins;
 use super::plain::{names_expected, plain};
 use super::settings::Settings;
 
@@ -13,8 +14,9 @@ use super::settings::Settings;
 const FAULTS_MAX: usize = 50;
 
 /// Keys of which each is checked by the other: what is at fault with one says nothing against the other.
-const PAIRS: [(&str, &str); 4] = [
+const PAIRS: [(&str, &str); 5] = [
     ("signaling.shards", "signaling.sessions_max"),
+    ("signaling.shards", "signaling.calls.unconfirmed_max"),
     ("signaling.sip.t1_ms", "signaling.sip.t2_ms"),
     ("media.rtp_port_min", "media.rtp_port_max"),
     ("media.bind_ipv4", "media.bind_ipv6"),
@@ -28,31 +30,37 @@ enum Step {
 }
 
 /// A table that is read again and again.
-struct Reading {
+pub(super) struct Reading {
     table: Table,
     /// What was taken out, by its key as it was written.
     removed: Vec<String>,
-    faults: Vec<(String, String)>,
+    /// Each key that cannot be used, with what is wrong with it.
+    pub faults: Vec<(String, String)>,
 }
 
-/// The settings, and each key that cannot be used with what is wrong with it. Without faults the settings are there.
-pub(super) fn read(table: Table) -> (Option<Settings>, Vec<(String, String)>) {
+/// Reads a table. `partly` is given where there is a file that cannot be read: then only what was laid over it is known,
+/// by its origins. The settings are those without what is at fault, if that can be taken out; without faults they are there.
+pub(super) fn read(table: Table, partly: Option<&Origins>) -> (Option<Settings>, Reading) {
     let mut reading = Reading { table, removed: Vec::new(), faults: Vec::new() };
+    let is_given = |key: &str| partly.is_none_or(|given| given.of(key).is_some());
     let mut settings = reading.deserialized();
     while let Some(found) = &settings
         && let Err((key, what)) = found.check()
         && reading.faults.len() < FAULTS_MAX
     {
         let written = reading.written(&steps_of(&key));
-        if !reading.is_checked_by_a_fault(&written) {
+        let partner = partner_of(&key);
+        // A fault that another key has a part in names it.
+        let needs = partner.filter(|partner| what.contains(last_name(partner)));
+        let is_news = !reading.is_at_fault(&written) && !needs.is_some_and(|key| reading.is_at_fault(key));
+        if is_news && is_given(&written) && needs.is_none_or(is_given) {
             reading.faults.push((written, what));
         }
-        let partner = partner_of(&key).map(str::to_owned);
         let removed =
-            reading.remove(&steps_of(&key)) || partner.is_some_and(|key| reading.remove(&steps_of(&key)));
+            reading.remove(&steps_of(&key)) || partner.is_some_and(|key| reading.remove(&steps_of(key)));
         settings = if removed { reading.deserialized() } else { None };
     }
-    (settings, reading.faults)
+    (settings, reading)
 }
 
 impl Reading {
@@ -82,8 +90,14 @@ impl Reading {
         field.is_some_and(|field| self.removed.contains(&format!("{key}.{field}")))
     }
 
-    fn is_checked_by_a_fault(&self, key: &str) -> bool {
-        partner_of(key).is_some_and(|partner| self.faults.iter().any(|(faulty, _)| faulty == partner))
+    /// Whether this key was told already. It may come again by its default, where another key has a part in it.
+    fn is_at_fault(&self, key: &str) -> bool {
+        self.faults.iter().any(|(faulty, _)| faulty == key)
+    }
+
+    /// The key as it was written by which the settings have this value: see [`Reading::written`].
+    pub fn key(&self, key: &str) -> String {
+        self.written(&steps_of(key))
     }
 
     /// Takes a value out. Whether it was there.
@@ -159,6 +173,10 @@ fn partner_of(key: &str) -> Option<&'static str> {
         _ if key == *other => Some(*one),
         _ => None,
     })
+}
+
+fn last_name(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
 }
 
 /// What is told of a key: of an unknown one, which may have been meant.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::address;
 use crate::callengine::CallEngineSettings;
 use crate::ground::setting::or_none;
+use crate::ground::{ID_BYTES_MAX, SessionId};
 use crate::media::MediaSettings;
 use crate::signaling::SignalingSettings;
 use crate::telemetry::TelemetrySettings;
@@ -67,9 +68,11 @@ impl Settings {
         self.signaling.check().map_err(|bad| (format!("signaling.{}", bad.key), bad.problem))?;
         self.media.check().map_err(|bad| (format!("media.{}", bad.key), bad.what))?;
         let given = |text: &String| (!text.is_empty()).then(|| text.clone());
-        let rows: [(&str, Option<String>, Check); 4] = [
+        let rows: [(&str, Option<String>, Check); 6] = [
             ("signaling.media_address", self.signaling.media_address.clone(), address::host_and_port),
             ("engine.api", given(&self.engine.api), address::api),
+            ("engine.group", given(&self.engine.group), name),
+            ("engine.engine_id", given(&self.engine.engine_id), name),
             ("engine.trunk", given(&self.engine.trunk), address::trunk),
             ("telemetry.otlp_endpoint", self.telemetry.otlp_endpoint.clone(), address::api),
         ];
@@ -80,6 +83,13 @@ impl Settings {
         }
         self.telemetry.filter().map(|_| ()).map_err(|what| ("telemetry.log".into(), what))
     }
+}
+
+/// What the API takes for the name of an engine or a group: the engine in the box would be refused with another for ever.
+fn name(text: &str) -> Result<(), String> {
+    SessionId::parse(text).map(|_| ()).map_err(|_| {
+        format!("{text:?} is no name: it has 1 to {ID_BYTES_MAX} letters, digits and characters of -_.~")
+    })
 }
 
 /// Whether a text can be used; if not, what is wrong with it.

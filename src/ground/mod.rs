@@ -3,6 +3,7 @@
 //! Everything here is pure and serialisable. No module below this one.
 
 mod asker;
+mod audio_path;
 mod causes;
 mod chunks;
 mod flow;
@@ -22,6 +23,7 @@ mod time;
 pub mod timer;
 
 pub use asker::Asker;
+pub use audio_path::is_audio_path;
 pub use causes::with_causes;
 pub use chunks::Chunks;
 pub use flow::{ConnectionId, Flow, ListenerId, Transport};

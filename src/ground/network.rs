@@ -1,6 +1,6 @@
 //! What kind of address an address is, as far as trust depends on it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Whether an address means nothing outside its own network: private (RFC 1918, RFC 4193), shared by carriers (RFC 6598),
 /// link-local, loopback, unspecified.
@@ -14,6 +14,15 @@ pub const fn is_private(address: IpAddr) -> bool {
             v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
         }
     }
+}
+
+/// Whether sockets of one transport cannot have these addresses both, as they are configured: they are the same, or one is
+/// every address of this host and the other one of them. Port 0 is another one each time.
+#[must_use]
+pub fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let (ours, theirs) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let is_same_ip = ours == theirs || ours.is_unspecified() || theirs.is_unspecified();
+    one.port() == other.port() && one.port() != 0 && ours.is_ipv4() == theirs.is_ipv4() && is_same_ip
 }
 
 /// How far an address reaches: nobody beyond it means the same by it.

@@ -7,6 +7,7 @@ use super::{Calls, Step, host_of};
 use crate::callengine::call::{Call, callee_of};
 use crate::callengine::command;
 use crate::proto::session::v1::{CallDirection, Event, Session};
+use crate::sip::unescape;
 
 impl Calls {
     /// Takes up what stands. Events of these sessions that the list knows already are not news.
@@ -35,7 +36,9 @@ impl Calls {
     fn take_up(&mut self, session: &Session, callee: Option<&Session>, now: SystemTime) -> Vec<Step> {
         let uri = &session.request_uri;
         let up_for = session.connected_at.and_then(|at| elapsed(at, now));
-        let whom = (user_of(uri), host_of(uri));
+        // As the event of an incoming call has it.
+        let user = unescape(user_of(uri));
+        let whom = (&*user, host_of(uri));
         let (call, actions) = Call::resumed(session, whom, callee, up_for, self.trunk.as_deref());
         self.calls.insert(session.session_id.clone(), call);
         self.steps(&session.session_id, actions)
@@ -103,6 +106,19 @@ mod tests {
         assert_eq!(hung_up(&calls.on_event(&ended("a", 8))), ["a-b"]);
         calls.on_event(&ended("a-b", 8));
         assert!(calls.is_empty() && calls.followed.is_empty() && calls.known.is_empty());
+    }
+
+    #[test]
+    fn a_user_part_is_read_as_the_event_of_its_call_has_it() {
+        for user in ["play-..%2Fx", "play-%2Fetc%2Fpasswd", "%70lay-%00"] {
+            let waits = Session {
+                state: SessionState::Initializing.into(),
+                ..session("a", user, CallDirection::Inbound, "")
+            };
+            let steps = Calls::new(None).resume(&[waits], SystemTime::now());
+            let [Step::Send(command)] = &steps[..] else { panic!("{user}: {steps:?}") };
+            assert!(matches!(command.verb, Some(Verb::RejectSession(_))), "{user}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What `callplane call` is told: whom to call, how long, and what counts as success.
 
+use std::ffi::OsString;
+
 use clap::Args;
 
 use crate::cli::words::causes;
@@ -12,9 +14,10 @@ pub struct CallArgs {
     /// Whom to call, for example sip:echo@127.0.0.1:5060.
     #[arg(value_parser = called)]
     pub(super) uri: String,
-    /// The session API of a running Callplane.
-    #[arg(long, env = "CALLPLANE_API", default_value = "http://127.0.0.1:7070", value_parser = api)]
-    pub(super) api: String,
+    /// The session API of a running Callplane; where it is not given, the one that the variable CALLPLANE_API names, else
+    /// http://127.0.0.1:7070.
+    #[arg(long, value_parser = api)]
+    pub(super) api: Option<String>,
     /// Who calls; the service's own identity when not given.
     #[arg(long, default_value = "")]
     pub(super) from: String,
@@ -30,6 +33,30 @@ pub struct CallArgs {
     /// What counts as success: "answered", or end causes such as "busy" or "timeout", separated by commas.
     #[arg(long, default_value = "answered", value_parser = expectation)]
     pub(super) expect: String,
+}
+
+/// The variable that names the API where the command line does not.
+pub(super) const API_VARIABLE: &str = "CALLPLANE_API";
+
+/// Where the API is when nothing says where.
+const DEFAULT_API: &str = "http://127.0.0.1:7070";
+
+impl CallArgs {
+    /// Where the API is.
+    ///
+    /// # Errors
+    /// What is wrong with the variable, where that is what names it.
+    pub(super) fn api(&self, variable: Option<OsString>) -> Result<String, String> {
+        match (&self.api, variable) {
+            (Some(given), _) => Ok(given.clone()),
+            (None, None) => Ok(DEFAULT_API.to_owned()),
+            (None, Some(variable)) => {
+                let text =
+                    variable.into_string().map_err(|variable| format!("{variable:?} is no Unicode"))?;
+                api(&text)
+            }
+        }
+    }
 }
 
 /// What is expected of a call that is to be answered.
@@ -108,6 +135,22 @@ mod tests {
             assert!(line(flag, value).is_ok(), "{flag} {value}");
         }
     }
+
+    #[test]
+    fn the_variable_names_the_api_unless_the_command_line_does() {
+        use clap::Parser as _;
+        use std::os::unix::ffi::OsStringExt as _;
+        let line =
+            |flags: &[&str]| Line::try_parse_from([&["call", "sip:echo@h"], flags].concat()).unwrap().call;
+        let (bare, given) = (line(&[]), line(&["--api", "http://a:1"]));
+        assert_eq!(given.api(Some("http://b:2".into())).as_deref(), Ok("http://a:1"));
+        assert_eq!(bare.api(Some("http://b:2".into())).as_deref(), Ok("http://b:2"));
+        assert_eq!(bare.api(None).as_deref(), Ok(DEFAULT_API));
+        for unusable in ["".into(), "b:2".into(), OsString::from_vec(b"http://\xff:1".to_vec())] {
+            assert!(bare.api(Some(unusable)).is_err());
+        }
+    }
+
     #[test]
     fn what_is_no_sip_uri_is_no_one_to_call() {
         use clap::Parser as _;

@@ -24,7 +24,7 @@ use crate::proto::session::v1::{
     event_service_client::EventServiceClient, playback_ended::Cause,
 };
 
-use args::ANSWERED;
+use args::{ANSWERED, API_VARIABLE};
 
 pub use args::CallArgs;
 
@@ -48,6 +48,8 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 enum CallError {
     #[error("--api {0}: {1}")]
     Api(String, String),
+    #[error("{0}: {1}")]
+    Variable(&'static str, String),
     #[error("{}", .0.message())]
     Status(#[from] tonic::Status),
     #[error("refused: {0}")]
@@ -128,8 +130,11 @@ struct Call {
 
 impl Call {
     async fn attach(args: &CallArgs) -> Result<Self, CallError> {
-        let failed = |error| CallError::Api(args.api.clone(), with_causes(&error));
-        let endpoint = Endpoint::from_shared(args.api.clone()).map_err(failed)?;
+        let api = args
+            .api(std::env::var_os(API_VARIABLE))
+            .map_err(|what| CallError::Variable(API_VARIABLE, what))?;
+        let failed = |error| CallError::Api(api.clone(), with_causes(&error));
+        let endpoint = Endpoint::from_shared(api.clone()).map_err(failed)?;
         let endpoint = endpoint.connect_timeout(CONNECT_TIME_MAX).tcp_nodelay(true);
         let channel = endpoint.connect().await.map_err(failed)?;
         let name = format!("call-{}", process_name());
@@ -138,7 +143,7 @@ impl Call {
         let request = AttachRequest { message: Some(Message::Open(open)) };
         requests.send(request).await.map_err(|_| CallError::Closed)?;
         let items = EventServiceClient::new(channel).attach(ReceiverStream::new(outgoing)).await;
-        let failed = |status: tonic::Status| CallError::Api(args.api.clone(), no_api(&status));
+        let failed = |status: tonic::Status| CallError::Api(api.clone(), no_api(&status));
         let items = items.map_err(failed)?.into_inner();
         Ok(Self {
             requests,

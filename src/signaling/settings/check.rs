@@ -1,12 +1,14 @@
 //! Which values of the section `signaling` can be used.
 
-use std::collections::BTreeSet;
-
 use super::{BadSetting, SignalingSettings};
 use crate::engine::EngineLimits;
 use crate::ground::SessionId;
+use crate::ground::network::collide;
 use crate::sip::grammar::is_token;
 use crate::sip::{Host, Product, Uri};
+
+/// The longest name of an owner that media takes, bytes: with another it would refuse this node for ever.
+const OWNER_BYTES_MAX: usize = 128;
 
 impl SignalingSettings {
     /// Checks what the types alone cannot.
@@ -29,6 +31,8 @@ impl SignalingSettings {
         for (key, value) in self.at_least_one() {
             require(value > 0, key, "has to be at least 1")?;
         }
+        let is_owner = self.node.len() <= OWNER_BYTES_MAX;
+        require(is_owner, "node", &format!("has to have at most {OWNER_BYTES_MAX} bytes"))?;
         require(is_products(&self.product), "product", "is no value of Server and User-Agent, as Name/1.0")?;
         // As From it has no header fields (RFC 3261 §19.1.1, table 1).
         let is_identity =
@@ -48,11 +52,18 @@ impl SignalingSettings {
         require(heartbeat, "engines.heartbeat_min_ms", &format!("has to be 10 to {longest}"))?;
         let percent = (1..=100).contains(&self.engines.made_percent);
         require(percent, "engines.made_percent", "has to be 1 to 100")?;
-        let mut bound = BTreeSet::new();
         for (index, listener) in self.listeners.iter().enumerate() {
             let key = format!("listeners[{index}]");
-            let again = listener.bind.port() != 0 && !bound.insert((listener.transport, listener.bind));
-            require(!again, &format!("{key}.bind"), "is configured twice for this transport")?;
+            let taken = self.listeners[..index]
+                .iter()
+                .find(|before| before.transport == listener.transport && collide(before.bind, listener.bind));
+            let problem = match taken.map(|before| before.bind) {
+                Some(before) if before != listener.bind => {
+                    format!("cannot be had beside {before}, which another listener of this transport has")
+                }
+                _ => "is configured twice for this transport".to_owned(),
+            };
+            require(taken.is_none(), &format!("{key}.bind"), &problem)?;
             require(is_name(&listener.group), &format!("{key}.group"), "is no name")?;
             let is_host = listener.advertised_host.as_deref().is_none_or(|host| Host::parse(host).is_some());
             require(is_host, &format!("{key}.advertised_host"), "is no host name and no address")?;
@@ -156,6 +167,19 @@ mod tests {
         "listeners = [{ transport = 'udp', bind = '[::1]:5060' }, { transport = 'udp', bind = '[::1]:5060' }]",
         "listeners[1].bind"
     )]
+    #[case(
+        "listeners = [{ transport = 'tcp', bind = '127.0.0.1:5060' }, { transport = 'tcp', bind = '0.0.0.0:5060' }]",
+        "listeners[1].bind"
+    )]
+    #[case(
+        "listeners = [{ transport = 'udp', bind = '[::]:5060' }, { transport = 'udp', bind = '[::1]:5060' }]",
+        "listeners[1].bind"
+    )]
+    #[case(
+        "node = '123456789-123456789-123456789-123456789-123456789-123456789-123456789-123456789-123456789-\
+            123456789-123456789-123456789-123456789'",
+        "node"
+    )]
     fn a_bad_value_is_named(#[case] text: &str, #[case] key: &str) {
         let settings: SignalingSettings = toml::from_str(text).unwrap();
         assert_eq!(settings.check().unwrap_err().key, key);
@@ -167,6 +191,16 @@ mod tests {
     #[case("product = 'Homer (the (first)) Callplane/1.0-rc1 x / 2'")]
     #[case("identity_uri = 'sips:pbx@[2001:db8::1]:5061;transport=tcp'")]
     #[case("accept = ['application/vnd.x+xml']")]
+    #[case(
+        "listeners = [{ transport = 'tcp', bind = '[::]:5060' }, { transport = 'tcp', bind = '0.0.0.0:5060' }]"
+    )]
+    #[case("listeners = [{ transport = 'udp', bind = '[::1]:0' }, { transport = 'udp', bind = '[::1]:0' }]")]
+    #[case(
+        "listeners = [{ transport = 'udp', bind = '0.0.0.0:5060' }, { transport = 'tcp', bind = '127.0.0.1:5060' }]"
+    )]
+    #[case(
+        "listeners = [{ transport = 'udp', bind = '127.0.0.1:5060' }, { transport = 'udp', bind = '127.0.0.2:5060' }]"
+    )]
     fn what_can_be_sent_is_accepted(#[case] text: &str) {
         let settings: SignalingSettings = toml::from_str(text).unwrap();
         assert_eq!(settings.check(), Ok(()));

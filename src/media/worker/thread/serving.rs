@@ -12,6 +12,7 @@ use crate::media::worker::net::Backend;
 use crate::media::worker::node;
 use crate::media::worker::operation::{Negotiate, Operation, Outcome, Reply};
 use crate::media::worker::owner::Owner;
+use crate::media::worker::trace;
 
 impl<B: Backend> Worker<B> {
     /// Serves an operation and answers; one whose endpoint is still to come waits.
@@ -122,7 +123,9 @@ impl<B: Backend> Worker<B> {
         self.settle_pairs(owner, &endpoint);
         if let Err(failure) = &described {
             self.node.negotiations_failed.fetch_add(1, Ordering::Relaxed);
-            self.log(owner, &endpoint, || tracing::info!(generation, %failure, "negotiation failed"));
+            let held = self.names.endpoint(owner, &endpoint).map(|held| held.span.clone());
+            let span = held.unwrap_or_else(|| trace::asked_span(&endpoint, create.as_ref()));
+            span.in_scope(|| tracing::info!(generation, %failure, "negotiation failed"));
             if let Some(trace) =
                 self.names.endpoint_mut(owner, &endpoint).and_then(|held| held.trace.as_mut())
             {
@@ -166,7 +169,7 @@ impl<B: Backend> Worker<B> {
     pub(super) fn log(&self, owner: &Owner, endpoint: &str, say: impl FnOnce()) {
         match self.names.endpoint(owner, endpoint) {
             Some(held) => held.span.in_scope(say),
-            None => say(),
+            None => trace::asked_span(endpoint, None).in_scope(say),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::session::asks;
 use super::{Asks, Check, Order};
-use crate::ground::PlaybackId;
+use crate::ground::{PlaybackId, is_audio_path};
 use crate::proto::session::v1 as proto;
 use crate::proto::session::v1::start_playback_request::Source;
 use crate::session::command::Verb;
@@ -16,9 +16,6 @@ const FREQUENCY_HZ: std::ops::RangeInclusive<f64> = 20.0..=3_900.0;
 
 /// What a tone's level may be, decibels, and what it is by default.
 const LEVEL_DB: (std::ops::RangeInclusive<f64>, f64) = (-60.0..=0.0, -12.0);
-
-/// Bytes of a file's path.
-const PATH_BYTES_MAX: usize = 512;
 
 asks!(StartPlaybackRequest, [session_id, playback_id], |self, check| {
     let session = check.session("session_id", &self.session_id);
@@ -59,8 +56,7 @@ fn tone(tone: proto::Tone, check: &mut Check) -> PlaybackSource {
 
 fn file(file: proto::AudioFile, check: &mut Check) -> PlaybackSource {
     let path = file.path;
-    let leaves = path.split(['/', '\\']).any(|part| part.is_empty() || part == "." || part == "..");
-    if leaves || path.len() > PATH_BYTES_MAX || path.contains('\0') {
+    if !is_audio_path(&path) {
         check.bad("file.path", "is no relative path within the audio folders");
     }
     let times = match file.times {
