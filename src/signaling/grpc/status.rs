@@ -27,6 +27,7 @@ use tonic_types::{
     BadRequest, ErrorDetail, ErrorInfo, FieldViolation, PreconditionFailure, QuotaFailure, ResourceInfo,
     RetryInfo, StatusExt,
 };
+use tracing::field::display;
 
 use crate::proto::session::v1::{CommandStatus, ErrorReason};
 use crate::session::command::{CommandError, EngineRef};
@@ -60,7 +61,8 @@ pub(super) fn status_of(refusal: &Refusal, named: &Named) -> Status {
     let told = Told::of(refusal, named);
     let message = refusal.to_string();
     if told.code == Code::Internal {
-        tracing::error!(error = message, "internal");
+        let (session, bridge) = (named.session.as_ref().map(display), named.bridge.as_ref().map(display));
+        tracing::error!(session, bridge, error = message, "internal");
     }
     Status::with_error_details_vec(told.code, message, told.into_details())
 }
@@ -289,5 +291,29 @@ fn of_media(error: &MediaError, named: &Named) -> Told {
         | MediaError::BadDescription(_)
         | MediaError::BadAnswer(_)
         | MediaError::Other(_) => Told::new(Code::Internal, ErrorReason::Internal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ground::SessionId;
+    use crate::telemetry::tests::Written;
+
+    #[test]
+    fn what_is_our_own_fault_is_logged_with_what_the_command_named() {
+        let session = Some(SessionId::parse("s-1").unwrap());
+        let rows = [
+            (Named { session, ..Named::default() }, "internal session=s-1 error="),
+            (Named::default(), "internal error="),
+        ];
+        for (named, line) in rows {
+            let written = Written::default();
+            let subscriber = tracing_subscriber::fmt().with_writer(written.clone()).with_ansi(false).finish();
+            tracing::subscriber::with_default(subscriber, || {
+                let _told = status_of(&Refusal::Internal("it went astray"), &named);
+            });
+            assert!(written.text().contains(line), "{}", written.text());
+        }
     }
 }
