@@ -38,6 +38,7 @@ class Refusals(ServiceTest):
         callplane = self.callplane()
         for user, hops, expected in (
             ("dial-bob", 0, 483), ("dial-a%40b", 70, 404), ("tone-5", 70, 404), ("early", 70, 200), ("reject-486", 70, 486),
+            ("play-../x", 70, 404), ("play-a//b", 70, 404), ("play-%2Fetc%2Fpasswd", 70, 404), ("play-%00", 70, 404),
         ):
             with self.subTest(user=user):
                 self.assertEqual(self.status(callplane, user, hops), expected)
@@ -45,7 +46,7 @@ class Refusals(ServiceTest):
     def test_a_setting_that_cannot_be_used_is_named(self):
         for key, value in (
             ("signaling.product", '"A/1\\r\\nX: y"'), ("signaling.identity_uri", '"bob"'), ("media.bind_ipv4", '"192.0.2.1"'),
-            ("engine.trunk", '"sip:sbc"'), ("telemetry.log", '"debgu"'),
+            ("engine.trunk", '"sip:sbc"'), ("telemetry.log", '"debgu"'), ("engine.group", '"a b"'),
         ):
             with self.subTest(key=key):
                 command = [binary(), "serve", "--set", f"{key}={value}", "--set", "signaling.listeners=[]"]

@@ -27,6 +27,7 @@ use tonic_types::{
     BadRequest, ErrorDetail, ErrorInfo, FieldViolation, PreconditionFailure, QuotaFailure, ResourceInfo,
     RetryInfo, StatusExt,
 };
+use tracing::field::display;
 
 use crate::proto::session::v1::{CommandStatus, ErrorReason};
 use crate::session::command::{CommandError, EngineRef};
@@ -60,7 +61,8 @@ pub(super) fn status_of(refusal: &Refusal, named: &Named) -> Status {
     let told = Told::of(refusal, named);
     let message = refusal.to_string();
     if told.code == Code::Internal {
-        tracing::error!(error = message, "internal");
+        let (session, bridge) = (named.session.as_ref().map(display), named.bridge.as_ref().map(display));
+        tracing::error!(session, bridge, error = message, "internal");
     }
     Status::with_error_details_vec(told.code, message, told.into_details())
 }

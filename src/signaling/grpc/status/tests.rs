@@ -3,6 +3,7 @@
 use super::*;
 use crate::ground::{BridgeId, SessionId};
 use crate::session::event::{Operation, SessionState};
+use crate::telemetry::tests::Written;
 
 fn named(session: Option<&str>, bridge: Option<&str>) -> Named {
     Named {
@@ -111,5 +112,22 @@ fn a_message_spells_states_and_operations_as_the_metadata_do() {
         let word = &details.error_info().unwrap().metadata[key];
         let told = status.message().split([' ', ';']).any(|part| part == word);
         assert!(told, "{word} in {:?}", status.message());
+    }
+}
+
+#[test]
+fn what_is_our_own_fault_is_logged_with_what_the_command_named() {
+    let session = Some(SessionId::parse("s-1").unwrap());
+    let rows = [
+        (Named { session, ..Named::default() }, "internal session=s-1 error="),
+        (Named::default(), "internal error="),
+    ];
+    for (named, line) in rows {
+        let written = Written::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(written.clone()).with_ansi(false).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let _told = status_of(&Refusal::Internal("it went astray"), &named);
+        });
+        assert!(written.text().contains(line), "{}", written.text());
     }
 }
