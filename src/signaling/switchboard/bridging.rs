@@ -86,23 +86,25 @@ impl Switchboard {
             Ok(Ok(result)) => result.map_err(Refusal::Media),
             Ok(Err(_)) | Err(_) => Err(Refusal::Media(MediaError::Unavailable)),
         };
-        let told = match reserved.and(made).and_then(|()| self.bridges.make(&id)) {
+        let (told, waiting) = match reserved.and(made).and_then(|()| self.bridges.make(&id)) {
             Ok(view) => {
                 let told = tell(Ok(view));
                 for member in members {
                     self.send_for(&caller, &id, mode, member);
                 }
-                told
+                (told, self.making.end(&id))
             }
             Err(refusal) => {
                 for member in members {
                     self.release(&caller, &id, member);
                 }
+                // What waits is taken before the id is free: another bridge of that id has its own.
+                let waiting = self.making.end(&id);
                 self.bridges.give_up(&id);
-                tell(Err(refusal))
+                (tell(Err(refusal)), waiting)
             }
         };
-        for waiting in self.making.end(&id) {
+        for waiting in waiting {
             waiting(self);
         }
         told
