@@ -170,7 +170,8 @@ impl Owner {
             // What the former process was to be told would mean nothing to this one.
             state.incarnation = Some(incarnation);
             state.items.clear();
-            state.unacknowledged.clear();
+            // Their numbers are not given again: an acknowledgement of the former process, come late, takes nothing.
+            state.acknowledge(u64::MAX);
             state.events_lost = 0;
         }
         state.streams_opened += 1;
@@ -380,6 +381,22 @@ mod tests {
             let again = owner.open_stream(1, 0, NOW).expect("it is let in");
             assert_eq!(keys(&owner, again.stream), (from..6).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_late_acknowledgement_of_the_former_process_takes_no_event_of_the_next() {
+        let owner = owner();
+        let first = open(&owner, 1, NOW);
+        owner.tell(digit_events(1..5));
+        assert_eq!(keys(&owner, first), [1, 2, 3, 4]);
+        owner.close_stream(first, NOW);
+        let second = owner.open_stream(2, 0, NOW).expect("it is let in");
+        assert_eq!(second.events_from, 5);
+        owner.tell(digit_events(5..7));
+        assert_eq!(keys(&owner, second.stream), [5, 6]);
+        owner.acknowledge(4);
+        let again = owner.open_stream(2, 0, NOW).expect("it is let in");
+        assert_eq!(keys(&owner, again.stream), [5, 6]);
     }
 
     #[test]
