@@ -213,8 +213,10 @@ impl Legs {
         };
         let (leg, purpose) = (*leg, *purpose);
         // Only who reads what was sent to `to` can answer it, from wherever.
-        for host in [*to, flow.remote.ip()] {
-            self.shared.strangers.heard(host, now.mono);
+        let (to, from) = (*to, flow.remote.ip());
+        self.shared.strangers.heard(to, now.mono);
+        if from != to {
+            self.shared.strangers.heard(from, now.mono);
         }
         // 100 says that it was received. Further provisional responses say that it is worked on: after them 503 is the
         // answer, and another address would let it ring twice.

@@ -4,20 +4,12 @@
 //! requests within dialogs are few to a host that nothing ever came from, and repeated less; none is left away for that alone,
 //! as a phone behind a proxy that does not stay in the way looks the same. With its first answer it is a stranger no more.
 //!
-//! The table is fixed. A place is found by a keyed hash, so that two hosts that share one do so by chance; an IPv6 host is a
-//! /64. Streams are not concerned: who does not speak SIP there takes no connection.
+//! The table is fixed: two hosts share a place by chance ([`ByHost`]). Streams are not concerned: who does not speak SIP there takes no connection.
 
-use std::hash::Hasher;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use siphasher::sip::SipHasher13;
-
-use crate::ground::network::one_of;
-use crate::ground::{Instant, Pace, Random, Rate};
-
-/// Places of the table.
-const PLACES: usize = 1 << 14;
+use crate::ground::{ByHost, Instant, Pace, Random, Rate};
 
 /// How long a host counts as heard.
 const HEARD_FOR: Duration = Duration::from_secs(3_600);
@@ -35,10 +27,7 @@ pub(super) const STRANGER_REPEATS_MAX: u8 = 3;
 
 /// Hosts by what came from them.
 #[derive(Debug)]
-pub(super) struct Strangers {
-    key: [u64; 2],
-    places: Box<[Place]>,
-}
+pub(super) struct Strangers(ByHost<Place>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
@@ -50,8 +39,7 @@ struct Place {
 impl Strangers {
     /// Nobody was heard yet.
     pub fn new(random: &mut Random) -> Self {
-        let key = [random.next_u64(), random.next_u64()];
-        Self { key, places: vec![Place::default(); PLACES].into() }
+        Self(ByHost::new(random))
     }
 
     /// A message came from this host that shows that it reads what we send, or an answer to what was sent there.
@@ -71,12 +59,8 @@ impl Strangers {
     }
 
     fn place_of(&mut self, host: IpAddr) -> &mut Place {
-        let mut hasher = SipHasher13::new_with_keys(self.key[0], self.key[1]);
-        match one_of(host) {
-            IpAddr::V4(v4) => hasher.write(&v4.octets()),
-            IpAddr::V6(v6) => hasher.write(&v6.octets()),
-        }
-        &mut self.places[hasher.finish() as usize % PLACES]
+        let place = self.0.place_of(host);
+        &mut self.0[place]
     }
 }
 

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The longest id a client may choose, in bytes.
 pub const ID_BYTES_MAX: usize = 64;
 
+/// The longest name of a signaling node, in bytes. Media knows it by that name, as an owner of endpoints.
+pub const NODE_NAME_BYTES_MAX: usize = 128;
+
 /// Why a client-chosen id is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {

@@ -4,6 +4,7 @@
 
 mod asker;
 mod audio_path;
+mod by_host;
 mod causes;
 mod chunks;
 mod flow;
@@ -24,10 +25,11 @@ pub mod timer;
 
 pub use asker::Asker;
 pub use audio_path::is_audio_path;
+pub use by_host::ByHost;
 pub use causes::with_causes;
 pub use chunks::Chunks;
 pub use flow::{ConnectionId, Flow, ListenerId, Transport};
-pub use id::{BridgeId, ID_BYTES_MAX, IdError, PlaybackId, SessionId};
+pub use id::{BridgeId, ID_BYTES_MAX, IdError, NODE_NAME_BYTES_MAX, PlaybackId, SessionId};
 pub use ip_version::IpVersion;
 pub use mismatch::Mismatch;
 pub use pace::{Pace, Rate};

@@ -18,20 +18,12 @@
 //! New calls that waited too long in the shard's queue say that there are too many of them for the processor. Then the
 //! sources that begin most calls are held to fewer, in steps, until none waits too long; all unproven ones count as one.
 //!
-//! The table is fixed. A place is found by a keyed hash, so that two sources that share one do so by chance; an IPv6 source
-//! is a /64.
+//! The table is fixed: two sources share a place by chance ([`ByHost`]).
 
-use std::hash::Hasher;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use siphasher::sip::SipHasher13;
-
-use crate::ground::network::one_of;
-use crate::ground::{Instant, Random};
-
-/// Places of the table.
-const PLACES: usize = 1 << 14;
+use crate::ground::{ByHost, Instant, Random};
 
 /// How long a source counts as proven.
 const PROVEN_FOR: Duration = Duration::from_secs(3_600);
@@ -79,9 +71,8 @@ impl Unconfirmed {
 /// Callers by source.
 #[derive(Debug)]
 pub(super) struct Sources {
-    key: [u64; 2],
     unconfirmed_max: u32,
-    places: Box<[Place]>,
+    places: ByHost<Place>,
     unconfirmed: u32,
     /// Of these, the calls of sources that were not proven.
     unproven: u32,
@@ -151,9 +142,8 @@ impl Sources {
     /// Nobody yet.
     pub fn new(unconfirmed_max: usize, random: &mut Random) -> Self {
         Self {
-            key: [random.next_u64(), random.next_u64()],
             unconfirmed_max: u32::try_from(unconfirmed_max).unwrap_or(u32::MAX),
-            places: vec![Place::default(); PLACES].into(),
+            places: ByHost::new(random),
             unconfirmed: 0,
             unproven: 0,
             rate: Rate::default(),
@@ -167,7 +157,7 @@ impl Sources {
 
     /// A look at a source. On a stream it is `connected`: its address is no forged one.
     pub fn standing(&self, source: IpAddr, connected: bool, now: Instant) -> Standing {
-        let place = self.place_of(source);
+        let place = self.places.place_of(source);
         let proven = connected || u64::from(self.places[place].proven_until) > seconds(now);
         Standing { place, proven }
     }
@@ -232,15 +222,6 @@ impl Sources {
     pub fn pressed(&mut self, now: Instant) {
         self.rate.turn(now);
         self.rate.pressed = true;
-    }
-
-    fn place_of(&self, source: IpAddr) -> usize {
-        let mut hasher = SipHasher13::new_with_keys(self.key[0], self.key[1]);
-        match one_of(source) {
-            IpAddr::V4(v4) => hasher.write(&v4.octets()),
-            IpAddr::V6(v6) => hasher.write(&v6.octets()),
-        }
-        hasher.finish() as usize % PLACES
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::Codec;
-use crate::ground::{IpVersion, Mismatch};
+use crate::ground::{IpVersion, Mismatch, NODE_NAME_BYTES_MAX};
 use crate::media::core::{
     Agreed, BridgeMode, Described, DigitPlan, Event, Failure, PlayEnd, Signaled, SourcePolicy, Statistics,
     Step,
@@ -17,9 +17,6 @@ use crate::proto::media::v1 as proto;
 use crate::proto::media::v1::request::Operation as Asked;
 use crate::sdp::{Direction, RemotePlace};
 
-/// The longest name of an owner, in bytes.
-const OWNER_BYTES_MAX: usize = 128;
-
 /// How long a digit sounds, and the pause after it, when the request does not say.
 const DIGIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(60));
 
@@ -29,8 +26,8 @@ fn bad(what: impl Into<String>) -> Failure {
 
 /// Whether an owner may be called that.
 pub fn check_owner(name: &str) -> Result<(), Failure> {
-    if name.is_empty() || name.len() > OWNER_BYTES_MAX {
-        return Err(bad(format!("owner must have 1 to {OWNER_BYTES_MAX} characters")));
+    if name.is_empty() || name.len() > NODE_NAME_BYTES_MAX {
+        return Err(bad(format!("owner must have 1 to {NODE_NAME_BYTES_MAX} characters")));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! The bound is on what lives: a clip that was dropped here takes its memory until its last playback is over.
 
 use std::collections::HashMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::codec::wav;
+use crate::ground::is_audio_path;
 use crate::media::core::{Clip, Failure, SAMPLE_RATE_HZ, TakenBytes};
 
 /// Files that may wait to be read.
@@ -210,13 +211,11 @@ impl Loader {
 
 /// The file that a request names: in one of the roots, whatever links there are on the way.
 fn find(roots: &[PathBuf], path: &str) -> Result<PathBuf, Failure> {
-    let relative = Path::new(path);
-    let plain = !path.is_empty() && relative.components().all(|part| matches!(part, Component::Normal(_)));
-    if !plain {
+    if !is_audio_path(path) {
         return Err(Failure::FileUnusable(format!("{path:?} is not a path inside an audio folder")));
     }
     let inside = |root: &PathBuf| {
-        let found = root.join(relative).canonicalize().ok()?;
+        let found = root.join(path).canonicalize().ok()?;
         found.starts_with(root).then_some(found)
     };
     let mut others = false;

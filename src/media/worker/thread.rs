@@ -37,7 +37,6 @@ use crate::media::core::{BridgeMode, Fabric, FabricSettings};
 
 pub use locating::Located;
 pub use moving::{Arrival, Departure};
-pub use opening::ID_BYTES_MAX;
 pub use playing::Loaded;
 
 /// How often owners are looked at that have no stream.

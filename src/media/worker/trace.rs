@@ -5,7 +5,7 @@ use opentelemetry::trace::SpanKind;
 use tracing::Span;
 
 use super::operation::Create;
-use super::thread::ID_BYTES_MAX;
+use crate::ground::ID_BYTES_MAX;
 use crate::telemetry::call_trace::{Beginning, CALL_ID, CallSpan, SESSION_ID, remote_context};
 
 /// What log lines about an endpoint stand under.

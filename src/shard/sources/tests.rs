@@ -85,7 +85,7 @@ fn two_proven_sources_share_and_a_third_still_finds_room() {
 #[test]
 fn a_networks_addresses_are_one_source_in_ipv6_and_each_its_own_in_ipv4() {
     let mut rig = Rig::new(9_000);
-    let place = |rig: &Rig, source: &str| rig.sources.place_of(source.parse().unwrap());
+    let place = |rig: &Rig, source: &str| rig.sources.places.place_of(source.parse().unwrap());
     assert_eq!(place(&rig, "2001:db8::1"), place(&rig, "2001:db8::ffff:1"));
     assert_ne!(place(&rig, "2001:db8::1"), place(&rig, "2001:db8:0:1::1"));
     assert_ne!(place(&rig, "192.0.2.1"), place(&rig, "192.0.2.2"));

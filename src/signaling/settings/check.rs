@@ -2,13 +2,10 @@
 
 use super::{BadSetting, SignalingSettings};
 use crate::engine::EngineLimits;
-use crate::ground::SessionId;
 use crate::ground::network::collide;
+use crate::ground::{NODE_NAME_BYTES_MAX, SessionId};
 use crate::sip::grammar::is_token;
 use crate::sip::{Host, Product, Uri};
-
-/// The longest name of an owner that media takes, bytes: with another it would refuse this node for ever.
-const OWNER_BYTES_MAX: usize = 128;
 
 impl SignalingSettings {
     /// Checks what the types alone cannot.
@@ -31,8 +28,9 @@ impl SignalingSettings {
         for (key, value) in self.at_least_one() {
             require(value > 0, key, "has to be at least 1")?;
         }
-        let is_owner = self.node.len() <= OWNER_BYTES_MAX;
-        require(is_owner, "node", &format!("has to have at most {OWNER_BYTES_MAX} bytes"))?;
+        // With a longer one media would refuse this node for ever.
+        let is_name_of_node = self.node.len() <= NODE_NAME_BYTES_MAX;
+        require(is_name_of_node, "node", &format!("has to have at most {NODE_NAME_BYTES_MAX} bytes"))?;
         require(is_products(&self.product), "product", "is no value of Server and User-Agent, as Name/1.0")?;
         // As From it has no header fields (RFC 3261 §19.1.1, table 1).
         let is_identity =

@@ -33,7 +33,7 @@ impl Making {
 
     /// A bridge is being made from now on. Its id has been claimed.
     pub(super) fn begin(&self, bridge: &BridgeId) {
-        self.bridges().entry(bridge.clone()).or_default();
+        self.bridges().insert(bridge.clone(), Vec::new());
     }
 
     /// It is made, or given up: what waited for that, in order.

@@ -34,11 +34,7 @@ impl LockIn {
     /// By what right an address that was not announced asks for the place.
     pub(super) fn claim(&self, from: SocketAddr, header: &Header, now: Instant) -> Claim {
         let believed = self.announced.filter(|announced| announced.believed);
-        let may = match (believed, self.rules.policy) {
-            (None, _) | (Some(_), SourcePolicy::Any) => true,
-            (Some(announced), SourcePolicy::Subnet) => is_neighbour(announced.address.ip(), from.ip()),
-            (Some(_), SourcePolicy::Exact) => false,
-        };
+        let may = believed.is_none_or(|announced| self.policy_lets(announced, from.ip()));
         let rested = now >= self.rules.strict_until && !self.looking_up;
         let learns = may && (rested || self.rules.signaled.is_none_or(|ip| ip == from.ip()));
         let signals = believed.is_some_and(|announced| self.is_seen_elsewhere(announced, from.ip()));
@@ -101,13 +97,20 @@ impl LockIn {
 
     /// Whether an address may be heard in place of one that is announced.
     pub(super) fn is_welcome_beside(&self, announced: Announced, address: SocketAddr) -> bool {
-        let (told, ip) = (announced.address.ip(), address.ip());
-        let allowed = match self.rules.policy {
+        let ip = address.ip();
+        !announced.believed
+            || announced.address.ip() == ip
+            || self.signals(address)
+            || self.policy_lets(announced, ip)
+    }
+
+    /// Whether the policy lets an IP address send beside an announced one that can be believed.
+    fn policy_lets(&self, announced: Announced, ip: IpAddr) -> bool {
+        match self.rules.policy {
             SourcePolicy::Exact => false,
-            SourcePolicy::Subnet => is_neighbour(told, ip),
+            SourcePolicy::Subnet => is_neighbour(announced.address.ip(), ip),
             SourcePolicy::Any => true,
-        };
-        !announced.believed || allowed || told == ip || self.signals(address)
+        }
     }
 }
 

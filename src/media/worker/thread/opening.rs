@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::Worker;
 use super::readdressing::not_waited_for;
-use crate::ground::{Instant, IpVersion};
+use crate::ground::{ID_BYTES_MAX, Instant, IpVersion};
 use crate::media::core::{EndpointKey, EndpointSettings, Failure, Standpoint, Step};
 use crate::media::worker::clock;
 use crate::media::worker::names::Held;
@@ -22,9 +22,6 @@ use crate::sdp::Whereabouts;
 
 /// Port pairs that are tried when other processes have them.
 const BIND_TRIES_MAX: usize = 64;
-
-/// The longest id, in bytes.
-pub const ID_BYTES_MAX: usize = 64;
 
 /// Whether a name may become an id here.
 pub fn check_id(what: &'static str, id: &str) -> Result<(), Failure> {
